@@ -1,0 +1,217 @@
+package environment
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Status is that of an environment or of one of its resources.
+type Status string
+
+const (
+	Pending       Status = "pending"
+	Deploying     Status = "deploying"
+	Validating    Status = "validating"
+	Deployed      Status = "deployed"
+	Failed        Status = "failed"
+	Destroying    Status = "destroying"
+	Destroyed     Status = "destroyed"
+	DestroyFailed Status = "destroy-failed"
+)
+
+// Statuses are all of them, in the order of a life.
+func Statuses() []Status {
+	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed}
+}
+
+// Settled tells whether nothing is under way in an environment of this status.
+func (s Status) Settled() bool {
+	return s == Deployed || s == Failed || s == Destroyed || s == DestroyFailed
+}
+
+// StepState is that of a step within an operation; the states of the task protocol, and two for what never ran.
+type StepState string
+
+const (
+	StepBlocked  StepState = "blocked"  // waits for what it depends on
+	StepQueued   StepState = "queued"   // may run; waits for a place, or for a backoff to pass
+	StepWaiting  StepState = "waiting"  // offered to the runners of its pool
+	StepRunning  StepState = "running"  // a runner has accepted it and is heard
+	StepComplete StepState = "complete" // done
+	StepError    StepState = "error"    // failed for good
+	StepSkipped  StepState = "skipped"  // never ran: what it depends on failed, or the operation was cancelled
+)
+
+// Ended tells whether nothing more happens to a step in this state.
+func (s StepState) Ended() bool { return s == StepComplete || s == StepError || s == StepSkipped }
+
+// NodeType tells resources, which are there until destroyed, from actions, which run and are over.
+type NodeType string
+
+const (
+	ResourceNode NodeType = "resource"
+	ActionNode   NodeType = "action"
+)
+
+// Node is one vertex of an environment's graph, as the templates resolved it: what is to be there, before
+// anything was done. It never changes within an operation.
+type Node struct {
+	// Address names the node within its environment: template.executor.name[key], or template.action.name.
+	Address   string   `json:"address"`
+	Type      NodeType `json:"type" jsonschema:"enum=resource,enum=action"`
+	Template  string   `json:"template"`
+	Executor  string   `json:"executor"`
+	Name      string   `json:"name"`
+	Key       string   `json:"key,omitempty"` // for_each key or count index, as text
+	Group     string   `json:"group,omitempty"`
+	DependsOn []string `json:"depends_on,omitempty"`
+	Pool      string   `json:"pool,omitempty"` // empty: the default pool
+	// Timeout of one attempt in nanoseconds; 0 takes the server's default.
+	Timeout time.Duration `json:"timeout,omitempty"`
+	Retry   *RetryPolicy  `json:"retry,omitempty"`
+	// Probed nodes have a status endpoint, which is evaluated and asked once everything is applied.
+	Probed bool `json:"probed,omitempty"`
+	// Bundle is the content hash of the files that the executor needs, kept beside the templates.
+	Bundle string `json:"bundle,omitempty"`
+	// Description is the author's.
+	Description string `json:"description,omitempty"`
+}
+
+// RetryPolicy says how often a failed step is tried again and how long it waits between: Backoff doubled with
+// every failure, at most MaxBackoff (nanoseconds).
+type RetryPolicy struct {
+	Attempts   int           `json:"attempts"` // in all, at least 1
+	Backoff    time.Duration `json:"backoff,omitempty"`
+	MaxBackoff time.Duration `json:"max_backoff,omitempty"`
+}
+
+// Template says which template an environment was made from.
+type Template struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Hash    string `json:"hash"`             // SHA-256 over the names and contents of its files
+	Commit  string `json:"commit,omitempty"` // of the git checkout it was read from; "-dirty" appended when it had changes
+}
+
+// Entrypoint is an address at which people find the environment.
+type Entrypoint struct {
+	Name        string `json:"name"`
+	URL         string `json:"url"`
+	Description string `json:"description,omitempty"`
+}
+
+// Group is a named set of resources.
+type Group struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+}
+
+// OperationKind is what an operation does with an environment.
+type OperationKind string
+
+const (
+	CreateOperation  OperationKind = "create"
+	DestroyOperation OperationKind = "destroy"
+)
+
+// OperationStatus is how far an operation is.
+type OperationStatus string
+
+const (
+	OperationRunning    OperationStatus = "running"
+	OperationCancelling OperationStatus = "cancelling"
+	OperationSucceeded  OperationStatus = "succeeded"
+	OperationFailed     OperationStatus = "failed"
+	OperationCancelled  OperationStatus = "cancelled"
+)
+
+// Reason says why a step does not run now, and what would free it.
+type Reason struct {
+	// Code is one of: dependency, environment-limit, backoff, no-runner, operation-cancelled.
+	Code   string `json:"code"`
+	Detail string `json:"detail,omitempty"`
+	// Until is when it ends by itself, if it does.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// The records below are the projection: what the store keeps for readers, written in the transaction that appends
+// the facts. Secrets in them are sealed leaves; whoever shows them runs secret.Show first.
+
+// Record is an environment as readers see it.
+type Record struct {
+	Name        string                     `json:"name"`
+	Status      Status                     `json:"status"`
+	Description string                     `json:"description,omitempty"`
+	Tags        []string                   `json:"tags"`
+	Templates   []Template                 `json:"templates"`
+	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Outputs     json.RawMessage            `json:"outputs,omitempty"` // object, after a successful create
+	Entrypoints []Entrypoint               `json:"entrypoints,omitempty"`
+	Groups      []Group                    `json:"groups,omitempty"`
+	Operation   string                     `json:"operation,omitempty"` // the one under way, or the last
+	Error       *fault.Error               `json:"error,omitempty"`     // why the last operation failed
+	Resources   map[Status]int             `json:"resources"`           // count by status
+	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
+	CreatedAt   time.Time                  `json:"created_at"`
+	UpdatedAt   time.Time                  `json:"updated_at"`
+	Partition   int                        `json:"partition"`
+	Revision    uint64                     `json:"revision"` // journal sequence of the last fact in its partition
+	Epoch       uint64                     `json:"epoch"`
+}
+
+// ResourceRecord is a node as readers see it.
+type ResourceRecord struct {
+	Node
+	Environment string          `json:"environment"`
+	Status      Status          `json:"status"`
+	Step        StepRecord      `json:"step"`
+	Inputs      json.RawMessage `json:"inputs,omitempty"`  // of the last attempt
+	Outputs     json.RawMessage `json:"outputs,omitempty"` // of the last success
+	Revision    uint64          `json:"revision"`
+	UpdatedAt   time.Time       `json:"updated_at"`
+}
+
+// StepRecord is the present or last step of a node.
+type StepRecord struct {
+	Operation  string       `json:"operation,omitempty"`
+	Verb       event.Verb   `json:"verb,omitempty"`
+	State      StepState    `json:"state,omitempty"`
+	Attempt    int          `json:"attempt,omitempty"`
+	Failures   int          `json:"failures,omitempty"`
+	Runner     string       `json:"runner,omitempty"`
+	Reason     *Reason      `json:"reason,omitempty"`
+	Error      *fault.Error `json:"error,omitempty"`
+	StartedAt  *time.Time   `json:"started_at,omitempty"`
+	FinishedAt *time.Time   `json:"finished_at,omitempty"`
+}
+
+// OperationRecord is an operation as readers see it.
+type OperationRecord struct {
+	ID          string            `json:"id"`
+	Environment string            `json:"environment"`
+	Kind        OperationKind     `json:"kind"`
+	Status      OperationStatus   `json:"status"`
+	CommandID   string            `json:"command_id"`
+	RequestedBy string            `json:"requested_by,omitempty"` // CloudEvents source of the command
+	FailFast    bool              `json:"fail_fast,omitempty"`
+	Force       bool              `json:"force,omitempty"`
+	Parallelism int               `json:"parallelism"`
+	Steps       map[StepState]int `json:"steps"` // count by state
+	Error       *fault.Error      `json:"error,omitempty"`
+	StartedAt   time.Time         `json:"started_at"`
+	FinishedAt  *time.Time        `json:"finished_at,omitempty"`
+	Revision    uint64            `json:"revision"`
+}
+
+// Changes is what one batch of facts does to the projection: records to write over what is there, by name,
+// (environment, address) and id. Edges are the DependsOn of the resources. An environment in Created is new, or
+// made again under its old name: the resources that it had are removed first.
+type Changes struct {
+	Created      []string
+	Environments []Record
+	Resources    []ResourceRecord
+	Operations   []OperationRecord
+}

@@ -1,0 +1,60 @@
+package event
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Names of the commands: routing key on the exchange of commands, and, between TypePrefix and TypeSuffix,
+// CloudEvents type.
+const (
+	EnvironmentCreate  = "environment.create"
+	EnvironmentDestroy = "environment.destroy"
+	EnvironmentCancel  = "environment.cancel"
+)
+
+// Create is the data of environment.create. Only Templates is required.
+type Create struct {
+	// Templates are name@version, or name alone for the newest version.
+	Templates []string `json:"templates" jsonschema:"minItems=1"`
+	// Parameters by name; those that two templates share are given to both.
+	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Description string                     `json:"description,omitempty" jsonschema:"maxLength=4096"`
+	Tags        []string                   `json:"tags,omitempty" jsonschema:"maxItems=64"`
+	// DestroyAt is when the environment is to be destroyed by itself.
+	DestroyAt *time.Time `json:"destroy_at,omitempty"`
+	// FailFast cancels what still runs at the first failure, instead of letting it finish.
+	FailFast bool `json:"fail_fast,omitempty"`
+	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
+	Parallelism int `json:"parallelism,omitempty" jsonschema:"minimum=0"`
+}
+
+// Destroy is the data of environment.destroy.
+type Destroy struct {
+	// Force goes on destroying what a failed destroy depends on.
+	Force bool `json:"force,omitempty"`
+	// FailFast cancels what still runs at the first failure.
+	FailFast bool `json:"fail_fast,omitempty"`
+}
+
+// Cancel is the data of environment.cancel.
+type Cancel struct {
+	Reason string `json:"reason,omitempty" jsonschema:"maxLength=4096"`
+}
+
+// AnswerType is the CloudEvents type of the answer to a command, sent to its reply_to.
+const AnswerType = TypePrefix + "command.answer" + TypeSuffix
+
+// Answer is the data of the answer. It is sent once the outcome is journalled.
+type Answer struct {
+	CommandID   string       `json:"command_id"`
+	Command     string       `json:"command"`
+	Environment string       `json:"environment,omitempty"`
+	Accepted    bool         `json:"accepted"`
+	Operation   string       `json:"operation,omitempty"`
+	Error       *fault.Error `json:"error,omitempty"`
+	// Duplicate: the command had been taken before; this is the same answer again.
+	Duplicate bool `json:"duplicate,omitempty"`
+}

@@ -1,0 +1,164 @@
+package event
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Names of the messages between server and runner.
+const (
+	TaskOffered     = "task.offered"
+	TaskAccepted    = "task.accepted"
+	TaskRefused     = "task.refused"
+	TaskFinished    = "task.finished"
+	TaskLogs        = "task.logs"
+	TaskCancel      = "task.cancel"
+	RunnerHeartbeat = "runner.heartbeat"
+	RunnerHello     = "runner.hello"
+	RunnerWelcome   = "runner.welcome"
+	PartitionTick   = "partition.tick"
+)
+
+// Verb says what an executor is to do.
+type Verb string
+
+const (
+	// Apply makes the resource be as its inputs say.
+	Apply Verb = "apply"
+	// Destruct removes the resource and proves that nothing is left.
+	Destruct Verb = "destroy"
+	// Validate asks the resource's status endpoint until it answers as expected.
+	Validate Verb = "validate"
+)
+
+// TaskRef names one attempt of one step: everything that is said about a task carries it, and what carries an
+// older attempt or an older epoch is refused.
+type TaskRef struct {
+	Environment string `json:"environment"`
+	Operation   string `json:"operation"`
+	Step        string `json:"step"`
+	// Attempt grows by one with every offer of the step and is what fences an older one.
+	Attempt   int    `json:"attempt"`
+	Partition int    `json:"partition"`
+	Epoch     uint64 `json:"epoch"`
+}
+
+// Task is one attempt of one step, offered to the runners of a pool.
+type Task struct {
+	TaskRef
+	Verb     Verb   `json:"verb"`
+	Executor string `json:"executor"`
+	// Inputs is what the executor's schema describes, wholly known; secrets are sealed leaves.
+	Inputs json.RawMessage `json:"inputs,omitempty"`
+	// Outputs are those of the last apply, for destroy and validate.
+	Outputs json.RawMessage `json:"outputs,omitempty"`
+	// Endpoint is what Validate asks.
+	Endpoint *Endpoint `json:"endpoint,omitempty"`
+	// Bundle is the files that the executor works on, by content.
+	Bundle *Bundle `json:"bundle,omitempty"`
+	// Timeout bounds the work, in nanoseconds; 0 is unbounded.
+	Timeout time.Duration `json:"timeout,omitempty"`
+	// AcceptBefore is when the offer lapses: a runner that gets it later does not start.
+	AcceptBefore time.Time `json:"accept_before"`
+	TraceParent  string    `json:"traceparent,omitempty"`
+}
+
+// Bundle is a folder packed as a gzipped tar, named by the SHA-256 of its files' names and contents.
+type Bundle struct {
+	Hash string `json:"hash"`
+	Data []byte `json:"data,omitempty"`
+}
+
+// Endpoint is a status endpoint: URL http(s)://... expecting Status, or tcp://host:port that has to accept.
+type Endpoint struct {
+	URL string `json:"url"`
+	// Status expected of HTTP; 0 takes any of 200 to 299.
+	Status int `json:"status,omitempty"`
+	// Interval between two probes and Timeout of the whole window, in nanoseconds.
+	Interval time.Duration `json:"interval,omitempty"`
+	Timeout  time.Duration `json:"timeout,omitempty"`
+}
+
+// Accepted says that a runner works on a task.
+type Accepted struct {
+	TaskRef
+	Runner    string    `json:"runner"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// Refused says that a runner does not start a task, and why.
+type Refused struct {
+	TaskRef
+	Runner string     `json:"runner"`
+	Code   fault.Code `json:"code"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+// Result is the end of a task. Error nil is success.
+type Result struct {
+	TaskRef
+	Runner     string          `json:"runner"`
+	StartedAt  time.Time       `json:"started_at"`
+	FinishedAt time.Time       `json:"finished_at"`
+	Outputs    json.RawMessage `json:"outputs,omitempty"`
+	Error      *fault.Error    `json:"error,omitempty"`
+}
+
+// Heartbeat keeps the leases of the tasks that a runner works on in one partition.
+type Heartbeat struct {
+	Runner string    `json:"runner"`
+	Pools  []string  `json:"pools,omitempty"`
+	Time   time.Time `json:"time"`
+	Tasks  []TaskRef `json:"tasks,omitempty"`
+}
+
+// Hello announces a runner; Name stays over restarts, Runner is new with each, so that whoever sees a newer
+// Runner of the same Name knows that the older one is gone.
+type Hello struct {
+	Name      string   `json:"name"`
+	Runner    string   `json:"runner"`
+	Pools     []string `json:"pools"`
+	Executors []string `json:"executors"`
+	Version   string   `json:"version,omitempty"`
+	// PublicKey (X25519) is what the cluster's key is wrapped for.
+	PublicKey []byte `json:"public_key,omitempty"`
+}
+
+// Welcome is the server's reply to Hello.
+type Welcome struct {
+	Cluster    string `json:"cluster"`
+	Epoch      uint64 `json:"epoch"`
+	Partitions int    `json:"partitions"`
+	WrappedKey []byte `json:"wrapped_key,omitempty"`
+	// HeartbeatEvery is how often the runner has to be heard, in nanoseconds.
+	HeartbeatEvery time.Duration `json:"heartbeat_every"`
+}
+
+// CancelTask asks the runner that works on a task to stop it.
+type CancelTask struct {
+	TaskRef
+	Reason string `json:"reason,omitempty"`
+}
+
+// LogLine is one line that an executor printed, without its newline, masked and cleaned.
+type LogLine struct {
+	Time   time.Time `json:"time"`
+	Stream string    `json:"stream" jsonschema:"enum=out,enum=err"`
+	Text   string    `json:"text"`
+}
+
+// Logs is a batch of lines of one task; First numbers them within the attempt, from 0.
+type Logs struct {
+	TaskRef
+	First int       `json:"first"`
+	Lines []LogLine `json:"lines"`
+}
+
+// Tick lets time pass in a partition: whoever owns the partition gets it.
+type Tick struct {
+	Partition int       `json:"partition"`
+	Server    string    `json:"server"`
+	Time      time.Time `json:"time"`
+}

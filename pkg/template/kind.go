@@ -1,0 +1,61 @@
+package template
+
+import (
+	"io/fs"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Kind describes one executor to the compiler: what its block may contain and what it puts out. Executors state
+// theirs; the compiler needs no executor.
+type Kind struct {
+	// Name is the block's first label: resource "terraform" "network".
+	Name string
+	// Spec decodes the body, less the attributes and blocks that every resource has (see CommonAttributes).
+	Spec hcldec.ObjectSpec
+	// Outputs that every resource of the kind has. Those that depend on the block come from Inspect.
+	Outputs map[string]Output
+	// Static names attributes whose value has to be known at compile time, because Inspect reads them.
+	Static []string
+	// Inspect, when not nil, looks at what the block refers to, without side effects: for Terraform the module.
+	Inspect func(InspectRequest) (Inspection, hcl.Diagnostics)
+}
+
+// Output is the type of one output.
+type Output struct {
+	Type        cty.Type
+	Sensitive   bool
+	Description string
+}
+
+// InspectRequest is what Inspect gets.
+type InspectRequest struct {
+	// Root is the template's folder; nothing outside of it may be read.
+	Root fs.FS
+	// Dir is the same folder on disk, for libraries that can't read an fs.FS.
+	Dir string
+	// Static holds the values of Kind.Static, and Ranges where each stands (or the block, where it is absent).
+	Static map[string]cty.Value
+	Ranges map[string]hcl.Range
+}
+
+// Inspection is what Inspect found.
+type Inspection struct {
+	// Inputs, when not nil, are the members that the attribute "inputs" may have.
+	Inputs  map[string]Input
+	Outputs map[string]Output
+	// Bundle is the folder below Root whose files the executor needs when it runs, "" for none.
+	Bundle string
+}
+
+// Input is one member of the attribute "inputs".
+type Input struct {
+	Type      cty.Type
+	Required  bool
+	Sensitive bool
+}
+
+// Kinds finds a Kind by its name.
+type Kinds map[string]Kind
