@@ -36,17 +36,17 @@ func (s Status) Settled() bool {
 type StepState string
 
 const (
-	StepBlocked  StepState = "blocked"  // waits for what it depends on
-	StepQueued   StepState = "queued"   // may run; waits for a place, or for a backoff to pass
-	StepWaiting  StepState = "waiting"  // offered to the runners of its pool
-	StepRunning  StepState = "running"  // a runner has accepted it and is heard
-	StepComplete StepState = "complete" // done
-	StepError    StepState = "error"    // failed for good
-	StepSkipped  StepState = "skipped"  // never ran: what it depends on failed, or the operation was cancelled
+	StateBlocked  StepState = "blocked"  // waits for what it depends on
+	StateQueued   StepState = "queued"   // may run; waits for a place, or for a backoff to pass
+	StateWaiting  StepState = "waiting"  // offered to the runners of its pool
+	StateRunning  StepState = "running"  // a runner has accepted it and is heard
+	StateComplete StepState = "complete" // done
+	StateError    StepState = "error"    // failed for good
+	StateSkipped  StepState = "skipped"  // never ran: what it depends on failed, or the operation was cancelled
 )
 
 // Ended tells whether nothing more happens to a step in this state.
-func (s StepState) Ended() bool { return s == StepComplete || s == StepError || s == StepSkipped }
+func (s StepState) Ended() bool { return s == StateComplete || s == StateError || s == StateSkipped }
 
 // NodeType tells resources, which are there until destroyed, from actions, which run and are over.
 type NodeType string

@@ -1,0 +1,274 @@
+package environment
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Fact is something that has happened. Its Body says what; the body's type name is the journal entry's type and,
+// between event.TypePrefix and event.TypeSuffix, the CloudEvents type under which it is published.
+type Fact struct {
+	At   time.Time
+	Body Body
+}
+
+// Body is one of the fact types below.
+type Body interface {
+	// Type is the fact's name, such as "step.complete".
+	Type() string
+}
+
+// CommandRejected: a command was not taken.
+type CommandRejected struct {
+	CommandID   string       `json:"command_id"`
+	Command     string       `json:"command"`
+	RequestedBy string       `json:"requested_by,omitempty"`
+	Error       *fault.Error `json:"error"`
+}
+
+// Created: an environment begins, with the whole graph that was resolved for it.
+type Created struct {
+	CommandID   string                     `json:"command_id"`
+	RequestedBy string                     `json:"requested_by,omitempty"`
+	Operation   string                     `json:"operation"`
+	Description string                     `json:"description,omitempty"`
+	Tags        []string                   `json:"tags,omitempty"`
+	Templates   []Template                 `json:"templates"`
+	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Groups      []Group                    `json:"groups,omitempty"`
+	Nodes       []Node                     `json:"nodes"`
+	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
+	FailFast    bool                       `json:"fail_fast,omitempty"`
+	Parallelism int                        `json:"parallelism"`
+	Epoch       uint64                     `json:"epoch"`
+}
+
+// StatusDeploying: the create operation has begun to act.
+type StatusDeploying struct {
+	Operation string `json:"operation"`
+}
+
+// StatusValidating: everything is applied; the status endpoints are being asked.
+type StatusValidating struct {
+	Operation string `json:"operation"`
+	Probes    int    `json:"probes"`
+}
+
+// StatusDeployed: everything is applied and answers.
+type StatusDeployed struct {
+	Operation   string          `json:"operation"`
+	Outputs     json.RawMessage `json:"outputs,omitempty"`
+	Entrypoints []Entrypoint    `json:"entrypoints,omitempty"`
+}
+
+// StatusFailed: the create operation has ended without all of it.
+type StatusFailed struct {
+	Operation string       `json:"operation"`
+	Error     *fault.Error `json:"error"`
+}
+
+// StatusDestroying: a destroy operation has begun.
+type StatusDestroying struct {
+	CommandID   string `json:"command_id"`
+	RequestedBy string `json:"requested_by,omitempty"`
+	Operation   string `json:"operation"`
+	Force       bool   `json:"force,omitempty"`
+	FailFast    bool   `json:"fail_fast,omitempty"`
+	Parallelism int    `json:"parallelism"`
+	Epoch       uint64 `json:"epoch"`
+}
+
+// StatusDestroyed: nothing is left, and that was proven resource by resource.
+type StatusDestroyed struct {
+	Operation string `json:"operation"`
+}
+
+// StatusDestroyFailed: the destroy operation has ended and something is, or may be, left.
+type StatusDestroyFailed struct {
+	Operation string       `json:"operation"`
+	Error     *fault.Error `json:"error"`
+}
+
+// OperationCancelling: nothing new is started, and what runs is asked to stop; by a command, or by fail_fast.
+type OperationCancelling struct {
+	CommandID   string `json:"command_id,omitempty"`
+	RequestedBy string `json:"requested_by,omitempty"`
+	Operation   string `json:"operation"`
+	Reason      string `json:"reason,omitempty"`
+}
+
+// OperationFinished: the operation is over.
+type OperationFinished struct {
+	Operation string            `json:"operation"`
+	Kind      OperationKind     `json:"kind"`
+	Status    OperationStatus   `json:"status"`
+	Steps     map[StepState]int `json:"steps"`
+	Error     *fault.Error      `json:"error,omitempty"`
+}
+
+// StepWaiting: a step was offered to the runners of its pool.
+type StepWaiting struct {
+	Operation    string          `json:"operation"`
+	Step         string          `json:"step"`
+	Verb         event.Verb      `json:"verb"`
+	Attempt      int             `json:"attempt"`
+	AcceptBefore time.Time       `json:"accept_before"`
+	Inputs       json.RawMessage `json:"inputs,omitempty"`
+	Endpoint     *event.Endpoint `json:"endpoint,omitempty"`
+}
+
+// StepRunning: a runner works on the step.
+type StepRunning struct {
+	Operation string    `json:"operation"`
+	Step      string    `json:"step"`
+	Attempt   int       `json:"attempt"`
+	Runner    string    `json:"runner"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// StepComplete: the step has done what it should.
+type StepComplete struct {
+	Operation  string          `json:"operation"`
+	Step       string          `json:"step"`
+	Attempt    int             `json:"attempt"`
+	Runner     string          `json:"runner,omitempty"`
+	StartedAt  time.Time       `json:"started_at"`
+	FinishedAt time.Time       `json:"finished_at"`
+	Outputs    json.RawMessage `json:"outputs,omitempty"`
+}
+
+// StepQueued: the attempt came to nothing, and there will be another one.
+type StepQueued struct {
+	Operation string       `json:"operation"`
+	Step      string       `json:"step"`
+	Attempt   int          `json:"attempt"`
+	Cause     QueueCause   `json:"cause" jsonschema:"enum=failed,enum=lapsed,enum=refused,enum=lost"`
+	NotBefore *time.Time   `json:"not_before,omitempty"`
+	Error     *fault.Error `json:"error,omitempty"`
+}
+
+// QueueCause says what became of the attempt before.
+type QueueCause string
+
+const (
+	CauseFailed  QueueCause = "failed"  // the executor reported an error that may pass
+	CauseLapsed  QueueCause = "lapsed"  // nobody accepted the offer in time
+	CauseRefused QueueCause = "refused" // the runner that got it did not start it
+	CauseLost    QueueCause = "lost"    // the runner that accepted it is not heard any more
+)
+
+// StepError: the step has failed for good.
+type StepError struct {
+	Operation string       `json:"operation"`
+	Step      string       `json:"step"`
+	Attempt   int          `json:"attempt"`
+	Runner    string       `json:"runner,omitempty"`
+	Error     *fault.Error `json:"error"`
+}
+
+// StepSkipped: the step does not run in this operation.
+type StepSkipped struct {
+	Operation string `json:"operation"`
+	Step      string `json:"step"`
+	// Because is the step that failed, empty when the operation was cancelled.
+	Because string `json:"because,omitempty"`
+}
+
+func (CommandRejected) Type() string     { return "command.rejected" }
+func (Created) Type() string             { return "environment.created" }
+func (StatusDeploying) Type() string     { return "environment.deploying" }
+func (StatusValidating) Type() string    { return "environment.validating" }
+func (StatusDeployed) Type() string      { return "environment.deployed" }
+func (StatusFailed) Type() string        { return "environment.failed" }
+func (StatusDestroying) Type() string    { return "environment.destroying" }
+func (StatusDestroyed) Type() string     { return "environment.destroyed" }
+func (StatusDestroyFailed) Type() string { return "environment.destroy-failed" }
+func (OperationCancelling) Type() string { return "operation.cancelling" }
+func (OperationFinished) Type() string   { return "operation.finished" }
+func (StepWaiting) Type() string         { return "step.waiting" }
+func (StepRunning) Type() string         { return "step.running" }
+func (StepComplete) Type() string        { return "step.complete" }
+func (StepQueued) Type() string          { return "step.queued" }
+func (StepError) Type() string           { return "step.error" }
+func (StepSkipped) Type() string         { return "step.skipped" }
+
+// Bodies is one empty value of every fact type: for decoding, for schemas and for documentation.
+func Bodies() []Body {
+	return []Body{
+		CommandRejected{}, Created{}, StatusDeploying{}, StatusValidating{}, StatusDeployed{}, StatusFailed{},
+		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, OperationCancelling{}, OperationFinished{},
+		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
+	}
+}
+
+// DecodeBody reads the data of a journal entry of the given type.
+func DecodeBody(typ string, data json.RawMessage) (Body, error) {
+	decode, ok := decoders[typ]
+	if !ok {
+		return nil, fault.New(fault.GiveUp, fault.Invalid, "the journal has a fact of type %q, which this version does not know", typ)
+	}
+	body, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("fact of type %s: %w", typ, err)
+	}
+	return body, nil
+}
+
+var decoders = map[string]func(json.RawMessage) (Body, error){
+	CommandRejected{}.Type():     decode[CommandRejected],
+	Created{}.Type():             decode[Created],
+	StatusDeploying{}.Type():     decode[StatusDeploying],
+	StatusValidating{}.Type():    decode[StatusValidating],
+	StatusDeployed{}.Type():      decode[StatusDeployed],
+	StatusFailed{}.Type():        decode[StatusFailed],
+	StatusDestroying{}.Type():    decode[StatusDestroying],
+	StatusDestroyed{}.Type():     decode[StatusDestroyed],
+	StatusDestroyFailed{}.Type(): decode[StatusDestroyFailed],
+	OperationCancelling{}.Type(): decode[OperationCancelling],
+	OperationFinished{}.Type():   decode[OperationFinished],
+	StepWaiting{}.Type():         decode[StepWaiting],
+	StepRunning{}.Type():         decode[StepRunning],
+	StepComplete{}.Type():        decode[StepComplete],
+	StepQueued{}.Type():          decode[StepQueued],
+	StepError{}.Type():           decode[StepError],
+	StepSkipped{}.Type():         decode[StepSkipped],
+}
+
+func decode[B Body](data json.RawMessage) (Body, error) {
+	var b B
+	err := json.Unmarshal(data, &b)
+	return b, err
+}
+
+// Public is the fact as subscribers see it: without sealed values, and without the graph, which can be large and
+// is to be had from the API.
+func Public(b Body) any {
+	if c, ok := b.(Created); ok {
+		return PublicCreated{Created: c, Nodes: nil, Steps: len(c.Nodes)}
+	}
+	return b
+}
+
+// PublicCreated is Created with the number of its nodes instead of the nodes.
+type PublicCreated struct {
+	Created
+	Nodes []Node `json:"nodes,omitempty"` // always empty; hides Created.Nodes
+	Steps int    `json:"steps"`
+}
+
+// RoutingKey is the key under which an event of an environment is published on the exchange of events:
+// environment.<name>.<what happened>, where what happens to the environment itself goes without a prefix.
+func RoutingKey(environment, typ string) string {
+	const own = "environment."
+	if len(typ) > len(own) && typ[:len(own)] == own {
+		typ = typ[len(own):]
+	}
+	if environment == "" {
+		environment = "_"
+	}
+	return own + environment + "." + typ
+}
