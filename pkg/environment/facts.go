@@ -93,16 +93,16 @@ type StatusDestroyFailed struct {
 	Error     *fault.Error `json:"error"`
 }
 
-// OperationCancelling: nothing new is started, and what runs is asked to stop; by a command, or by fail_fast.
-type OperationCancelling struct {
+// Cancelling: nothing new is started, and what runs is asked to stop; by a command, or by fail_fast.
+type Cancelling struct {
 	CommandID   string `json:"command_id,omitempty"`
 	RequestedBy string `json:"requested_by,omitempty"`
 	Operation   string `json:"operation"`
 	Reason      string `json:"reason,omitempty"`
 }
 
-// OperationFinished: the operation is over.
-type OperationFinished struct {
+// Finished: the operation is over.
+type Finished struct {
 	Operation string            `json:"operation"`
 	Kind      OperationKind     `json:"kind"`
 	Status    OperationStatus   `json:"status"`
@@ -187,8 +187,8 @@ func (StatusFailed) Type() string        { return "environment.failed" }
 func (StatusDestroying) Type() string    { return "environment.destroying" }
 func (StatusDestroyed) Type() string     { return "environment.destroyed" }
 func (StatusDestroyFailed) Type() string { return "environment.destroy-failed" }
-func (OperationCancelling) Type() string { return "operation.cancelling" }
-func (OperationFinished) Type() string   { return "operation.finished" }
+func (Cancelling) Type() string          { return "operation.cancelling" }
+func (Finished) Type() string            { return "operation.finished" }
 func (StepWaiting) Type() string         { return "step.waiting" }
 func (StepRunning) Type() string         { return "step.running" }
 func (StepComplete) Type() string        { return "step.complete" }
@@ -200,7 +200,7 @@ func (StepSkipped) Type() string         { return "step.skipped" }
 func Bodies() []Body {
 	return []Body{
 		CommandRejected{}, Created{}, StatusDeploying{}, StatusValidating{}, StatusDeployed{}, StatusFailed{},
-		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, OperationCancelling{}, OperationFinished{},
+		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 	}
 }
@@ -228,8 +228,8 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StatusDestroying{}.Type():    decode[StatusDestroying],
 	StatusDestroyed{}.Type():     decode[StatusDestroyed],
 	StatusDestroyFailed{}.Type(): decode[StatusDestroyFailed],
-	OperationCancelling{}.Type(): decode[OperationCancelling],
-	OperationFinished{}.Type():   decode[OperationFinished],
+	Cancelling{}.Type():          decode[Cancelling],
+	Finished{}.Type():            decode[Finished],
 	StepWaiting{}.Type():         decode[StepWaiting],
 	StepRunning{}.Type():         decode[StepRunning],
 	StepComplete{}.Type():        decode[StepComplete],
