@@ -1,0 +1,240 @@
+package environment
+
+import (
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Decider decides. It holds no state of an environment and may be used by many goroutines.
+type Decider struct{ policy Policy }
+
+// NewDecider makes one with these bounds.
+func NewDecider(p Policy) *Decider { return &Decider{policy: p.WithDefaults()} }
+
+// Policy returns the bounds in force.
+func (d *Decider) Policy() Policy { return d.policy }
+
+// Decision is the outcome of Decide.
+type Decision struct {
+	Facts []Fact
+	// Answer is for the one who sent the command, nil for other inputs. It is due once the facts are durable.
+	Answer *event.Answer
+}
+
+// Decide says what follows from an input at a time. The facts it returns are already taken into s (as a fold of Evolve
+// would), since each may depend on the one before; so s has to be loaded again when they can't be made durable. The
+// resolver may be nil while no environment of the name was ever created.
+func (d *Decider) Decide(s *State, r Resolver, in Input, now time.Time) Decision {
+	c := &decision{Policy: d.policy, s: s, resolver: r, now: now}
+	switch in := in.(type) {
+	case CreateInput:
+		c.command(in.CommandMeta, event.EnvironmentCreate, func() *fault.Error { return c.create(in) })
+	case DestroyInput:
+		c.command(in.CommandMeta, event.EnvironmentDestroy, func() *fault.Error { return c.destroy(in) })
+	case CancelInput:
+		c.command(in.CommandMeta, event.EnvironmentCancel, func() *fault.Error { return c.cancel(in) })
+	case RejectInput:
+		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
+	case AcceptedInput:
+		c.accepted(in)
+	case RefusedInput:
+		c.refused(in)
+	case ResultInput:
+		c.result(in)
+	case HeartbeatInput:
+		c.heartbeat(in)
+	case RunnerStartedInput:
+		c.runnerStarted(in)
+	case TickInput:
+		c.tick()
+	}
+	c.advance()
+	return c.Decision
+}
+
+// decision is one call of Decide.
+type decision struct {
+	Policy
+	Decision
+	s        *State
+	resolver Resolver
+	now      time.Time
+}
+
+func (c *decision) emit(b Body) {
+	f := Fact{At: c.now, Body: b}
+	if err := Evolve(c.s, f); err != nil {
+		panic("environment: decided on what can't follow: " + err.Error()) // a defect of the decider; the properties look for it
+	}
+	c.Facts = append(c.Facts, f)
+}
+
+// command takes a command once: a second copy gets the first one's answer.
+func (c *decision) command(m CommandMeta, name string, take func() *fault.Error) {
+	c.Answer = &event.Answer{CommandID: m.CommandID, Command: name, Environment: c.s.Name}
+	if known := c.s.outcome(m.CommandID); known != nil {
+		c.Answer.Accepted, c.Answer.Operation = known.Error == nil, known.Operation
+		c.Answer.Error, c.Answer.Duplicate = known.Error, true
+		return
+	}
+	if err := take(); err != nil {
+		c.Answer.Error = err
+		c.emit(CommandRejected{CommandID: m.CommandID, Command: name, RequestedBy: m.RequestedBy, Error: err})
+		return
+	}
+	c.Answer.Accepted, c.Answer.Operation = true, c.s.Operation.ID
+}
+
+func (c *decision) create(in CreateInput) *fault.Error {
+	if c.s.Exists() {
+		return c.inTheWay()
+	}
+	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
+		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
+		Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, FailFast: in.FailFast,
+		Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch})
+	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
+	return nil
+}
+
+func (c *decision) inTheWay() *fault.Error {
+	if c.s.Busy() {
+		return fault.New(fault.Reject, fault.Busy, "environment %q is %s (operation %s): wait for it, or cancel it", c.s.Name, c.s.Status, c.s.Operation.ID)
+	}
+	return fault.New(fault.Reject, fault.Exists, "environment %q exists already and is %s: destroy it first, or choose another name", c.s.Name, c.s.Status)
+}
+
+func (c *decision) destroy(in DestroyInput) *fault.Error {
+	switch {
+	case !c.s.Exists():
+		return c.notThere()
+	case c.s.Busy():
+		return c.inTheWay()
+	}
+	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
+		Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
+	return nil
+}
+
+func (c *decision) cancel(in CancelInput) *fault.Error {
+	switch {
+	case !c.s.Exists():
+		return c.notThere()
+	case !c.s.Busy():
+		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing is under way that could be cancelled", c.s.Name, c.s.Status)
+	}
+	reason := in.Reason
+	if reason == "" {
+		reason = "cancelled by command"
+	}
+	c.stop(Cancelling{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.s.Operation.ID, Reason: reason})
+	return nil
+}
+
+func (c *decision) notThere() *fault.Error {
+	return fault.New(fault.Reject, fault.NotFound, "there is no environment %q", c.s.Name)
+}
+
+// stop begins nothing new; what is in flight comes back by itself, or lapses.
+func (c *decision) stop(b Cancelling) {
+	c.emit(b)
+	for _, n := range c.s.Nodes {
+		if n.State == StateBlocked || n.State == StateQueued {
+			c.emit(StepSkipped{Operation: b.Operation, Step: n.Address})
+		}
+	}
+}
+
+func (c *decision) nextOperation() string { return operationID(c.s.Operations + 1) }
+
+// parallelism is the smallest of the bounds that are set.
+func (c *decision) parallelism(bounds ...int) int {
+	least := c.Policy.Parallelism
+	for _, b := range bounds {
+		if b > 0 && b < least {
+			least = b
+		}
+	}
+	return least
+}
+
+// advance offers what may run, and ends the operation when nothing is left to do.
+func (c *decision) advance() {
+	if !c.s.Busy() {
+		return
+	}
+	c.fill()
+	o := c.s.Operation
+	if o.Remaining > 0 {
+		return
+	}
+	if o.Kind == CreateOperation && !o.Validating && o.Error == nil && o.Status == OperationRunning {
+		c.emit(StatusValidating{Operation: o.ID, Probes: c.probes()})
+		c.advance()
+		return
+	}
+	c.finish()
+}
+
+func (c *decision) probes() int {
+	count := 0
+	for _, n := range c.s.Nodes {
+		if n.Probed {
+			count++
+		}
+	}
+	return count
+}
+
+func (c *decision) finish() {
+	o := c.s.Operation
+	outcome := Finished{Operation: o.ID, Kind: o.Kind, Status: OperationSucceeded, Steps: o.counts(), Error: o.Error}
+	var status Body
+	if o.Kind == CreateOperation {
+		status = c.createStatus(&outcome)
+	} else {
+		status = c.destroyStatus(&outcome)
+	}
+	c.emit(outcome)
+	c.emit(status)
+}
+
+func (c *decision) createStatus(f *Finished) Body {
+	o := c.s.Operation
+	if err := c.unfinished(f); err != nil {
+		return StatusFailed{Operation: o.ID, Error: err}
+	}
+	outputs, err := c.resolver.Outputs(c.s.OutputsOf)
+	if err == nil {
+		var entrypoints []Entrypoint
+		if entrypoints, err = c.resolver.Entrypoints(c.s.OutputsOf); err == nil {
+			return StatusDeployed{Operation: o.ID, Outputs: outputs, Entrypoints: entrypoints}
+		}
+	}
+	f.Status, f.Error = OperationFailed, fault.From(err)
+	return StatusFailed{Operation: o.ID, Error: f.Error}
+}
+
+func (c *decision) destroyStatus(f *Finished) Body {
+	if err := c.unfinished(f); err != nil {
+		return StatusDestroyFailed{Operation: f.Operation, Error: err}
+	}
+	return StatusDestroyed{Operation: f.Operation}
+}
+
+// unfinished says why the operation has not done all of it, nil when it has.
+func (c *decision) unfinished(f *Finished) *fault.Error {
+	o := c.s.Operation
+	switch {
+	case o.Status == OperationCancelling && (o.Error == nil || !o.FailFast):
+		f.Status = OperationCancelled
+		f.Error = fault.New(fault.GiveUp, fault.Cancelled, "%s", o.Reason)
+	case o.Error != nil:
+		f.Status = OperationFailed
+	default:
+		return nil
+	}
+	return f.Error
+}

@@ -1,0 +1,234 @@
+package environment
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+func operationID(n int) string { return "op-" + strconv.Itoa(n) }
+
+// fill offers steps while the environment's limit leaves room: first those whose backoff has passed.
+func (c *decision) fill() {
+	o := c.s.Operation
+	for at := 0; at < len(o.Delayed) && len(o.Flight) < o.Parallelism; {
+		if i := o.Delayed[at]; !c.s.Nodes[i].NotBefore.After(c.now) {
+			c.offer(i) // takes it out of Delayed
+		} else {
+			at++
+		}
+	}
+	for len(o.Ready) > 0 && len(o.Flight) < o.Parallelism {
+		c.offer(o.Ready[0])
+	}
+}
+
+func (c *decision) offer(i int) {
+	n := c.s.Nodes[i]
+	w := StepWaiting{Operation: c.s.Operation.ID, Step: n.Address, Verb: n.Verb, Attempt: n.Attempt + 1,
+		AcceptBefore: c.now.Add(c.AcceptWithin)}
+	var err error
+	switch n.Verb {
+	case event.Apply:
+		w.Inputs, err = c.resolver.Inputs(n.Address, c.s.OutputsOf)
+	case event.Validate:
+		w.Endpoint, err = c.resolver.Endpoint(n.Address, c.s.OutputsOf)
+	}
+	if err != nil {
+		c.fail(i, "", fault.From(err))
+		return
+	}
+	c.emit(w)
+}
+
+// current finds the step that a message is about, nil when the message is of an older attempt, operation or epoch.
+func (c *decision) current(ref event.TaskRef) (int, *Step) {
+	i, ok := c.s.index[ref.Step]
+	if !ok || !c.s.Busy() || ref.Operation != c.s.Operation.ID || ref.Epoch < c.s.Epoch {
+		return 0, nil
+	}
+	n := c.s.Nodes[i]
+	if n.Attempt != ref.Attempt || (n.State != StateWaiting && n.State != StateRunning) {
+		return 0, nil
+	}
+	return i, n
+}
+
+func (c *decision) accepted(in AcceptedInput) {
+	_, n := c.current(in.TaskRef)
+	if n == nil || n.State == StateRunning {
+		return
+	}
+	c.emit(StepRunning{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner, StartedAt: in.StartedAt})
+	n.leaseUntil = c.now.Add(c.Lease)
+}
+
+// heartbeat keeps a lease; it also is an acceptance where that was lost on its way.
+func (c *decision) heartbeat(in HeartbeatInput) {
+	_, n := c.current(in.TaskRef)
+	switch {
+	case n == nil:
+	case n.State == StateWaiting:
+		c.accepted(AcceptedInput{event.Accepted{TaskRef: in.TaskRef, Runner: in.Runner, StartedAt: c.now}})
+	case n.Runner == in.Runner:
+		n.leaseUntil = c.now.Add(c.Lease)
+	}
+}
+
+func (c *decision) refused(in RefusedInput) {
+	i, n := c.current(in.TaskRef)
+	if n == nil || n.State == StateRunning {
+		return
+	}
+	switch in.Code {
+	case fault.Cancelled, fault.ExecutorUnknown, fault.StaleEpoch:
+		// Nobody has begun it, and nobody else has a copy.
+		c.lose(i, CauseRefused, fault.New(fault.Retry, in.Code, "runner %s did not start it: %s", in.Runner, in.Reason))
+	default:
+		// It had been delivered before, or came too late: somebody else may have begun it and not been heard yet.
+		n.leaseUntil = c.now.Add(c.RefusalGrace)
+	}
+}
+
+func (c *decision) result(in ResultInput) {
+	i, n := c.current(in.TaskRef)
+	if n == nil || (n.State == StateRunning && n.Runner != in.Runner) {
+		return
+	}
+	if in.Error == nil {
+		c.emit(StepComplete{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner,
+			StartedAt: in.StartedAt, FinishedAt: in.FinishedAt, Outputs: in.Outputs})
+		return
+	}
+	retry := in.Error.Disposition == fault.Retry || in.Error.Disposition == fault.Wait
+	attempts, backoff, most := c.retryPolicy(n)
+	if !retry || n.Failures+1 >= attempts || c.s.Operation.Status == OperationCancelling {
+		c.fail(i, in.Runner, in.Error)
+		return
+	}
+	c.requeue(i, CauseFailed, min(backoff<<min(n.Failures, 20), most), in.Error)
+}
+
+func (c *decision) retryPolicy(n *Step) (attempts int, backoff, most time.Duration) {
+	attempts, backoff, most = c.Attempts, c.Backoff, c.MaxBackoff
+	if n.Type == ActionNode || n.Verb == event.Validate {
+		attempts = 1
+	}
+	if n.Retry == nil {
+		return attempts, backoff, most
+	}
+	if n.Retry.Attempts > 0 {
+		attempts = n.Retry.Attempts
+	}
+	if n.Retry.Backoff > 0 {
+		backoff = n.Retry.Backoff
+	}
+	if n.Retry.MaxBackoff > 0 {
+		most = n.Retry.MaxBackoff
+	}
+	return attempts, backoff, max(most, backoff)
+}
+
+func (c *decision) requeue(i int, cause QueueCause, wait time.Duration, err *fault.Error) {
+	n := c.s.Nodes[i]
+	q := StepQueued{Operation: c.s.Operation.ID, Step: n.Address, Attempt: n.Attempt, Cause: cause, Error: err}
+	if wait > 0 {
+		until := c.now.Add(wait)
+		q.NotBefore = &until
+	}
+	c.emit(q)
+}
+
+// lose gives a step back whose attempt nobody finished, until there were too many of them. That nobody was there to take
+// it is no failure, however often.
+func (c *decision) lose(i int, cause QueueCause, err *fault.Error) {
+	n := c.s.Nodes[i]
+	switch {
+	case c.s.Operation.Status == OperationCancelling && n.State == StateRunning:
+		c.fail(i, n.Runner, err)
+	case c.s.Operation.Status == OperationCancelling:
+		c.emit(StepSkipped{Operation: c.s.Operation.ID, Step: n.Address})
+	case cause == CauseLapsed:
+		c.requeue(i, cause, 0, err)
+	case n.Losses+1 >= c.MaxLosses:
+		c.fail(i, n.Runner, err)
+	default:
+		c.requeue(i, cause, min(c.Backoff<<min(n.Losses, 20), c.MaxBackoff), err)
+	}
+}
+
+// fail ends a step, and what waits for it.
+func (c *decision) fail(i int, runner string, err *fault.Error) {
+	s, o, n := c.s, c.s.Operation, c.s.Nodes[i]
+	first := o.Error == nil
+	c.emit(StepError{Operation: o.ID, Step: n.Address, Attempt: n.Attempt, Runner: runner, Error: err})
+	if !o.Validating && !(o.Force && o.Kind == DestroyOperation) {
+		c.skipAfter(i)
+	}
+	if first && o.FailFast && o.Status == OperationRunning {
+		c.stop(Cancelling{Operation: o.ID, Reason: "stopped at the first failure, as asked: " + s.Nodes[i].Address + " failed"})
+	}
+}
+
+// skipAfter skips all that can't run since step i has failed, through nodes that take no part.
+func (c *decision) skipAfter(failed int) {
+	s := c.s
+	seen := map[int]bool{failed: true}
+	stack := []int{failed}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, d := range s.after(i) {
+			if seen[d] {
+				continue
+			}
+			seen[d] = true
+			stack = append(stack, d)
+			if s.Nodes[d].State == StateBlocked {
+				c.emit(StepSkipped{Operation: s.Operation.ID, Step: s.Nodes[d].Address, Because: s.Nodes[failed].Address})
+			}
+		}
+	}
+}
+
+func (c *decision) runnerStarted(in RunnerStartedInput) {
+	c.sweep(func(n *Step) (QueueCause, bool) {
+		return CauseLost, n.State == StateRunning && n.Runner != in.Runner && strings.HasPrefix(n.Runner, in.Name+"/")
+	})
+}
+
+// tick finds offers that have lapsed and leases that have run out.
+func (c *decision) tick() {
+	c.sweep(func(n *Step) (QueueCause, bool) {
+		if n.State == StateWaiting {
+			refused := !n.leaseUntil.IsZero() && n.leaseUntil.Before(c.now)
+			return CauseLapsed, refused || n.AcceptBefore.Add(c.LapseMargin).Before(c.now)
+		}
+		if n.leaseUntil.IsZero() {
+			n.leaseUntil = c.now.Add(c.Lease) // loaded after a restart: its runner may be heard yet
+		}
+		return CauseLost, n.leaseUntil.Before(c.now)
+	})
+}
+
+func (c *decision) sweep(gone func(*Step) (QueueCause, bool)) {
+	if !c.s.Busy() {
+		return
+	}
+	for _, i := range append([]int(nil), c.s.Operation.Flight...) {
+		n := c.s.Nodes[i]
+		if cause, ok := gone(n); ok {
+			c.lose(i, cause, c.lossError(n, cause))
+		}
+	}
+}
+
+func (c *decision) lossError(n *Step, cause QueueCause) *fault.Error {
+	if cause == CauseLapsed {
+		return fault.New(fault.Wait, fault.Unavailable, "no runner of pool %q took it within %s: start one with that pool, or wait until one is free", n.PoolName(), c.AcceptWithin)
+	}
+	return fault.New(fault.Retry, fault.RunnerLost, "runner %s is not heard any more", n.Runner)
+}

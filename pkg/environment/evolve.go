@@ -1,0 +1,186 @@
+package environment
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Evolve takes one fact into the state, in place. It fails only on a fact that can't follow, which means that the
+// journal is not this environment's or was altered.
+func Evolve(s *State, f Fact) error {
+	s.UpdatedAt = f.At
+	switch b := f.Body.(type) {
+	case CommandRejected:
+		s.remember(Outcome{CommandID: b.CommandID, Command: b.Command, Error: b.Error})
+	case Created:
+		return s.created(b, f.At)
+	case StatusDestroying:
+		s.destroying(b, f.At)
+	case StatusDeploying:
+		s.Status = Deploying
+	case StatusValidating:
+		s.validating()
+	case StatusDeployed:
+		s.Status, s.Outputs, s.Entrypoints, s.Error = Deployed, b.Outputs, b.Entrypoints, nil
+	case StatusFailed:
+		s.Status, s.Error = Failed, b.Error
+	case StatusDestroyed:
+		s.Status, s.Outputs, s.Entrypoints, s.Error = Destroyed, nil, nil, nil
+	case StatusDestroyFailed:
+		s.Status, s.Error = DestroyFailed, b.Error
+	case Cancelling:
+		s.cancelling(b)
+	case Finished:
+		s.Operation.Status, s.Operation.FinishedAt, s.Operation.Error = b.Status, f.At, b.Error
+		s.dirty.operation = true
+	default:
+		return s.evolveStep(f)
+	}
+	s.dirty.environment = true
+	return nil
+}
+
+func (s *State) created(b Created, at time.Time) error {
+	life := NewState(s.Name)
+	life.Operations, life.Commands = s.Operations, s.Commands
+	life.dirty.created = true
+	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
+	life.Description, life.Tags, life.Templates = b.Description, b.Tags, b.Templates
+	life.Parameters, life.Groups, life.DestroyAt, life.Epoch = b.Parameters, b.Groups, b.DestroyAt, b.Epoch
+	life.Nodes = make([]*Step, len(b.Nodes))
+	steps := make([]Step, len(b.Nodes)) // one allocation: a graph may have 100,000 of them
+	for i := range b.Nodes {
+		steps[i] = Step{Node: b.Nodes[i], Status: Pending}
+		life.Nodes[i] = &steps[i]
+	}
+	*s = *life
+	if err := s.link(); err != nil {
+		return err
+	}
+	s.begin(Operation{Kind: CreateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy,
+		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentCreate)
+	for i := range s.Nodes {
+		s.include(i, event.Apply)
+	}
+	s.release()
+	return nil
+}
+
+func (s *State) destroying(b StatusDestroying, at time.Time) {
+	s.Status, s.Epoch, s.Error = Destroying, b.Epoch, nil
+	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Force: b.Force,
+		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
+	for i, n := range s.Nodes {
+		if n.Exists && n.Type == ResourceNode {
+			s.include(i, event.Destruct)
+		} else {
+			// Nothing to destroy, but it still holds the order between its neighbours: it passes it on.
+			n.Verb, n.State, n.Status, n.Exists = "", "", Destroyed, false
+			n.Unmet = len(s.before(i))
+			s.touch(i)
+		}
+	}
+	s.release()
+}
+
+func (s *State) validating() {
+	s.Status, s.Operation.Validating = Validating, true
+	for i, n := range s.Nodes {
+		if n.Probed {
+			s.include(i, event.Validate)
+			n.Unmet, n.Status = 0, Validating
+			s.setState(i, StateQueued)
+			s.Operation.Ready = append(s.Operation.Ready, i)
+		}
+	}
+}
+
+func (s *State) begin(o Operation, command string) {
+	s.Operations++
+	o.ID, o.Status, o.Counts = operationID(s.Operations), OperationRunning, map[StepState]int{}
+	s.Operation = &o
+	s.remember(Outcome{CommandID: o.CommandID, Command: command, Operation: o.ID})
+	s.dirty.operation = true
+}
+
+// include makes a node a step of the operation's present phase, blocked until release.
+func (s *State) include(i int, verb event.Verb) {
+	n := s.Nodes[i]
+	n.Verb, n.State, n.Failures, n.Losses, n.Attempt = verb, "", 0, 0, 0
+	n.Runner, n.Error, n.Because = "", nil, ""
+	n.StartedAt, n.FinishedAt, n.NotBefore, n.AcceptBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	n.Unmet = len(s.before(i))
+	s.Operation.Remaining++
+	s.setState(i, StateBlocked)
+}
+
+// release finds what waits for nothing at the beginning of an operation.
+func (s *State) release() {
+	var free []int
+	for i, n := range s.Nodes {
+		if n.Unmet == 0 {
+			free = append(free, i)
+		}
+	}
+	if s.Operation.Kind == DestroyOperation {
+		slices.Reverse(free)
+	}
+	for _, i := range free {
+		s.free(i)
+	}
+}
+
+// free makes a step ready whose last predecessor has ended; a node that takes no part passes it on. It uses a stack
+// of its own, since a chain of nodes that take no part may be as long as the graph.
+func (s *State) free(first int) {
+	stack := []int{first}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if s.Nodes[i].State == StateBlocked {
+			s.setState(i, StateQueued)
+			s.Operation.Ready = append(s.Operation.Ready, i)
+			continue
+		}
+		if s.Nodes[i].State == "" {
+			stack = append(stack, s.countDown(i)...)
+		}
+	}
+}
+
+// countDown tells the successors of a step that it no longer holds them up, and returns those that wait for nothing else.
+func (s *State) countDown(i int) []int {
+	var free []int
+	for _, d := range s.after(i) {
+		n := s.Nodes[d]
+		n.Unmet--
+		if n.Unmet == 0 {
+			free = append(free, d)
+		}
+	}
+	return free
+}
+
+func (s *State) cancelling(b Cancelling) {
+	s.Operation.Status, s.Operation.Reason = OperationCancelling, b.Reason
+	s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentCancel, Operation: b.Operation})
+	s.dirty.operation = true
+}
+
+func (s *State) setState(i int, state StepState) {
+	n, counts := s.Nodes[i], s.Operation.Counts
+	if n.State != "" && counts[n.State] > 0 {
+		counts[n.State]--
+	}
+	n.State = state
+	counts[state]++
+	s.touch(i)
+}
+
+// errOutOfPlace is what Evolve says of a fact that can't follow.
+func errOutOfPlace(typ, step string) error {
+	return fault.New(fault.GiveUp, fault.Internal, "the fact %s of step %q does not fit what came before it", typ, step)
+}

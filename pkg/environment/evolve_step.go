@@ -1,0 +1,139 @@
+package environment
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+func (s *State) evolveStep(f Fact) error {
+	switch b := f.Body.(type) {
+	case StepWaiting:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.waiting(i, n, b) })
+	case StepRunning:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
+			n.Runner, n.StartedAt, n.Losses = b.Runner, b.StartedAt, 0
+			s.setState(i, StateRunning)
+		})
+	case StepComplete:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.complete(i, n, b) })
+	case StepQueued:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.requeued(i, n, b) })
+	case StepError:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.failed(i, n, b, f.At) })
+	case StepSkipped:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
+			n.Because, n.FinishedAt = b.Because, f.At
+			s.end(i, StateSkipped)
+		})
+	default:
+		return errOutOfPlace(f.Body.Type(), "")
+	}
+}
+
+func (s *State) onStep(typ, address string, apply func(int, *Step)) error {
+	i, ok := s.index[address]
+	if !ok || s.Operation == nil || s.Nodes[i].State == "" || s.Nodes[i].State.Ended() {
+		return errOutOfPlace(typ, address)
+	}
+	apply(i, s.Nodes[i])
+	return nil
+}
+
+func (s *State) waiting(i int, n *Step, b StepWaiting) {
+	o := s.Operation
+	o.Ready, o.Delayed = remove(o.Ready, i), remove(o.Delayed, i)
+	o.Flight = append(o.Flight, i)
+	n.Attempt, n.AcceptBefore, n.NotBefore, n.leaseUntil = b.Attempt, b.AcceptBefore, time.Time{}, time.Time{}
+	switch n.Verb {
+	case event.Apply:
+		n.Inputs, n.Status, n.Exists = b.Inputs, Deploying, true
+	case event.Destruct:
+		n.Status = Destroying
+	}
+	s.setState(i, StateWaiting)
+}
+
+func (s *State) complete(i int, n *Step, b StepComplete) {
+	n.Runner, n.StartedAt, n.FinishedAt, n.Error = b.Runner, b.StartedAt, b.FinishedAt, nil
+	switch n.Verb {
+	case event.Apply:
+		n.Status, n.Outputs = Deployed, b.Outputs
+	case event.Validate:
+		n.Status = Deployed
+	case event.Destruct:
+		n.Status, n.Exists, n.Outputs = Destroyed, false, nil
+	}
+	s.end(i, StateComplete)
+	s.succeed(i)
+}
+
+// succeed lets what waited for step i go on.
+func (s *State) succeed(i int) {
+	if s.Operation.Validating {
+		return // probes do not wait for each other
+	}
+	for _, d := range s.countDown(i) {
+		s.free(d)
+	}
+}
+
+func (s *State) requeued(i int, n *Step, b StepQueued) {
+	o := s.Operation
+	o.Flight = remove(o.Flight, i)
+	n.Runner, n.Error = "", b.Error
+	if b.Cause == CauseFailed {
+		n.Failures++
+	} else {
+		n.Losses++
+	}
+	if b.NotBefore == nil {
+		o.Ready = append(o.Ready, i)
+	} else {
+		n.NotBefore = *b.NotBefore
+		o.Delayed = append(o.Delayed, i)
+	}
+	s.setState(i, StateQueued)
+}
+
+func (s *State) failed(i int, n *Step, b StepError, at time.Time) {
+	n.Error, n.FinishedAt = b.Error, at
+	if b.Runner != "" {
+		n.Runner = b.Runner
+	}
+	if n.Verb == event.Destruct {
+		n.Status = DestroyFailed
+	} else {
+		n.Status = Failed
+	}
+	if s.Operation.Error == nil {
+		s.Operation.Error = b.Error
+	}
+	s.end(i, StateError)
+	if s.Operation.Force && n.Verb == event.Destruct {
+		s.succeed(i)
+	}
+}
+
+func (s *State) end(i int, state StepState) {
+	o := s.Operation
+	o.Flight = remove(o.Flight, i)
+	if n := s.Nodes[i]; n.State == StateQueued {
+		o.Ready, o.Delayed = remove(o.Ready, i), remove(o.Delayed, i)
+	}
+	o.Remaining--
+	s.setState(i, state)
+}
+
+// remove takes the first occurrence of i out of the list; what is wanted is nearly always at its head.
+func remove(list []int, i int) []int {
+	at := slices.Index(list, i)
+	switch at {
+	case -1:
+		return list
+	case 0:
+		return list[1:]
+	}
+	return slices.Delete(list, at, at+1)
+}

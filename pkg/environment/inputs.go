@@ -1,0 +1,128 @@
+package environment
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Input is something that the decider has to decide on: one of the types below.
+type Input interface{ input() }
+
+// CommandMeta says which command an input comes from.
+type CommandMeta struct {
+	CommandID   string
+	RequestedBy string // CloudEvents source
+}
+
+// CreateInput is environment.create, its templates resolved.
+type CreateInput struct {
+	CommandMeta
+	event.Create
+	Resolved
+}
+
+// Resolved is what templates and parameters gave.
+type Resolved struct {
+	Nodes       []Node // topological order
+	Templates   []Template
+	Parameters  map[string]json.RawMessage // effective; sensitive ones sealed
+	Groups      []Group
+	Parallelism int // the templates' own bound, 0 for none
+}
+
+// DestroyInput is environment.destroy.
+type DestroyInput struct {
+	CommandMeta
+	event.Destroy
+}
+
+// CancelInput is environment.cancel.
+type CancelInput struct {
+	CommandMeta
+	event.Cancel
+}
+
+// RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.
+type RejectInput struct {
+	CommandMeta
+	Command string
+	Error   *fault.Error
+}
+
+// AcceptedInput, RefusedInput, ResultInput and HeartbeatInput are what runners say.
+type (
+	AcceptedInput  struct{ event.Accepted }
+	RefusedInput   struct{ event.Refused }
+	ResultInput    struct{ event.Result }
+	HeartbeatInput struct {
+		Runner string
+		event.TaskRef
+	}
+)
+
+// RunnerStartedInput: the runner of this name begins anew as Runner; what an earlier one of the name held is lost.
+type RunnerStartedInput struct{ Name, Runner string }
+
+// TickInput lets time pass.
+type TickInput struct{}
+
+func (CreateInput) input()        {}
+func (DestroyInput) input()       {}
+func (CancelInput) input()        {}
+func (RejectInput) input()        {}
+func (AcceptedInput) input()      {}
+func (RefusedInput) input()       {}
+func (ResultInput) input()        {}
+func (HeartbeatInput) input()     {}
+func (RunnerStartedInput) input() {}
+func (TickInput) input()          {}
+
+// Resolver evaluates what is known only once other nodes have outputs. It is pure: the same recorded outputs give the
+// same answer (sealing aside). A plan of pkg/plan is one.
+type Resolver interface {
+	Inputs(address string, outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error)
+	Endpoint(address string, outputs func(string) (json.RawMessage, bool)) (*event.Endpoint, error)
+	Outputs(outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error)
+	Entrypoints(outputs func(string) (json.RawMessage, bool)) ([]Entrypoint, error)
+}
+
+// Policy holds the decider's bounds. The zero value of a field takes the default.
+type Policy struct {
+	AcceptWithin time.Duration // an offer holds this long; 15 s
+	LapseMargin  time.Duration // and is taken back this much later, for clocks that differ; 2 s
+	RefusalGrace time.Duration // after a refusal, until it is sure that nobody else had started; 3 s
+	Lease        time.Duration // a runner that is not heard for this long is lost; 20 s
+	Parallelism  int           // steps at once in one environment; 100
+	Attempts     int           // of a resource without a retry block; 3 (an action's is 1)
+	Backoff      time.Duration // before the second attempt, doubled with each; 1 s
+	MaxBackoff   time.Duration // 1 min
+	MaxLosses    int           // attempts in a row that no runner finished, before the step fails; 10
+	Epoch        uint64        // of the cluster; what carries a lower one is refused
+}
+
+// WithDefaults fills in what is zero.
+func (p Policy) WithDefaults() Policy {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	num := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	def(&p.AcceptWithin, 15*time.Second)
+	def(&p.LapseMargin, 2*time.Second)
+	def(&p.RefusalGrace, 3*time.Second)
+	def(&p.Lease, 20*time.Second)
+	num(&p.Parallelism, 100)
+	num(&p.Attempts, 3)
+	def(&p.Backoff, time.Second)
+	def(&p.MaxBackoff, time.Minute)
+	num(&p.MaxLosses, 10)
+	return p
+}

@@ -1,0 +1,141 @@
+package environment
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// dirt is what has changed since the projection was last taken.
+type dirt struct {
+	environment, operation, created bool
+	nodes                           map[int]struct{}
+}
+
+func (s *State) touch(i int) {
+	if s.dirty.nodes == nil {
+		s.dirty.nodes = map[int]struct{}{}
+	}
+	s.dirty.nodes[i] = struct{}{}
+	s.dirty.operation = true
+}
+
+// Changes returns the records that the facts since the last call have changed, and begins anew. The revision is the
+// journal sequence of the last of these facts.
+func (s *State) Changes(partition int, revision uint64) Changes {
+	var c Changes
+	d := s.dirty
+	s.dirty = dirt{}
+	if s.Status == "" {
+		return c // only rejections so far: there is no environment to show
+	}
+	if d.created {
+		c.Created = []string{s.Name}
+	}
+	if d.environment || d.operation {
+		c.Environments = []Record{s.record(partition, revision)}
+	}
+	if d.operation && s.Operation != nil {
+		c.Operations = []OperationRecord{s.operationRecord(revision)}
+	}
+	for _, i := range slices.Sorted(maps.Keys(d.nodes)) {
+		c.Resources = append(c.Resources, s.resourceRecord(s.Nodes[i], revision))
+	}
+	return c
+}
+
+// Everything returns all records of the environment, for a projection that is built anew.
+func (s *State) Everything(partition int, revision uint64) Changes {
+	s.dirty = dirt{environment: true, operation: true, created: true}
+	for i := range s.Nodes {
+		s.touch(i)
+	}
+	return s.Changes(partition, revision)
+}
+
+func (s *State) record(partition int, revision uint64) Record {
+	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
+		Parameters: s.Parameters, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
+		Resources: map[Status]int{}, DestroyAt: s.DestroyAt, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		Partition: partition, Revision: revision, Epoch: s.Epoch}
+	if s.Tags == nil {
+		r.Tags = []string{}
+	}
+	if s.Operation != nil {
+		r.Operation = s.Operation.ID
+	}
+	for _, n := range s.Nodes {
+		r.Resources[n.Status]++
+	}
+	return r
+}
+
+func (s *State) operationRecord(revision uint64) OperationRecord {
+	o := s.Operation
+	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
+		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism,
+		Steps: o.counts(), Error: o.Error, StartedAt: o.StartedAt,
+		FinishedAt: timePtr(o.FinishedAt), Revision: revision}
+}
+
+func (o *Operation) counts() map[StepState]int {
+	counts := make(map[StepState]int, len(o.Counts))
+	for state, n := range o.Counts {
+		if n > 0 {
+			counts[state] = n
+		}
+	}
+	return counts
+}
+
+func (s *State) resourceRecord(n *Step, revision uint64) ResourceRecord {
+	r := ResourceRecord{Node: n.Node, Environment: s.Name, Status: n.Status, Inputs: n.Inputs, Outputs: n.Outputs,
+		Revision: revision, UpdatedAt: s.UpdatedAt}
+	if n.State != "" && s.Operation != nil {
+		r.Step = StepRecord{Operation: s.Operation.ID, Verb: n.Verb, State: n.State, Attempt: n.Attempt,
+			Failures: n.Failures, Runner: n.Runner, Reason: s.reason(n), Error: n.Error,
+			StartedAt: timePtr(n.StartedAt), FinishedAt: timePtr(n.FinishedAt)}
+	}
+	return r
+}
+
+// reason says why a step does not run. It holds what stays true until the record is written again; which of several
+// dependencies are still to come is for the reader to see from their records.
+func (s *State) reason(n *Step) *Reason {
+	switch {
+	case n.State == StateBlocked:
+		return &Reason{Code: "dependency", Detail: "waits for what it depends on"}
+	case n.State == StateQueued && !n.NotBefore.IsZero():
+		return &Reason{Code: "backoff", Detail: "the last attempt came to nothing; there will be another one", Until: timePtr(n.NotBefore)}
+	case n.State == StateQueued:
+		return &Reason{Code: "environment-limit", Detail: "as many steps run as this environment may have at once"}
+	case n.State == StateWaiting && n.Losses > 0:
+		return &Reason{Code: "no-runner", Detail: "no runner of pool \"" + n.PoolName() +
+			"\" has taken it yet: start one, or wait until one is free", Until: timePtr(n.AcceptBefore)}
+	case n.State == StateWaiting:
+		return &Reason{Code: "offered", Detail: "offered to the runners of pool \"" + n.PoolName() + "\"", Until: timePtr(n.AcceptBefore)}
+	case n.State == StateSkipped && n.Because != "":
+		return &Reason{Code: "dependency-failed", Detail: n.Because + " failed"}
+	case n.State == StateSkipped:
+		return &Reason{Code: "operation-cancelled", Detail: s.Operation.Reason}
+	}
+	return nil
+}
+
+// DefaultPool is the pool of nodes that ask for none.
+const DefaultPool = "default"
+
+// PoolName is the pool whose runners carry the node out.
+func (n Node) PoolName() string {
+	if n.Pool == "" {
+		return DefaultPool
+	}
+	return n.Pool
+}
+
+func timePtr(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

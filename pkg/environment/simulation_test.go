@@ -1,0 +1,299 @@
+package environment
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// echo resolves every node's inputs to the outputs of what it depends on, so that a missing one is noticed.
+type echo struct{ nodes map[string]Node }
+
+func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error) {
+	for _, d := range e.nodes[address].DependsOn {
+		if _, ok := outputs(d); !ok {
+			return nil, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s has no outputs", d)
+		}
+	}
+	return json.RawMessage(`{}`), nil
+}
+
+func (e echo) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.Endpoint, error) {
+	return &event.Endpoint{URL: "tcp://127.0.0.1:1"}, nil
+}
+
+func (e echo) Outputs(func(string) (json.RawMessage, bool)) (json.RawMessage, error) { return nil, nil }
+
+func (e echo) Entrypoints(func(string) (json.RawMessage, bool)) ([]Entrypoint, error) {
+	return nil, nil
+}
+
+// world drives a decider as server, bus and runners would, with everything that can go wrong between them.
+type world struct {
+	t       *rapid.T
+	decider *Decider
+	state   *State
+	plan    echo
+	now     time.Time
+	facts   []Fact
+	tasks   []event.TaskRef // offered, and neither finished nor forgotten by the runners
+	old     []event.TaskRef // ended in some way; may still be spoken of
+	applied map[string]bool // what is really there
+	latest  map[string]int  // attempt last offered of each step
+	command int
+}
+
+func newWorld(t *rapid.T) *world {
+	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
+		state: NewState("sim"), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{}}
+}
+
+func (w *world) graph() []Node {
+	count := rapid.IntRange(0, 14).Draw(w.t, "nodes")
+	nodes := make([]Node, count)
+	w.plan.nodes = map[string]Node{}
+	for i := range nodes {
+		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Type: ResourceNode, Executor: "x"}
+		if rapid.IntRange(0, 4).Draw(w.t, "action") == 0 {
+			n.Type = ActionNode
+		}
+		n.Probed = rapid.IntRange(0, 5).Draw(w.t, "probed") == 0
+		for d := range i {
+			if rapid.IntRange(0, 3).Draw(w.t, "edge") == 0 {
+				n.DependsOn = append(n.DependsOn, nodes[d].Address)
+			}
+		}
+		if rapid.Bool().Draw(w.t, "retry") {
+			n.Retry = &RetryPolicy{Attempts: rapid.IntRange(1, 3).Draw(w.t, "attempts")}
+		}
+		nodes[i], w.plan.nodes[n.Address] = n, n
+	}
+	return nodes
+}
+
+func (w *world) decide(in Input) *event.Answer {
+	before := w.state.Busy()
+	d := w.decider.Decide(w.state, w.plan, in, w.now)
+	for _, f := range d.Facts {
+		w.check(f)
+	}
+	w.facts = append(w.facts, d.Facts...)
+	if w.state.Operation != nil && len(w.state.Operation.Flight) > w.state.Operation.Parallelism {
+		w.t.Fatalf("%d steps in flight, the limit is %d", len(w.state.Operation.Flight), w.state.Operation.Parallelism)
+	}
+	if before && !w.state.Busy() {
+		w.checkEnd()
+	}
+	return d.Answer
+}
+
+// check holds what must be true of a single fact, seen from outside.
+func (w *world) check(f Fact) {
+	switch b := f.Body.(type) {
+	case StepWaiting:
+		for _, ref := range w.tasks {
+			if ref.Step == b.Step && ref.Operation == b.Operation && !w.lapsed(ref) {
+				w.t.Fatalf("%s is offered again while attempt %d is under way", b.Step, ref.Attempt)
+			}
+		}
+		w.checkOrder(b)
+		w.latest[b.Step] = b.Attempt
+		w.tasks = append(w.tasks, event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt})
+	case StepError:
+		w.checkLatest(b.Step, b.Attempt)
+	case StepComplete:
+		w.checkLatest(b.Step, b.Attempt)
+		w.applied[b.Step] = w.state.Step(b.Step).Verb != event.Destruct
+	}
+}
+
+func (w *world) checkLatest(step string, attempt int) {
+	if latest := w.latest[step]; attempt != 0 && attempt != latest {
+		w.t.Fatalf("%s ends by attempt %d, but %d is the one under way", step, attempt, latest)
+	}
+}
+
+// lapsed: the runners have let go of it (the world's own bookkeeping; see forget).
+func (w *world) lapsed(ref event.TaskRef) bool {
+	for _, o := range w.old {
+		if o == ref {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) checkOrder(b StepWaiting) {
+	n := w.plan.nodes[b.Step]
+	switch b.Verb {
+	case event.Apply:
+		for _, d := range n.DependsOn {
+			if !w.applied[d] {
+				w.t.Fatalf("%s starts before %s is done", b.Step, d)
+			}
+		}
+	case event.Destruct:
+		if w.state.Operation.Force {
+			return
+		}
+		for _, other := range w.plan.nodes {
+			for _, d := range other.DependsOn {
+				if d == b.Step && other.Type == ResourceNode && w.applied[other.Address] {
+					w.t.Fatalf("%s is destroyed before %s, which stands on it", b.Step, other.Address)
+				}
+			}
+		}
+	}
+}
+
+func (w *world) checkEnd() {
+	switch w.state.Status {
+	case Destroyed:
+		for _, n := range w.state.Nodes {
+			if n.Type == ResourceNode && w.applied[n.Address] {
+				w.t.Fatalf("destroyed, but %s is still there", n.Address)
+			}
+		}
+	case Deployed:
+		for _, n := range w.state.Nodes {
+			if !w.applied[n.Address] {
+				w.t.Fatalf("deployed, but %s is not there", n.Address)
+			}
+		}
+	case Failed, DestroyFailed:
+		require.NotNil(w.t, w.state.Error)
+	default:
+		w.t.Fatalf("an operation ended in status %q", w.state.Status)
+	}
+}
+
+func (w *world) meta() CommandMeta {
+	w.command++
+	return CommandMeta{CommandID: fmt.Sprintf("c%d", w.command)}
+}
+
+// replay checks that the facts alone, and a snapshot, lead to the same state.
+func (w *world) replay() {
+	again := NewState("sim")
+	for _, f := range w.facts {
+		data, err := json.Marshal(f.Body)
+		require.NoError(w.t, err)
+		body, err := DecodeBody(f.Body.Type(), data)
+		require.NoError(w.t, err)
+		require.NoError(w.t, Evolve(again, Fact{At: f.At, Body: body}))
+	}
+	want, err := w.state.Snapshot()
+	require.NoError(w.t, err)
+	got, err := again.Snapshot()
+	require.NoError(w.t, err)
+	restored, err := Restore(want)
+	require.NoError(w.t, err)
+	twice, err := restored.Snapshot()
+	require.NoError(w.t, err)
+	require.JSONEq(w.t, string(want), string(got))
+	require.JSONEq(w.t, string(want), string(twice))
+}
+
+func (w *world) take(i int) event.TaskRef {
+	ref := w.tasks[i]
+	w.tasks = append(w.tasks[:i], w.tasks[i+1:]...)
+	w.old = append(w.old, ref)
+	return ref
+}
+
+func (w *world) resultOf(ref event.TaskRef) ResultInput {
+	r := event.Result{TaskRef: ref, Runner: "r/1", StartedAt: w.now, FinishedAt: w.now, Outputs: json.RawMessage(`{"a":1}`)}
+	switch rapid.IntRange(0, 7).Draw(w.t, "outcome") {
+	case 0:
+		r.Error = fault.New(fault.GiveUp, fault.ExecutorFailed, "broken")
+	case 1, 2:
+		r.Error = fault.New(fault.Retry, fault.ExecutorFailed, "shaky")
+	}
+	return ResultInput{r}
+}
+
+func (w *world) act() {
+	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
+	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
+	switch what := rapid.IntRange(0, 13).Draw(w.t, "what"); {
+	case what <= 1:
+		w.decide(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
+	case what == 2:
+		w.decide(DestroyInput{CommandMeta: w.meta(), Destroy: event.Destroy{Force: rapid.Bool().Draw(w.t, "force")}})
+	case what == 3 && rapid.Bool().Draw(w.t, "really"):
+		w.decide(CancelInput{CommandMeta: w.meta()})
+	case what == 4 && w.command > 0:
+		answer := w.decide(DestroyInput{CommandMeta: CommandMeta{CommandID: fmt.Sprintf("c%d", rapid.IntRange(1, w.command).Draw(w.t, "old"))}})
+		require.True(w.t, answer.Duplicate)
+	case what == 5 && len(w.old) > 0:
+		w.decide(w.resultOf(w.old[pick(w.old)])) // late, or a second copy
+	case what == 6 && len(w.tasks) > 0:
+		w.decide(AcceptedInput{event.Accepted{TaskRef: w.tasks[pick(w.tasks)], Runner: "r/1", StartedAt: w.now}})
+	case what == 7 && len(w.tasks) > 0:
+		w.decide(RefusedInput{event.Refused{TaskRef: w.take(pick(w.tasks)), Runner: "r/2", Code: rapid.SampledFrom([]fault.Code{fault.Cancelled, "redelivered", fault.ExecutorUnknown}).Draw(w.t, "code")}})
+	case what == 8 && len(w.tasks) > 0:
+		w.take(pick(w.tasks)) // its runner dies
+	case what == 9:
+		w.elapse()
+	case what == 10:
+		w.old = append(w.old, w.tasks...)
+		w.tasks = nil
+		w.decide(RunnerStartedInput{Name: "r", Runner: "r/3"})
+	case len(w.tasks) > 0:
+		w.decide(w.resultOf(w.take(pick(w.tasks))))
+	}
+}
+
+// resolved draws a graph only where it will be taken: a rejected create must not change what the world knows.
+func (w *world) resolved() Resolved {
+	if w.state.Exists() {
+		return Resolved{}
+	}
+	w.applied = map[string]bool{}
+	return Resolved{Nodes: w.graph()}
+}
+
+// elapse lets every lease and offer run out: what the runners held is no longer theirs.
+func (w *world) elapse() {
+	for range 2 { // the first tick grants leases that a loaded state does not have
+		w.old = append(w.old, w.tasks...)
+		w.tasks = nil
+		w.now = w.now.Add(5 * time.Minute)
+		w.decide(TickInput{})
+	}
+}
+
+func TestSimulation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.decide(CreateInput{CommandMeta: w.meta(), Resolved: w.resolved()})
+		for range rapid.IntRange(0, 60).Draw(t, "acts") {
+			w.act()
+			if rapid.IntRange(0, 9).Draw(t, "reload") == 0 {
+				data, err := w.state.Snapshot()
+				require.NoError(t, err)
+				w.state, err = Restore(data)
+				require.NoError(t, err)
+			}
+		}
+		w.replay()
+		for round := 0; w.state.Busy(); round++ { // every operation ends once tasks are answered or have lapsed
+			require.Less(t, round, 2000, "the operation does not end")
+			for len(w.tasks) > 0 {
+				w.decide(w.resultOf(w.take(0)))
+			}
+			w.elapse()
+			for len(w.tasks) > 0 {
+				w.decide(w.resultOf(w.take(0)))
+			}
+		}
+		w.replay()
+	})
+}

@@ -1,0 +1,224 @@
+package environment
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// State is what the facts of one environment add up to. It is changed by Evolve only, and belongs to one goroutine.
+// Exported fields are the state proper, as a snapshot holds it; the others can be derived from them or live for as
+// long as the process that holds the state.
+type State struct {
+	Name        string
+	Status      Status // empty before the first Created
+	Description string
+	Tags        []string
+	Templates   []Template
+	Parameters  map[string]json.RawMessage
+	Groups      []Group
+	Outputs     json.RawMessage
+	Entrypoints []Entrypoint
+	DestroyAt   *time.Time
+	Error       *fault.Error
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Epoch       uint64
+	// Nodes in topological order: what a node depends on stands before it.
+	Nodes []*Step
+	// Operations counts the operations so far, over all lives of the name; their ids are made of it.
+	Operations int
+	Operation  *Operation
+	// Commands holds the outcome of the last commands, so that a second copy gets the same answer.
+	Commands []Outcome
+
+	index map[string]int
+	dirty dirt
+}
+
+// Outcome is what became of a command.
+type Outcome struct {
+	CommandID string
+	Command   string
+	Operation string
+	Error     *fault.Error
+}
+
+// Step is a node with what happens to it.
+type Step struct {
+	Node
+	Status   Status
+	Verb     event.Verb
+	State    StepState
+	Attempt  int
+	Failures int // reported by an executor; what the retry policy counts
+	Losses   int // attempts that nobody accepted, or whose runner was lost, in a row
+	Runner   string
+	// Exists: something may be there: an apply was offered, and no destroy has proven its absence since.
+	Exists       bool
+	AcceptBefore time.Time
+	NotBefore    time.Time
+	StartedAt    time.Time
+	FinishedAt   time.Time
+	Error        *fault.Error
+	Because      string // the step whose failure skipped this one
+	Inputs       json.RawMessage
+	Outputs      json.RawMessage
+	// Unmet counts the steps of the operation that have to end before this one.
+	Unmet int
+
+	dependents []int // nodes that depend on this one
+	depends    []int
+	// leaseUntil is when the attempt in flight counts as lost: pushed on by heartbeats once it runs, set by a refusal while
+	// it waits. It is no part of the state: a server that loads the state grants anew.
+	leaseUntil time.Time
+}
+
+// Operation is one create or destroy of the environment.
+type Operation struct {
+	ID          string
+	Kind        OperationKind
+	Status      OperationStatus
+	CommandID   string
+	RequestedBy string
+	FailFast    bool
+	Force       bool
+	Parallelism int
+	Validating  bool
+	Reason      string
+	Error       *fault.Error // of the first step that failed
+	StartedAt   time.Time
+	FinishedAt  time.Time
+	// Remaining counts the steps of the present phase that have not ended.
+	Remaining int
+	// Ready holds the steps that may run, in the order in which they became so; Delayed those that wait for a backoff.
+	Ready   []int
+	Delayed []int
+	// Flight holds the steps that are waiting or running, in the order of their offers.
+	Flight []int
+	Counts map[StepState]int
+}
+
+// maxCommands bounds how many outcomes a state remembers: the older ones are in the journal only.
+const maxCommands = 256
+
+// NewState is the state of a name of which nothing is known.
+func NewState(name string) *State { return &State{Name: name, index: map[string]int{}} }
+
+// Busy tells whether an operation is under way.
+func (s *State) Busy() bool { return s.Operation != nil && s.Operation.FinishedAt.IsZero() }
+
+// Exists tells whether there is an environment: created, and not destroyed.
+func (s *State) Exists() bool { return s.Status != "" && s.Status != Destroyed }
+
+// Step finds a step by its node's address, nil when there is none.
+func (s *State) Step(address string) *Step {
+	if i, ok := s.index[address]; ok {
+		return s.Nodes[i]
+	}
+	return nil
+}
+
+// OutputsOf gives the recorded outputs of a node, in the form that resolvers ask for.
+func (s *State) OutputsOf(address string) (json.RawMessage, bool) {
+	n := s.Step(address)
+	if n == nil || n.Outputs == nil {
+		return nil, false
+	}
+	return n.Outputs, true
+}
+
+// Snapshot writes the state; Restore reads it.
+func (s *State) Snapshot() ([]byte, error) { return json.Marshal(s) }
+
+// Restore is the inverse of Snapshot.
+func Restore(data []byte) (*State, error) {
+	s := &State{}
+	if err := json.Unmarshal(data, s); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	if err := s.link(); err != nil {
+		return nil, fmt.Errorf("snapshot of %s: %w", s.Name, err)
+	}
+	return s, nil
+}
+
+// link derives the index and both directions of the edges.
+func (s *State) link() error {
+	s.index = make(map[string]int, len(s.Nodes))
+	for i, n := range s.Nodes {
+		s.index[n.Address] = i
+		n.depends, n.dependents = make([]int, 0, len(n.DependsOn)), nil
+		for _, address := range n.DependsOn {
+			d, ok := s.index[address]
+			if !ok {
+				return fmt.Errorf("%s depends on %s, which does not stand before it", n.Address, address)
+			}
+			n.depends = append(n.depends, d)
+			s.Nodes[d].dependents = append(s.Nodes[d].dependents, i)
+		}
+	}
+	return nil
+}
+
+// before lists the steps that have to end before step i, after those that wait for it, in the operation's direction.
+func (s *State) before(i int) []int {
+	if s.Operation.Kind == DestroyOperation {
+		return s.Nodes[i].dependents
+	}
+	return s.Nodes[i].depends
+}
+
+func (s *State) after(i int) []int {
+	if s.Operation.Kind == DestroyOperation {
+		return s.Nodes[i].depends
+	}
+	return s.Nodes[i].dependents
+}
+
+// outcome finds what became of a command, nil when it is not known.
+func (s *State) outcome(id string) *Outcome {
+	for i := len(s.Commands) - 1; i >= 0; i-- {
+		if s.Commands[i].CommandID == id {
+			return &s.Commands[i]
+		}
+	}
+	return nil
+}
+
+func (s *State) remember(o Outcome) {
+	if o.CommandID == "" {
+		return
+	}
+	if len(s.Commands) >= maxCommands {
+		s.Commands = append(s.Commands[:0], s.Commands[1:]...)
+	}
+	s.Commands = append(s.Commands, o)
+}
+
+// Wake is when the next backoff passes, zero when none is waited for. Leases and offers need no more than a tick now and then.
+func (s *State) Wake() time.Time {
+	var first time.Time
+	if !s.Busy() {
+		return first
+	}
+	for _, i := range s.Operation.Delayed {
+		if t := s.Nodes[i].NotBefore; first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}
+
+// InFlight calls visit for every step that is waiting or running.
+func (s *State) InFlight(visit func(*Step)) {
+	if !s.Busy() {
+		return
+	}
+	for _, i := range s.Operation.Flight {
+		visit(s.Nodes[i])
+	}
+}
