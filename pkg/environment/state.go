@@ -179,6 +179,9 @@ func (s *State) after(i int) []int {
 	return s.Nodes[i].dependents
 }
 
+// Knows tells whether a command was taken or rejected before.
+func (s *State) Knows(commandID string) bool { return s.outcome(commandID) != nil }
+
 // outcome finds what became of a command, nil when it is not known.
 func (s *State) outcome(id string) *Outcome {
 	for i := len(s.Commands) - 1; i >= 0; i-- {
