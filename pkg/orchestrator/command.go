@@ -1,0 +1,165 @@
+package orchestrator
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/plan"
+	"github.com/vivarium-env/vivarium/pkg/store"
+	"github.com/vivarium-env/vivarium/pkg/template"
+)
+
+// nameless is under whose name the journal keeps rejections of commands whose environment's name is none. No
+// environment can be called so.
+const nameless = "_"
+
+// An environment's name becomes part of routing keys and host names: a DNS label (RFC 1123, section 2.1).
+var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// command decides on a command and keeps the answer until it is durable.
+func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
+	meta := environment.CommandMeta{CommandID: e.ID, RequestedBy: e.Source}
+	subject := e.Subject
+	in, create, err := t.read(e, name, meta)
+	if !validName.MatchString(subject) {
+		subject = nameless
+	}
+	s, loadErr := t.p.state(t.ctx, subject)
+	if loadErr != nil {
+		return loadErr
+	}
+	var resolved *plan.Plan
+	if create != nil && err == nil && !s.Exists() && !s.Knows(e.ID) {
+		resolved, err = t.resolve(e.Subject, create)
+	}
+	switch {
+	case err != nil:
+		in = environment.RejectInput{CommandMeta: meta, Command: commandName(name, e.Type), Error: fault.From(err)}
+	case create != nil:
+		in = *create
+	}
+	known := s.Knows(e.ID)
+	d := t.p.decider.Decide(s, t.resolverOf(resolved, subject), in, t.now)
+	if create != nil && err == nil && d.Answer.Accepted && !known {
+		t.plans[subject] = resolved
+	}
+	if subject == nameless {
+		d.Answer.Environment = ""
+	}
+	t.answers = append(t.answers, answer{to: m.ReplyTo, correlation: m.CorrelationID, Answer: *d.Answer})
+	first := len(t.batch.Entries)
+	if err := t.record(s, d.Facts); err != nil {
+		return err
+	}
+	for i := first; i < len(t.batch.Entries); i++ {
+		t.batch.Entries[i].TraceParent = e.TraceParent
+	}
+	return nil
+}
+
+func commandName(name, typ string) string {
+	if name == "" {
+		return typ
+	}
+	return name
+}
+
+// read decodes and checks what a command says of itself. For a create it returns the input too, to be filled in.
+func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta) (environment.Input, *environment.CreateInput, error) {
+	if !validName.MatchString(e.Subject) {
+		return nil, nil, badName(e.Subject)
+	}
+	switch name {
+	case event.EnvironmentCreate:
+		in := &environment.CreateInput{CommandMeta: meta}
+		if err := event.DecodeData(e.Data, &in.Create); err != nil {
+			return nil, nil, err
+		}
+		return nil, in, checkCreate(in.Create, t.now)
+	case event.EnvironmentDestroy:
+		in := environment.DestroyInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Destroy)
+		return in, nil, err
+	case event.EnvironmentCancel:
+		in := environment.CancelInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Cancel)
+		return in, nil, err
+	}
+	return nil, nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are %s, %s and %s",
+		clip(e.Type), event.TypeOf(event.EnvironmentCreate), event.TypeOf(event.EnvironmentDestroy), event.TypeOf(event.EnvironmentCancel))
+}
+
+func badName(subject string) error {
+	if subject == "" {
+		return fault.New(fault.Reject, fault.InvalidName, "the CloudEvent has no subject: it is the environment's name")
+	}
+	return fault.New(fault.Reject, fault.InvalidName,
+		"%q can't be an environment's name: use 1 to 63 lower case letters, digits and hyphens, with no hyphen at either end", clip(subject))
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "..."
+	}
+	return s
+}
+
+func checkCreate(c event.Create, now time.Time) error {
+	switch {
+	case len(c.Templates) == 0:
+		return fault.New(fault.Reject, fault.Invalid, "field \"templates\" is required: a list of name@version, or of names")
+	case c.Parallelism < 0:
+		return fault.New(fault.Reject, fault.Invalid, "field \"parallelism\" can't be negative")
+	case len(c.Description) > 4096:
+		return fault.New(fault.Reject, fault.Invalid, "field \"description\" is longer than 4,096 bytes")
+	case len(c.Tags) > 64:
+		return fault.New(fault.Reject, fault.Invalid, "field \"tags\" has more than 64 members")
+	case c.DestroyAt != nil && c.DestroyAt.Before(now):
+		return fault.New(fault.Reject, fault.Invalid, "field \"destroy_at\" is in the past (%s)", c.DestroyAt.Format(time.RFC3339))
+	}
+	for _, tag := range c.Tags {
+		if tag == "" || len(tag) > 128 {
+			return fault.New(fault.Reject, fault.Invalid, "field \"tags\": %q has to have 1 to 128 bytes", clip(tag))
+		}
+	}
+	return nil
+}
+
+// resolve finds the templates, makes the plan, and fills it into the input.
+func (t *turn) resolve(name string, in *environment.CreateInput) (*plan.Plan, error) {
+	var templates []*template.Template
+	for _, ref := range in.Create.Templates {
+		tpl, err := t.p.Catalogue.Get(t.ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		templates = append(templates, tpl)
+	}
+	resolved, err := plan.Resolve(plan.Request{Environment: name, Templates: templates, Parameters: in.Create.Parameters, Box: t.p.Box})
+	if err != nil {
+		return nil, err
+	}
+	in.Resolved = environment.Resolved{Nodes: resolved.Nodes(), Templates: resolved.Templates(), Parameters: resolved.Parameters(),
+		Groups: resolved.Groups(), Parallelism: resolved.Parallelism()}
+	return resolved, t.keep(templates)
+}
+
+// keep puts the templates into the batch, so that the environment can be evaluated when the catalogue has moved on.
+func (t *turn) keep(templates []*template.Template) error {
+	for _, tpl := range templates {
+		archive, err := tpl.Archive()
+		if err != nil {
+			return fmt.Errorf("pack template %s: %w", tpl.Name, err)
+		}
+		t.batch.Templates = append(t.batch.Templates, store.TemplateRecord{
+			Template:    environment.Template{Name: tpl.Name, Version: tpl.Version, Hash: tpl.Hash, Commit: tpl.Commit},
+			Description: tpl.Description, Tags: tpl.Tags, Archive: archive.Data})
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// Bounds of one partition: how much its owner holds unacknowledged, and decides on at once.
+const (
+	partitionPrefetch = 1024
+	maxBatch          = 512
+)
+
+// partition is one partition as this server sees it. Everything but heard and the channels belongs to its loop.
+type partition struct {
+	*Orchestrator
+	number int
+	inbox  chan bus.Delivery
+	void   chan struct{} // has a value when deliveries handed out before will come again
+	done   chan struct{}
+	quit   chan struct{}
+	once   sync.Once
+	sub    bus.Subscription
+	relay  *relay
+	heard  atomic.Int64 // Unix time in ns of the last tick
+
+	started bool
+
+	loaded     bool
+	seq        uint64 // of the last entry in the journal
+	checkpoint uint64 // entries up to here are in snapshots
+	states     map[string]*environment.State
+	busy       map[string]struct{}
+	touched    map[string]struct{} // since the checkpoint
+}
+
+func newPartition(x *Orchestrator, number int) *partition {
+	p := &partition{Orchestrator: x, number: number, inbox: make(chan bus.Delivery, partitionPrefetch),
+		void: make(chan struct{}, 1), done: make(chan struct{}), quit: make(chan struct{})}
+	p.relay = newRelay(x, number)
+	return p
+}
+
+func (p *partition) start(ctx context.Context) error {
+	p.relay.start()
+	p.started = true
+	go p.loop()
+	var err error
+	p.sub, err = p.Bus.Consume(ctx, bus.ConsumeOptions{Queue: bus.Partition(p.number), Prefetch: partitionPrefetch, Lost: p.lost},
+		func(d bus.Delivery) {
+			select {
+			case p.inbox <- d:
+			case <-p.quit:
+			}
+		})
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", bus.Partition(p.number), err)
+	}
+	return nil
+}
+
+// stop decides on what is in the inbox, then waits for the relay.
+func (p *partition) stop(ctx context.Context) error {
+	var err error
+	if p.sub != nil {
+		err = p.sub.Stop(ctx)
+	}
+	if p.started {
+		p.once.Do(func() { close(p.quit) })
+		<-p.done
+	}
+	return errors.Join(err, p.relay.stop(ctx))
+}
+
+func (p *partition) lost() {
+	select {
+	case p.void <- struct{}{}:
+	default:
+	}
+}
+
+// loop decides on what comes, as much at a time as is waiting, and wakes for backoffs that have passed.
+func (p *partition) loop() {
+	defer close(p.done)
+	wake := time.NewTimer(time.Hour)
+	defer wake.Stop()
+	for {
+		select {
+		case d := <-p.inbox:
+			p.process(p.take(d))
+		case <-wake.C:
+			p.process(nil)
+		case <-p.void:
+			p.forget()
+		case <-p.quit:
+			p.drain()
+			return
+		}
+		wake.Reset(p.untilWake())
+	}
+}
+
+func (p *partition) take(first bus.Delivery) []bus.Delivery {
+	batch := []bus.Delivery{first}
+	for len(batch) < maxBatch {
+		select {
+		case d := <-p.inbox:
+			batch = append(batch, d)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (p *partition) drain() {
+	for {
+		select {
+		case d := <-p.inbox:
+			p.process(p.take(d))
+		default:
+			return
+		}
+	}
+}
+
+func (p *partition) untilWake() time.Duration {
+	next := time.Now().Add(time.Hour)
+	for name := range p.busy {
+		if t := p.states[name].Wake(); !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	return max(time.Until(next), 0)
+}
+
+// forget drops what is in memory: the journal is ahead of it, or may be.
+func (p *partition) forget() {
+	p.loaded = false
+	p.states, p.busy, p.touched = nil, nil, nil
+	p.relay.reset()
+}
+
+// load reads the partition: snapshots, and the entries behind the last checkpoint.
+func (p *partition) load(ctx context.Context) error {
+	p.forget()
+	p.states, p.busy, p.touched = map[string]*environment.State{}, map[string]struct{}{}, map[string]struct{}{}
+	head, err := p.Store.Head(ctx, p.number)
+	if err != nil {
+		return err
+	}
+	if err := p.loadSnapshots(ctx); err != nil {
+		return err
+	}
+	if p.seq, err = p.replay(ctx, store.Selection{Partition: p.number, After: p.checkpoint}, p.evolve); err != nil {
+		return err
+	}
+	p.seq = max(p.seq, p.checkpoint, head.Seq)
+	for name, s := range p.states {
+		if s.Busy() {
+			p.busy[name] = struct{}{}
+		}
+		s.Changes(p.number, p.seq) // what was replayed is in the projection already
+	}
+	p.loaded = true
+	p.relay.resume(head.Relayed, p.seq)
+	p.Log.Info("partition loaded", "partition", p.number, "seq", p.seq, "environments", len(p.states), "busy", len(p.busy))
+	return nil
+}
+
+// checkpointMark is the name of the snapshot that says up to where the others hold everything; no environment can be
+// called so.
+const checkpointMark = "_checkpoint"
+
+func (p *partition) loadSnapshots(ctx context.Context) error {
+	snapshots, err := p.Store.Snapshots(ctx, p.number, "")
+	if err != nil {
+		return err
+	}
+	p.checkpoint = 0
+	for _, sn := range snapshots {
+		if sn.Environment == checkpointMark {
+			p.checkpoint = sn.Seq
+			continue
+		}
+		s, err := environment.Restore(sn.Data)
+		if err != nil {
+			return err
+		}
+		if s.Exists() {
+			p.states[sn.Environment] = s
+		}
+	}
+	return nil
+}
+
+// replay calls visit for every selected entry, in order, and returns the last one's seq.
+func (p *partition) replay(ctx context.Context, sel store.Selection, visit func(context.Context, store.Entry) error) (uint64, error) {
+	var last uint64
+	for {
+		entries, err := p.Store.Entries(ctx, sel)
+		if err != nil || len(entries) == 0 {
+			return last, err
+		}
+		for _, e := range entries {
+			if err := visit(ctx, e); err != nil {
+				return last, fmt.Errorf("journal entry %d of partition %d: %w", e.Seq, p.number, err)
+			}
+			last = e.Seq
+		}
+		sel.After = last
+	}
+}
+
+func (p *partition) evolve(ctx context.Context, e store.Entry) error {
+	s := p.states[e.Environment]
+	if s == nil {
+		// An environment that was destroyed before the checkpoint is in its snapshot only.
+		var err error
+		if s, err = p.snapshotOf(ctx, e.Environment); err != nil {
+			return err
+		}
+		p.states[e.Environment] = s
+	}
+	p.touched[e.Environment] = struct{}{}
+	return evolve(s, e)
+}
+
+func evolve(s *environment.State, e store.Entry) error {
+	body, err := environment.DecodeBody(e.Type, e.Data)
+	if err != nil {
+		return err
+	}
+	return environment.Evolve(s, environment.Fact{At: e.Time, Body: body})
+}
+
+func (p *partition) snapshotOf(ctx context.Context, name string) (*environment.State, error) {
+	snapshots, err := p.Store.Snapshots(ctx, p.number, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(snapshots) == 0 {
+		return environment.NewState(name), nil
+	}
+	return environment.Restore(snapshots[0].Data)
+}
+
+// state finds an environment in memory, or reads what is known of the name.
+func (p *partition) state(ctx context.Context, name string) (*environment.State, error) {
+	if s := p.states[name]; s != nil {
+		return s, nil
+	}
+	s, err := p.snapshotOf(ctx, name)
+	if err == nil {
+		p.states[name] = s
+	}
+	return s, err
+}

@@ -1,0 +1,122 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/plan"
+	"github.com/vivarium-env/vivarium/pkg/template"
+)
+
+// planCache keeps the plans of environments in which something is under way. It is shared by all partitions.
+type planCache struct {
+	orchestrator *Orchestrator
+	mu           sync.Mutex
+	plans        map[string]*plan.Plan
+}
+
+func (c *planCache) put(name string, p *plan.Plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plans == nil {
+		c.plans = map[string]*plan.Plan{}
+	}
+	c.plans[name] = p
+}
+
+func (c *planCache) drop(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.plans, name)
+}
+
+// get makes a plan again, after a restart, from the templates as they were when the environment was made and from its
+// recorded parameters.
+func (c *planCache) get(ctx context.Context, s *environment.State) (*plan.Plan, error) {
+	c.mu.Lock()
+	p := c.plans[s.Name]
+	c.mu.Unlock()
+	if p != nil {
+		return p, nil
+	}
+	templates := make([]*template.Template, 0, len(s.Templates))
+	for _, meta := range s.Templates {
+		t, err := c.template(ctx, meta)
+		if err != nil {
+			return nil, err
+		}
+		templates = append(templates, t)
+	}
+	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: s.Parameters, Box: c.orchestrator.Box})
+	if err != nil {
+		return nil, fmt.Errorf("resolve %s again: %w", s.Name, err)
+	}
+	c.put(s.Name, p)
+	return p, nil
+}
+
+func (c *planCache) template(ctx context.Context, meta environment.Template) (*template.Template, error) {
+	kept, err := c.orchestrator.Store.Template(ctx, meta.Hash)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Retry, fault.NotFound, "template %s@%s as it was (%s) can't be read from the store", meta.Name, meta.Version, meta.Hash)
+	}
+	scratch := filepath.Join(c.orchestrator.ScratchDir, "templates")
+	return template.FromArchive(&event.Bundle{Hash: meta.Hash, Data: kept.Archive}, meta, scratch, c.orchestrator.Kinds)
+}
+
+// resolver is what the decider evaluates with. The plan behind it is looked for when it is first needed: most inputs
+// need none.
+type resolver struct {
+	find func() (*plan.Plan, error)
+}
+
+func (t *turn) resolver(name string) environment.Resolver {
+	return resolver{find: func() (*plan.Plan, error) { return t.plan(name) }}
+}
+
+func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
+	if p == nil {
+		return t.resolver(name)
+	}
+	return resolver{find: func() (*plan.Plan, error) { return p, nil }}
+}
+
+type recorded = func(string) (json.RawMessage, bool)
+
+func (r resolver) Inputs(address string, outputs recorded) (json.RawMessage, error) {
+	p, err := r.find()
+	if err != nil {
+		return nil, err
+	}
+	return p.Inputs(address, outputs)
+}
+
+func (r resolver) Endpoint(address string, outputs recorded) (*event.Endpoint, error) {
+	p, err := r.find()
+	if err != nil {
+		return nil, err
+	}
+	return p.Endpoint(address, outputs)
+}
+
+func (r resolver) Outputs(outputs recorded) (json.RawMessage, error) {
+	p, err := r.find()
+	if err != nil {
+		return nil, err
+	}
+	return p.Outputs(outputs)
+}
+
+func (r resolver) Entrypoints(outputs recorded) ([]environment.Entrypoint, error) {
+	p, err := r.find()
+	if err != nil {
+		return nil, err
+	}
+	return p.Entrypoints(outputs)
+}

@@ -1,0 +1,302 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/plan"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// turn is one round of a partition: what was decided on a batch of deliveries, until it is committed.
+type turn struct {
+	p          *partition
+	ctx        context.Context
+	now        time.Time
+	deliveries []bus.Delivery
+	batch      store.Batch
+	changed    map[string]*environment.State
+	tasks      []bus.Message
+	controls   []bus.Message
+	answers    []answer
+	plans      map[string]*plan.Plan // of environments created in this turn
+}
+
+type answer struct {
+	to, correlation string
+	event.Answer
+}
+
+// process decides on a batch and commits it. While the store can't be used the batch is held and tried again, since
+// what stands behind it in the queue may depend on it.
+func (p *partition) process(deliveries []bus.Delivery) {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := p.attempt(deliveries)
+		if err == nil {
+			return
+		}
+		p.forget()
+		if p.complain(err) {
+			p.giveBack(deliveries)
+			return
+		}
+		select {
+		case <-time.After(wait):
+		case <-p.quit:
+			p.giveBack(deliveries)
+			return
+		}
+	}
+}
+
+// attempt is one try of process. When it fails nothing has happened but what is in memory.
+func (p *partition) attempt(deliveries []bus.Delivery) error {
+	if !p.loaded {
+		if err := p.load(p.run); err != nil {
+			return err
+		}
+	}
+	t := &turn{p: p, ctx: p.run, now: time.Now().UTC(), changed: map[string]*environment.State{}, plans: map[string]*plan.Plan{}}
+	t.batch = store.Batch{Partition: p.number, Epoch: p.Epoch}
+	for _, d := range deliveries {
+		if err := t.deliver(d); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(t.wake(), t.commit()); err != nil {
+		return err
+	}
+	t.publish()
+	return nil
+}
+
+// complain logs why a turn could not be committed, and tells whether this server has to leave the partition.
+func (p *partition) complain(err error) (leave bool) {
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		p.Log.Warn("another server owns the partition, or did: loading it again", "partition", p.number)
+	case errors.Is(err, store.ErrStaleEpoch):
+		p.Log.Error("a higher epoch is in force: this server no longer acts", "partition", p.number, "epoch", p.Epoch)
+		p.running.Go(func() { _ = p.sub.Stop(p.run) })
+		return true
+	case p.run.Err() != nil:
+		return true
+	default:
+		p.Log.Error("the store can't be used; what came in is held and tried again", "partition", p.number, "error", err)
+	}
+	return false
+}
+
+func (p *partition) giveBack(deliveries []bus.Delivery) {
+	for _, d := range deliveries {
+		d.Requeue(0)
+	}
+}
+
+// deliver turns one delivery into an input and decides on it. An error means that nothing of the turn counts; a
+// delivery that can't be read is dropped into the dead letters and is no error.
+func (t *turn) deliver(d bus.Delivery) error {
+	m := d.Message()
+	e, err := event.Decode(m.Body)
+	if err == nil {
+		name, _ := event.NameOf(e.Type)
+		if handle, known := messages[name]; known {
+			err = handle(t, e.Data)
+		} else {
+			err = t.command(m, e, name)
+		}
+	}
+	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Disposition == fault.Reject {
+		d.Dead(string(f.Code), f.Message)
+		return nil
+	}
+	if err == nil {
+		t.deliveries = append(t.deliveries, d)
+	}
+	return err
+}
+
+// messages are what runners and the server itself put into a partition's queue; everything else is a command.
+var messages = map[string]func(*turn, json.RawMessage) error{
+	event.TaskAccepted: on(func(t *turn, m event.Accepted) error {
+		return t.decide(m.Environment, environment.AcceptedInput{Accepted: m})
+	}),
+	event.TaskRefused: on(func(t *turn, m event.Refused) error {
+		return t.decide(m.Environment, environment.RefusedInput{Refused: m})
+	}),
+	event.TaskFinished: on(func(t *turn, m event.Result) error {
+		return t.decide(m.Environment, environment.ResultInput{Result: m})
+	}),
+	event.RunnerHeartbeat: on((*turn).heartbeat),
+	event.RunnerHello:     on((*turn).hello),
+	event.PartitionTick:   on((*turn).tick),
+}
+
+func on[M any](handle func(*turn, M) error) func(*turn, json.RawMessage) error {
+	return func(t *turn, data json.RawMessage) error {
+		var m M
+		if err := json.Unmarshal(data, &m); err != nil {
+			return fault.Wrap(err, fault.Reject, fault.Unreadable, "the message's data can't be read: %v", err)
+		}
+		return handle(t, m)
+	}
+}
+
+func (t *turn) heartbeat(m event.Heartbeat) error {
+	for _, ref := range m.Tasks {
+		if err := t.decide(ref.Environment, environment.HeartbeatInput{Runner: m.Runner, TaskRef: ref}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *turn) hello(m event.Hello) error {
+	return t.decideBusy(environment.RunnerStartedInput{Name: m.Name, Runner: m.Runner})
+}
+
+func (t *turn) tick(m event.Tick) error {
+	t.p.heard.Store(t.now.UnixNano())
+	for name := range t.p.busy {
+		t.cancelAgain(t.p.states[name])
+	}
+	return t.decideBusy(environment.TickInput{})
+}
+
+// wake decides on backoffs that have passed since; it is what a turn without deliveries is for.
+func (t *turn) wake() error {
+	for name := range t.p.busy {
+		if at := t.p.states[name].Wake(); !at.IsZero() && !at.After(t.now) {
+			if err := t.decide(name, environment.TickInput{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *turn) decideBusy(in environment.Input) error {
+	names := make([]string, 0, len(t.p.busy))
+	for name := range t.p.busy {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		if err := t.decide(name, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decide lets the decider decide, and keeps what has to be journalled, published and offered.
+func (t *turn) decide(name string, in environment.Input) error {
+	s, err := t.p.state(t.ctx, name)
+	if err != nil {
+		return err
+	}
+	d := t.p.decider.Decide(s, t.resolver(name), in, t.now)
+	return t.record(s, d.Facts)
+}
+
+func (t *turn) record(s *environment.State, facts []environment.Fact) error {
+	for _, f := range facts {
+		if err := t.entry(s, f); err != nil {
+			return err
+		}
+		t.follow(s, f.Body)
+	}
+	if len(facts) == 0 {
+		return nil
+	}
+	t.changed[s.Name] = s
+	t.p.touched[s.Name] = struct{}{}
+	if s.Busy() {
+		t.p.busy[s.Name] = struct{}{}
+	} else {
+		delete(t.p.busy, s.Name)
+		t.p.plans.drop(s.Name)
+	}
+	return nil
+}
+
+func (t *turn) entry(s *environment.State, f environment.Fact) error {
+	data, err := json.Marshal(f.Body)
+	if err != nil {
+		return err
+	}
+	e := store.Entry{Partition: t.p.number, Seq: t.p.seq + uint64(len(t.batch.Entries)) + 1, Environment: s.Name,
+		Type: f.Body.Type(), Time: f.At, Epoch: t.p.Epoch, Data: data}
+	if s.Operation != nil {
+		e.Operation, e.Causation = s.Operation.ID, s.Operation.CommandID
+	}
+	if r, ok := f.Body.(environment.CommandRejected); ok {
+		e.Operation, e.Causation = "", r.CommandID
+	}
+	t.batch.Entries = append(t.batch.Entries, e)
+	return nil
+}
+
+// follow prepares what a fact asks for beyond being published.
+func (t *turn) follow(s *environment.State, b environment.Body) {
+	switch b := b.(type) {
+	case environment.StepWaiting:
+		t.offer(s, b)
+	case environment.Cancelling:
+		t.cancelAgain(s)
+	}
+}
+
+// commit writes the turn in one transaction.
+func (t *turn) commit() error {
+	if len(t.batch.Entries) == 0 {
+		return nil
+	}
+	p := t.p
+	last := p.seq + uint64(len(t.batch.Entries))
+	for _, s := range t.changed {
+		c := s.Changes(p.number, last)
+		t.batch.Changes.Created = append(t.batch.Changes.Created, c.Created...)
+		t.batch.Changes.Environments = append(t.batch.Changes.Environments, c.Environments...)
+		t.batch.Changes.Resources = append(t.batch.Changes.Resources, c.Resources...)
+		t.batch.Changes.Operations = append(t.batch.Changes.Operations, c.Operations...)
+	}
+	due, err := p.checkpointDue(last)
+	if err != nil {
+		return err
+	}
+	t.batch.Snapshots = due
+	if err := p.Store.Append(t.ctx, t.batch); err != nil {
+		return err
+	}
+	p.seq = last
+	if due != nil {
+		p.checkpointed(last)
+	}
+	return nil
+}
+
+// publish is what follows from a commit: nothing here has to succeed for the journal to stay true.
+func (t *turn) publish() {
+	for name, pl := range t.plans {
+		t.p.plans.put(name, pl)
+	}
+	for _, m := range t.tasks {
+		t.p.sendTask(t.ctx, m)
+	}
+	for _, a := range t.answers {
+		t.p.reply(a.to, a.correlation, event.AnswerType, a.Answer)
+	}
+	for _, m := range t.controls {
+		t.p.send(m, "cancellation")
+	}
+	for _, d := range t.deliveries {
+		d.Ack()
+	}
+	t.p.relay.add(t.batch.Entries)
+}

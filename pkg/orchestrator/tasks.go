@@ -1,0 +1,84 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/plan"
+)
+
+// offer makes the task of a step that was decided to run. It is published once: an offer that is lost lapses, and the
+// next one has a number of its own, so that two copies of one attempt can never be about.
+func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
+	n := s.Step(b.Step)
+	task := event.Task{
+		TaskRef: t.ref(s, n), Verb: b.Verb, Executor: n.Executor, Inputs: b.Inputs, Endpoint: b.Endpoint, Outputs: n.Outputs,
+		Timeout: n.Timeout, AcceptBefore: b.AcceptBefore,
+	}
+	if b.Verb == event.Destruct {
+		task.Inputs = n.Inputs
+	}
+	if n.Bundle != "" && b.Verb != event.Validate {
+		bundle, err := t.bundle(s.Name, n.Bundle)
+		if err != nil {
+			// The runner has to say so: the decider has offered the step already.
+			t.p.Log.Error("the files of a step can't be found", "environment", s.Name, "step", n.Address, "error", err)
+		}
+		task.Bundle = bundle
+	}
+	m := t.p.message(bus.Address{Key: bus.Tasks(n.PoolName())}, event.TypeOf(event.TaskOffered), task)
+	m.ID = fmt.Sprintf("%s/%s/%s/%s/%d/%d", t.p.Cluster, s.Name, task.Operation, task.Step, task.Attempt, t.p.Epoch)
+	m.Expires = t.p.decider.Policy().AcceptWithin
+	t.tasks = append(t.tasks, m)
+}
+
+func (t *turn) ref(s *environment.State, n *environment.Step) event.TaskRef {
+	return event.TaskRef{Environment: s.Name, Operation: s.Operation.ID, Step: n.Address, Attempt: n.Attempt,
+		Partition: t.p.number, Epoch: t.p.Epoch}
+}
+
+func (t *turn) bundle(name, hash string) (*event.Bundle, error) {
+	pl, err := t.plan(name)
+	if err != nil {
+		return nil, err
+	}
+	return pl.Bundle(hash)
+}
+
+// sendTask publishes an offer; the queue of a pool is made when the pool is first asked for.
+func (p *partition) sendTask(ctx context.Context, m bus.Message) {
+	pool := m.To.Key[len(bus.Tasks("")):]
+	if _, declared := p.pools.Load(pool); !declared {
+		if err := p.Bus.Declare(ctx, bus.Topology{Pools: []string{pool}}); err != nil {
+			p.Log.Warn("the queue of a pool could not be made; its offer will lapse and be made again", "pool", pool, "error", err)
+			return
+		}
+		p.pools.Store(pool, struct{}{})
+	}
+	p.send(m, "task")
+}
+
+// cancelAgain asks the runners of an operation that is being cancelled to stop. It is said with every tick, since
+// nobody confirms it.
+func (t *turn) cancelAgain(s *environment.State) {
+	if s == nil || !s.Busy() || s.Operation.Status != environment.OperationCancelling {
+		return
+	}
+	s.InFlight(func(n *environment.Step) {
+		m := t.p.message(bus.Address{Exchange: bus.Control, Key: "pool." + n.PoolName()}, event.TypeOf(event.TaskCancel),
+			event.CancelTask{TaskRef: t.ref(s, n), Reason: s.Operation.Reason})
+		m.Transient = true
+		t.controls = append(t.controls, m)
+	})
+}
+
+// plan finds the plan of an environment: made in this turn, kept in memory, or made again from what is stored.
+func (t *turn) plan(name string) (*plan.Plan, error) {
+	if pl := t.plans[name]; pl != nil {
+		return pl, nil
+	}
+	return t.p.plans.get(t.ctx, t.p.states[name])
+}
