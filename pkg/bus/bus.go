@@ -49,6 +49,9 @@ const (
 	HeaderQueue  = "x-vivarium-queue"
 )
 
+// ReasonMaxDeliveries is the HeaderReason of a message that was delivered Topology.MaxDeliveries times to no avail.
+const ReasonMaxDeliveries = "max-deliveries"
+
 // ConsumeOptions bound what one consumer holds.
 type ConsumeOptions struct {
 	Queue string
@@ -94,9 +97,11 @@ type Bus interface {
 	Publish(ctx context.Context, messages ...Message) error
 	// Send is Publish without waiting: done (not nil) is called exactly once, from another goroutine, with nil once the
 	// broker has confirmed, or with the reason why that is not known. It blocks only while too many are unconfirmed.
+	// When Send itself returns an error (ctx ended, the bus is closed, the message can't be sent), the message was not
+	// taken and done is not called.
 	Send(ctx context.Context, message Message, done func(error)) error
 	// Consume delivers the messages of a declared queue, one call of handle at a time, in order, until stopped.
-	// After a lost connection it resumes by itself.
+	// After a lost connection it resumes by itself. ctx bounds the start only.
 	Consume(ctx context.Context, o ConsumeOptions, handle func(Delivery)) (Subscription, error)
 	// Listen opens a private queue, bound to the topics (exchange and pattern; * is one word, # is any number).
 	Listen(ctx context.Context, topics []Address, handle func(*Message)) (Listener, error)

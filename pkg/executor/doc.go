@@ -4,6 +4,6 @@
 // destroying twice succeeds; a cancelled context ends the work within the grace period; a secret is in no log line
 // and in no output that is not marked sensitive.
 //
-// Imports: template (for the schema), event, fault and the standard library. Executors import this package, never
+// Imports: template (for the schema), event, fault, secret and the standard library. Executors import this package, never
 // each other.
 package executor

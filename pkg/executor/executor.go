@@ -13,6 +13,9 @@ type Request struct {
 	event.TaskRef
 	// Inputs as the Kind's Spec describes them; secrets in the clear, so they may be neither logged nor kept.
 	Inputs json.RawMessage
+	// Secrets are the strings among the inputs that nobody may see (what secret.Box.Open returned): an output that
+	// holds one is marked sensitive, and no message or log line of the executor's own holds one.
+	Secrets []string
 	// Outputs of the last successful Apply, nil before it.
 	Outputs json.RawMessage
 	// Bundle is a folder with the files that Kind.Inspect asked for; it is shared and must not be written to.

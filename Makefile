@@ -1,0 +1,57 @@
+# Every target works from a fresh clone, as root on Debian 12 with Go, git and make.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BINARY := bin/vivarium
+LINT := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
+SERVERS := $(GO) run ./test/servers/cmd/servers
+
+.PHONY: build run demo check test unit bench fmt lint generate clean help
+
+build: ## build bin/vivarium
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BINARY) ./cmd/vivarium
+
+run: build ## start a server, deploy the sample environment and stay until Ctrl-C
+	@terraform=$$($(SERVERS) opentofu -prefer-path) && \
+	VIVARIUM_TERRAFORM="$${VIVARIUM_TERRAFORM:-$$terraform}" exec $(BINARY) demo --stay
+
+demo: build ## deploy the sample in a temporary folder, destroy it again and exit
+	@terraform=$$($(SERVERS) opentofu -prefer-path) && \
+	VIVARIUM_TERRAFORM="$${VIVARIUM_TERRAFORM:-$$terraform}" exec $(BINARY) demo
+
+check: lint unit ## vet, lint and the tests that need no server
+
+unit:
+	$(GO) build ./...
+	$(GO) vet ./...
+	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v '/test/')
+
+test: check ## check, then all tests with the race detector, RabbitMQ and OpenTofu
+	@echo "The servers that the tests use:"
+	@tofu=$$($(SERVERS) opentofu) && "$$tofu" version | sed -n 1p
+	@$(SERVERS) rabbitmq
+	$(GO) test -race -timeout 20m ./...
+
+bench: ## measure throughput, latency and memory, beside the floors of this machine
+	$(GO) run ./test/bench
+
+fmt: ## format Go, HCL and module files
+	gofmt -w cmd pkg test
+	$(GO) mod edit -fmt
+
+lint: ## golangci-lint, built from its pinned module the first time
+	@test -d "$$($(GO) env GOCACHE)" || echo "Building golangci-lint; the first time takes a minute or more."
+	$(LINT) run ./...
+
+generate: ## write the schemas and documents that are made from the code
+	$(GO) generate ./...
+
+clean: ## remove what was built, and the data of make run
+	rm -rf bin .vivarium
+
+help: ## print this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12

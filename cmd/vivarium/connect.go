@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/amqp"
+	"github.com/vivarium-env/vivarium/pkg/bus/nats"
+	"github.com/vivarium-env/vivarium/pkg/client"
+)
+
+// connectTimeout bounds how long a command waits for a bus to answer.
+const connectTimeout = 15 * time.Second
+
+// connection is how a command finds server and bus.
+type connection struct {
+	c                    *cli
+	server, bus, dataDir string
+}
+
+// connectionFlags adds --server, --bus and --data-dir to a command and all below it.
+func connectionFlags(c *cli, cmd *cobra.Command) *connection {
+	x := &connection{c: c}
+	cmd.PersistentFlags().StringVar(&x.server, "server", "", "URL of a server's API ($VIVARIUM_SERVER)")
+	cmd.PersistentFlags().StringVar(&x.bus, "bus", "", "URL of the message bus ($VIVARIUM_BUS)")
+	cmd.PersistentFlags().StringVar(&x.dataDir, "data-dir", "",
+		"data folder of a server on this machine, for what --server and --bus do not say ($VIVARIUM_DATA_DIR) (default .vivarium)")
+	return x
+}
+
+func (x *connection) or(flag, variable, fallback string) string {
+	if flag != "" {
+		return flag
+	}
+	if v := x.c.variables[variable]; v != "" {
+		return v
+	}
+	return fallback
+}
+
+func (x *connection) find() (discovery, error) {
+	return findServer(x.or(x.dataDir, "VIVARIUM_DATA_DIR", ".vivarium"))
+}
+
+// api is a client of the API: the one that was named, or that of the data folder.
+func (x *connection) api() (*client.API, error) {
+	address := x.or(x.server, "VIVARIUM_SERVER", "")
+	if address == "" {
+		d, err := x.find()
+		if err != nil {
+			return nil, err
+		}
+		address = d.API
+	}
+	return client.NewAPI(address, nil), nil
+}
+
+// publisher is a client of the bus. The caller calls done.
+func (x *connection) publisher(ctx context.Context) (p *client.Commands, done func(), err error) {
+	address := x.or(x.bus, "VIVARIUM_BUS", "")
+	if address == "" || address == "embedded" {
+		d, err := x.find()
+		if err != nil {
+			return nil, nil, err
+		}
+		if !d.Primary {
+			return nil, nil, fmt.Errorf("the server here is a secondary and takes no commands; send them to cluster %q", d.Cluster)
+		}
+		address = d.Bus
+	}
+	b, err := dial(ctx, address, "vivarium-cli", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, nil, err
+	}
+	p = client.NewBus(b, source())
+	return p, func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = errors.Join(p.Close(closing), b.Close(closing)) // the answer is there, and the broker forgets the rest
+	}, nil
+}
+
+// dial connects to a bus that runs elsewhere.
+func dial(ctx context.Context, address, name string, log *slog.Logger) (bus.Bus, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	switch scheme, _, _ := strings.Cut(address, "://"); scheme {
+	case "amqp", "amqps":
+		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Log: log}))
+	case "nats":
+		return asBus(nats.Connect(ctx, nats.Options{URL: address, Name: name, Log: log}))
+	default:
+		return nil, usage("the bus's address has to begin with amqp://, amqps:// or nats://")
+	}
+}
+
+// asBus keeps a nil pointer from becoming an interface that is not nil.
+func asBus[B bus.Bus](b B, err error) (bus.Bus, error) {
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// source says in the journal who asked: user and host.
+func source() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return "/cli/" + url.PathEscape(host) + "/" + url.PathEscape(name)
+}

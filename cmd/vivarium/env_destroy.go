@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+func newEnvironmentDestroy(x *connection) *cobra.Command {
+	var data event.Destroy
+	var yes bool
+	var follow followFlags
+	cmd := &cobra.Command{
+		Use:   "destroy NAME",
+		Short: "Destroy an environment and everything in it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !yes {
+				if err := x.c.confirm(args[0]); err != nil {
+					return err
+				}
+			}
+			text, err := json.Marshal(data)
+			if err != nil {
+				return err
+			}
+			return x.order(cmd.Context(), order{
+				command: event.EnvironmentDestroy, environment: args[0], data: text, follow: follow, want: environment.Destroyed,
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&data.Force, "force", false, "go on destroying what a failed destroy depends on")
+	cmd.Flags().BoolVar(&data.FailFast, "fail-fast", false, "stop what runs at the first failure")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	follow.add(cmd)
+	return cmd
+}
+
+// confirm asks a person to type the environment's name.
+func (c *cli) confirm(name string) error {
+	if !c.terminal(c.in) {
+		return usage("there is no terminal to ask on; say --yes to destroy %q", name)
+	}
+	_, _ = fmt.Fprintf(c.err, "This destroys environment %q and everything in it. Type its name to go on: ", clean(name))
+	answer, _ := bufio.NewReader(c.in).ReadString('\n')
+	if strings.TrimSpace(answer) != name {
+		return errors.New("the name does not match; nothing was destroyed")
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+)
+
+func newEnvironmentList(x *connection) *cobra.Command {
+	var statuses []string
+	var filter client.Filter
+	var format string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List environments",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if filter.Statuses, err = statusesOf(statuses); err != nil {
+				return err
+			}
+			api, err := x.api()
+			if err != nil {
+				return err
+			}
+			records, err := everyEnvironment(cmd.Context(), api, filter)
+			if err != nil {
+				return err
+			}
+			if format == formatJSON {
+				return writeJSON(x.c.out, append([]environment.Record{}, records...))
+			}
+			return table(x.c.out, environmentRows(records))
+		},
+	}
+	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only those of this status (may be repeated)")
+	cmd.Flags().StringArrayVar(&filter.Tags, "tag", nil, "only those with this tag (may be repeated: all of them)")
+	cmd.Flags().StringVar(&filter.Text, "text", "", "only those with these words in name, description or tags")
+	cmd.Flags().StringVar(&filter.Template, "template", "", "only those made from this template, name or name@version")
+	outputFlag(cmd, &format, formatTable, formatJSON)
+	return cmd
+}
+
+// everyEnvironment follows the pages to the end.
+func everyEnvironment(ctx context.Context, api *client.API, filter client.Filter) ([]environment.Record, error) {
+	var all []environment.Record
+	for {
+		page, err := api.Environments(ctx, filter)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if filter.Cursor = page.Next; page.Next == "" {
+			return all, nil
+		}
+	}
+}
+
+func statusesOf(words []string) ([]environment.Status, error) {
+	var list []environment.Status
+	for _, w := range words {
+		if !slices.Contains(environment.Statuses(), environment.Status(w)) {
+			return nil, usage("--status %q: want one of %v", w, environment.Statuses())
+		}
+		list = append(list, environment.Status(w))
+	}
+	return list, nil
+}
+
+func environmentRows(records []environment.Record) [][]string {
+	rows := [][]string{{"NAME", "STATUS", "RESOURCES", "TEMPLATES", "TAGS", "UPDATED"}}
+	for _, r := range records {
+		rows = append(rows, []string{
+			r.Name, string(r.Status), resourceCount(r), templatesText(r.Templates), strings.Join(r.Tags, ","), moment(r.UpdatedAt),
+		})
+	}
+	return rows
+}
+
+// resourceCount is how many are deployed, of all.
+func resourceCount(r environment.Record) string {
+	all := 0
+	for _, n := range r.Resources {
+		all += n
+	}
+	return fmt.Sprintf("%d/%d", r.Resources[environment.Deployed], all)
+}
+
+func templatesText(all []environment.Template) string {
+	var names []string
+	for _, t := range all {
+		names = append(names, t.Name+"@"+t.Version)
+	}
+	return strings.Join(names, ",")
+}

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newEnvironment(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "environment",
+		Aliases: []string{"env"},
+		Short:   "Create, watch and destroy environments",
+		RunE:    groupOnly,
+	}
+	x := connectionFlags(c, cmd)
+	cmd.AddCommand(
+		newEnvironmentCreate(x), newEnvironmentDestroy(x), newEnvironmentCancel(x), newEnvironmentList(x),
+		newEnvironmentShow(x), newEnvironmentWatch(x), newEnvironmentGraph(x), newEnvironmentLogs(x),
+		newEnvironmentJournal(x),
+	)
+	return cmd
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/api"
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/nats"
+	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/orchestrator"
+	"github.com/vivarium-env/vivarium/pkg/runner"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/service"
+	"github.com/vivarium-env/vivarium/pkg/store"
+	"github.com/vivarium-env/vivarium/pkg/telemetry"
+	"github.com/vivarium-env/vivarium/pkg/template"
+)
+
+// closeTimeout is how long bus, store and API get to close once nothing works with them any more.
+const closeTimeout = 5 * time.Second
+
+// instance is one server in this process, put together of its parts. Bus, store and API are its base; orchestrator and
+// runner work on it and are stopped first.
+type instance struct {
+	settings config.Settings
+	dir      string // data folder, absolute
+	id       string
+	log      *slog.Logger
+	begun    time.Time
+	vars     map[string]string
+	program  string
+	kit      *kit
+
+	lock         *lock
+	key          []byte
+	box          *secret.Box
+	epoch        uint64
+	store        store.Store
+	embedded     *nats.Embedded
+	bus          bus.Bus // nil in a secondary
+	busURL       string
+	catalogue    *template.Catalogue
+	api          *api.Server
+	orchestrator *orchestrator.Orchestrator
+	runner       *runner.Runner
+
+	base, work *service.Group
+	up         atomic.Bool // everything has started
+	draining   atomic.Bool
+}
+
+func (c *cli) newInstance(settings config.Settings) (*instance, error) {
+	log, err := telemetry.NewLogger(c.err, settings.Log.Level, settings.Log.Format)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(settings.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	s := &instance{settings: settings, dir: dir, id: newID("server"), log: log, begun: time.Now(), vars: c.variables, program: c.program}
+	s.base = service.NewGroup(
+		s.member("data folder", s.openFolder, s.closeFolder),
+		s.member("store", s.openStore, s.closeStore),
+		s.member("catalogue", s.openCatalogue, nil),
+		s.member("bus", s.openBus, s.closeBus),
+		s.member("API", s.startAPI, s.stopAPI),
+	)
+	s.work = service.NewGroup(
+		s.member("orchestrator", s.startOrchestrator, s.stopOrchestrator),
+		s.member("runner", s.startRunner, s.stopRunner),
+		s.member("address file", s.announce, s.withdraw),
+	)
+	return s, nil
+}
+
+// part is a pair of functions as a service.Service.
+type part struct {
+	begin, end func(context.Context) error
+}
+
+func (p part) Start(ctx context.Context) error { return p.begin(ctx) }
+
+func (p part) Stop(ctx context.Context) error {
+	if p.end == nil {
+		return nil
+	}
+	return p.end(ctx)
+}
+
+func (s *instance) member(name string, begin, end func(context.Context) error) service.Member {
+	return service.Member{Name: name, Service: part{begin, end}}
+}
+
+// start returns once the server is ready. After an error nothing is left running.
+func (s *instance) start(ctx context.Context) error {
+	if err := s.base.Start(ctx); err != nil {
+		return err
+	}
+	if err := s.work.Start(ctx); err != nil {
+		return errors.Join(err, s.closeBase())
+	}
+	s.up.Store(true)
+	s.log.Info("the server is ready", "role", s.role(), "cluster", s.settings.PrimaryClusterName, "epoch", s.epoch,
+		"api", s.apiURL(), "version", version)
+	return nil
+}
+
+// stop takes nothing new from now on, lets work finish for the stop timeout or until hard ends, then cancels the rest.
+func (s *instance) stop(hard context.Context) error {
+	s.draining.Store(true)
+	s.log.Info("the server is stopping", "timeout", s.settings.StopTimeout)
+	drain, cancel := context.WithTimeout(hard, s.settings.StopTimeout)
+	defer cancel()
+	err := errors.Join(s.work.Stop(drain), s.closeBase())
+	if err != nil {
+		return fmt.Errorf("not everything could finish: %w", err)
+	}
+	s.log.Info("the server has stopped")
+	return nil
+}
+
+func (s *instance) closeBase() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return s.base.Stop(ctx)
+}
+
+// ready tells whether commands are taken, or, in a secondary, reads answered.
+func (s *instance) ready() bool {
+	if !s.up.Load() || s.draining.Load() {
+		return false
+	}
+	return s.orchestrator == nil || s.orchestrator.Status().Ready
+}
+
+func (s *instance) path(elements ...string) string {
+	return filepath.Join(append([]string{s.dir}, elements...)...)
+}
+
+func (s *instance) openFolder(ctx context.Context) error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	var err error
+	if s.lock, err = takeLock(ctx, s.dir); err != nil {
+		return err
+	}
+	if err := s.openKey(); err != nil {
+		return errors.Join(err, s.lock.release())
+	}
+	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.log)
+	return nil
+}
+
+func (s *instance) closeFolder(context.Context) error { return s.lock.release() }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/vivarium-env/vivarium/pkg/api"
+	"github.com/vivarium-env/vivarium/pkg/bus"
+)
+
+func (s *instance) startAPI(ctx context.Context) (err error) {
+	s.api, err = api.New(api.Options{
+		Listen: s.settings.Listen, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
+		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
+	})
+	if err != nil {
+		return err
+	}
+	return s.api.Start(ctx)
+}
+
+func (s *instance) stopAPI(ctx context.Context) error { return s.api.Stop(ctx) }
+
+// apiURL is where this machine finds the API: an address for all interfaces is reached over the loopback.
+func (s *instance) apiURL() string {
+	host, port, err := net.SplitHostPort(s.api.Addr())
+	if err != nil {
+		return "http://" + s.api.Addr()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func (s *instance) role() api.Role {
+	if s.settings.Primary {
+		return api.Primary
+	}
+	return api.Secondary
+}
+
+func (s *instance) info() api.Info {
+	info := api.Info{
+		Name: "vivarium", Version: version, Commit: commit(), GoVersion: runtime.Version(), ServerID: s.id,
+		Cluster: s.settings.PrimaryClusterName, Role: s.role(), Epoch: s.epoch, Store: s.store.Info(),
+		StartedAt: s.begun, Partitions: []int{}, PartitionCount: s.settings.Partitions,
+	}
+	if s.bus != nil {
+		info.Bus = s.bus.Status()
+	}
+	if s.up.Load() && s.orchestrator != nil {
+		info.Partitions = s.orchestrator.Status().Owned
+	}
+	return info
+}
+
+// commit is what the program was built from, when the build knew.
+func commit() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, setting := range build.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value
+		}
+	}
+	return ""
+}
+
+func (s *instance) checks() []api.Check {
+	checks := []api.Check{{Name: "store", Required: true, Probe: func(ctx context.Context) error {
+		_, err := s.store.Epoch(ctx)
+		return err
+	}}}
+	if !s.settings.Primary {
+		return checks
+	}
+	checks = append(checks, api.Check{Name: "bus", Required: true, Probe: func(context.Context) error { return busTrouble(s.bus.Status()) }})
+	if s.settings.Runner.Enabled {
+		checks = append(checks, api.Check{Name: "runner", Probe: func(context.Context) error {
+			if !s.up.Load() || !s.runner.Status().Ready {
+				return errors.New("the embedded runner takes no tasks")
+			}
+			return nil
+		}}, api.Check{Name: "terraform", Probe: func(context.Context) error { return s.kit.terraformTrouble }})
+	}
+	return checks
+}
+
+func busTrouble(status bus.Status) error {
+	switch {
+	case status.Connected:
+		return nil
+	case status.Error != "":
+		return errors.New(status.Error)
+	default:
+		return errors.New("not connected")
+	}
+}

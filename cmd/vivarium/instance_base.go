@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/nats"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
+)
+
+// newID names a process anew with every start.
+func newID(prefix string) string {
+	random := make([]byte, 6)
+	_, _ = rand.Read(random) // never fails
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	return fmt.Sprintf("%s-%s-%s", prefix, host, hex.EncodeToString(random))
+}
+
+func (s *instance) openKey() (err error) {
+	if s.settings.Key != "" {
+		s.key, err = base64.StdEncoding.DecodeString(s.settings.Key)
+	} else {
+		s.key, err = secret.LoadKey(s.path("key"))
+	}
+	if err != nil {
+		return err
+	}
+	s.box, err = secret.NewBox(s.key)
+	return err
+}
+
+// derived is a key for another purpose, from which the cluster's key can't be found.
+func (s *instance) derived(purpose string) []byte {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte("vivarium/" + purpose))
+	return mac.Sum(nil)
+}
+
+func (s *instance) openStore(ctx context.Context) error {
+	path := s.path("store.db")
+	if p, ok := strings.CutPrefix(s.settings.Store, "sqlite:"); ok {
+		path = p
+	}
+	opened, err := sqlite.Open(ctx, sqlite.Options{Path: path, Log: s.log.With("part", "store")})
+	if err != nil {
+		return err
+	}
+	s.store = opened
+	if s.epoch, err = opened.Epoch(ctx); err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	s.epoch = max(s.epoch, 1)
+	return nil
+}
+
+func (s *instance) closeStore(context.Context) error { return s.store.Close() }
+
+// openBus connects a primary. A secondary has nothing to say on the bus.
+func (s *instance) openBus(ctx context.Context) (err error) {
+	log := s.log.With("part", "bus")
+	switch {
+	case !s.settings.Primary:
+		return nil
+	case s.settings.Bus != "embedded":
+		s.busURL = s.settings.Bus
+		s.bus, err = dial(ctx, s.settings.Bus, s.id, log)
+		return err
+	}
+	token, err := s.token()
+	if err != nil {
+		return err
+	}
+	s.embedded, err = nats.StartEmbedded(ctx, nats.EmbeddedOptions{
+		Dir: s.path("bus"), Listen: "127.0.0.1:0", Token: token, EncryptionKey: hex.EncodeToString(s.derived("bus")), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	if s.bus, err = asBus[bus.Bus](s.embedded.Bus(ctx)); err != nil {
+		return errors.Join(err, s.embedded.Stop(ctx))
+	}
+	s.busURL = s.embedded.ClientURL()
+	return nil
+}
+
+func (s *instance) closeBus(ctx context.Context) error {
+	if s.bus == nil {
+		return nil
+	}
+	err := s.bus.Close(ctx)
+	if s.embedded != nil {
+		err = errors.Join(err, s.embedded.Stop(ctx))
+	}
+	return err
+}
+
+// token is what clients of the embedded bus show; it stays over restarts, so that runners find back.
+func (s *instance) token() (string, error) {
+	file := s.path("bus-token")
+	text, err := os.ReadFile(file)
+	if err == nil && strings.TrimSpace(string(text)) != "" {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	token := rand.Text()
+	return token, writePrivate(file, []byte(token+"\n"))
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/orchestrator"
+)
+
+func (s *instance) startOrchestrator(ctx context.Context) (err error) {
+	if !s.settings.Primary {
+		s.log.Info("this server is a secondary: it serves reads and takes no commands", "primary", s.settings.PrimaryClusterName)
+		return nil
+	}
+	s.orchestrator, err = orchestrator.New(orchestrator.Options{
+		Server: s.id, Cluster: s.settings.PrimaryClusterName, Epoch: s.epoch, Partitions: s.settings.Partitions,
+		Pools: s.settings.Runner.Pools, Policy: environment.Policy{Parallelism: s.settings.Parallelism},
+		Store: s.store, Bus: s.bus, Catalogue: s.catalogue, Kinds: s.kit.kinds, Box: s.box,
+		ScratchDir: s.path("scratch"), Log: s.log.With("part", "orchestrator"),
+	})
+	if err != nil {
+		return err
+	}
+	return s.orchestrator.Start(ctx)
+}
+
+func (s *instance) stopOrchestrator(ctx context.Context) error {
+	if s.orchestrator == nil {
+		return nil
+	}
+	return s.orchestrator.Stop(ctx)
+}
+
+func (s *instance) startRunner(ctx context.Context) (err error) {
+	if !s.settings.Primary || !s.settings.Runner.Enabled {
+		return nil
+	}
+	s.runner, err = s.kit.runner(s.bus, s.box)
+	if err != nil {
+		return err
+	}
+	return s.runner.Start(ctx)
+}
+
+func (s *instance) stopRunner(ctx context.Context) error {
+	if s.runner == nil {
+		return nil
+	}
+	return s.runner.Stop(ctx)
+}
+
+// announce lets commands on this machine find the server.
+func (s *instance) announce(context.Context) error {
+	return writeDiscovery(s.dir, discovery{
+		API: s.apiURL(), Bus: s.busURL, PID: os.Getpid(), Cluster: s.settings.PrimaryClusterName,
+		Primary: s.settings.Primary, Version: version, Started: time.Now().UTC(),
+	})
+}
+
+func (s *instance) withdraw(context.Context) error { return removeDiscovery(s.dir) }

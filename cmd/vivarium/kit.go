@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/executor/action"
+	"github.com/vivarium-env/vivarium/pkg/executor/noop"
+	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
+	"github.com/vivarium-env/vivarium/pkg/runner"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/template"
+)
+
+// kit is the executors of this program, and a runner made of them.
+type kit struct {
+	settings  config.Settings
+	name      string // of the runner
+	dir       string // of the runner's files
+	log       *slog.Logger
+	executors []executor.Executor
+	kinds     template.Kinds
+	box       func() *secret.Box
+	// terraformTrouble is why terraform steps will fail here, nil when they can work.
+	terraformTrouble error
+}
+
+// newKit looks for the programs that executors need. dir holds the runner's files unless the settings name a folder.
+func newKit(ctx context.Context, settings config.Settings, name, dir string, variables map[string]string, log *slog.Logger) *kit {
+	k := &kit{settings: settings, name: name, dir: dir, log: log, kinds: template.Kinds{}}
+	if settings.Runner.WorkDir != "" {
+		k.dir = settings.Runner.WorkDir
+	}
+	binary := settings.Terraform.Binary
+	if binary == "" {
+		binary, k.terraformTrouble = terraform.Find(ctx)
+	} else if _, err := os.Stat(binary); err != nil {
+		k.terraformTrouble = err
+	}
+	env := environmentOf(variables)
+	k.executors = []executor.Executor{
+		terraform.New(terraform.Options{
+			Binary: binary, StateDir: filepath.Join(k.dir, "state"), PluginCacheDir: settings.Terraform.PluginCacheDir,
+			Key: func() *secret.Box { return k.box() }, Environment: env, Log: log.With("executor", "terraform"),
+		}),
+		action.New(action.Options{CacheDir: filepath.Join(k.dir, "apps"), Environment: env, Log: log.With("executor", "action")}),
+		noop.New(),
+	}
+	for _, e := range k.executors {
+		k.kinds[e.Kind().Name] = e.Kind()
+	}
+	return k
+}
+
+// environmentOf is what executors may see of this process's environment: everything but our own settings, among which
+// are the bus's password and the cluster's key.
+func environmentOf(variables map[string]string) []string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		if !strings.HasPrefix(name, config.EnvPrefix) {
+			list = append(list, name+"="+variables[name])
+		}
+	}
+	return list
+}
+
+// runner makes the runner; without a box it gets one from the server that welcomes it.
+func (k *kit) runner(b bus.Bus, box *secret.Box) (*runner.Runner, error) {
+	if k.terraformTrouble != nil {
+		k.log.Warn("terraform steps will fail on this runner: install OpenTofu or Terraform, or say where it is with VIVARIUM_TERRAFORM",
+			"error", k.terraformTrouble)
+	}
+	work := filepath.Join(k.dir, "work", k.name)
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return nil, err
+	}
+	r, err := runner.New(runner.Options{
+		Bus: b, Name: k.name, Pools: k.settings.Runner.Pools, Executors: k.executors,
+		Concurrency: k.settings.Runner.Concurrency, WorkDir: work, Box: box, Log: k.log.With("part", "runner"), Version: version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	k.box = r.Box
+	return r, nil
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a cli whose streams are buffers.
+type fake struct {
+	*cli
+	stdout, stderr *bytes.Buffer
+}
+
+func newFake(variables map[string]string) fake {
+	if variables == nil {
+		variables = map[string]string{}
+	}
+	f := fake{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+	f.cli = &cli{
+		in: &bytes.Buffer{}, out: f.stdout, err: f.stderr, variables: variables, hard: context.Background(),
+		program: "vivarium", terminal: func(any) bool { return false },
+		size: func(io.Writer) (int, int) { return 80, 24 },
+	}
+	return f
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+// answerTimeout bounds the wait for the answer to a command.
+const answerTimeout = 30 * time.Second
+
+// followFlags are what all commands that change something have in common.
+type followFlags struct {
+	wait    bool
+	timeout time.Duration
+	format  string
+}
+
+func (f *followFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.wait, "wait", false, "show progress until it is over, and fail when it does not succeed")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long --wait waits (default: as long as it takes)")
+	outputFlag(cmd, &f.format, formatTable, formatJSON)
+}
+
+// order is one command to be published.
+type order struct {
+	command, environment string
+	data                 json.RawMessage
+	follow               followFlags
+	want                 environment.Status // what --wait calls success; empty: that it is over
+}
+
+// order publishes a command, waits for the answer and, if asked, for what comes of it.
+func (x *connection) order(ctx context.Context, o order) error {
+	var api *client.API
+	if o.follow.wait {
+		var err error // found before anything is changed
+		if api, err = x.api(); err != nil {
+			return err
+		}
+	}
+	answer, err := x.send(ctx, o)
+	if err != nil {
+		return err
+	}
+	if !o.follow.wait {
+		return x.c.answered(o, answer)
+	}
+	progress := x.c.out
+	if o.follow.format == formatJSON {
+		progress = x.c.err
+	}
+	record, err := x.c.waitFor(ctx, api, o, answer.Operation, progress)
+	if err != nil {
+		return err
+	}
+	return x.c.ended(o, record)
+}
+
+func (x *connection) send(ctx context.Context, o order) (event.Answer, error) {
+	publisher, done, err := x.publisher(ctx)
+	if err != nil {
+		return event.Answer{}, err
+	}
+	defer done()
+	return send(ctx, publisher, o)
+}
+
+// send turns a rejection into the error that it carries.
+func send(ctx context.Context, publisher *client.Commands, o order) (event.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	answer, err := publisher.Send(ctx, o.command, o.environment, o.data, client.SendOptions{})
+	if err != nil {
+		return answer, err
+	}
+	if !answer.Accepted {
+		if answer.Error == nil {
+			return answer, errors.New("the command was rejected")
+		}
+		return answer, answer.Error
+	}
+	return answer, nil
+}
+
+func (c *cli) answered(o order, answer event.Answer) error {
+	if o.follow.format == formatJSON {
+		return writeJSON(c.out, answer)
+	}
+	_, err := fmt.Fprintf(c.out, "%s of %s: accepted, operation %s\nSee how it goes with: vivarium env watch %s\n",
+		o.command, o.environment, answer.Operation, o.environment)
+	return err
+}
+
+func (c *cli) waitFor(ctx context.Context, api *client.API, o order, operation string, progress io.Writer) (environment.Record, error) {
+	if o.follow.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.follow.timeout)
+		defer cancel()
+	}
+	record, err := c.watch(ctx, api, o.environment, operation, progress)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return record, fmt.Errorf("%s is not over after %s; it goes on, see `vivarium env watch %s`", o.environment, o.follow.timeout, o.environment)
+	}
+	return record, err
+}
+
+// ended prints the outcome; the exit code says whether it is what was wanted.
+func (c *cli) ended(o order, r environment.Record) error {
+	if o.follow.format == formatJSON {
+		if err := writeJSON(c.out, r); err != nil {
+			return err
+		}
+	} else if err := c.outcome(c.out, r); err != nil {
+		return err
+	}
+	if o.want != "" && r.Status != o.want {
+		return outcomeError(r)
+	}
+	return nil
+}

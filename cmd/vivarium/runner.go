@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/telemetry"
+)
+
+func newRunner(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "runner --pool POOL",
+		Short: "Run a runner, which takes tasks from the bus",
+		Long: "Runs a runner until SIGINT or SIGTERM: the first lets running tasks finish, the second cancels them.\n\n" +
+			"It needs nothing but the bus's address, and opens no port. Without --bus it finds the server of the data folder.",
+		Example: "  vivarium runner --pool eu --bus amqps://runner:secret@rabbitmq.example.test/",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := c.settings(cmd)
+			if err != nil {
+				return err
+			}
+			if settings.IsDefault("runner.pools") {
+				return usage("--pool is required: the pool whose tasks it takes, such as default")
+			}
+			return c.serveRunner(cmd.Context(), settings)
+		},
+	}
+	settingFlags(cmd, "pool", "bus", "name", "concurrency", "work-dir", "data-dir", "stop-timeout", "log-level", "log-format")
+	return cmd
+}
+
+// serveRunner runs a runner until the first signal, and lets it drain.
+func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err error) {
+	log, err := telemetry.NewLogger(c.err, settings.Log.Level, settings.Log.Format)
+	if err != nil {
+		return err
+	}
+	address := settings.Bus
+	if address == "embedded" {
+		d, err := findServer(settings.DataDir)
+		if err != nil {
+			return err
+		}
+		address = d.Bus
+	}
+	dir, err := filepath.Abs(filepath.Join(settings.DataDir, "runner"))
+	if err != nil {
+		return err
+	}
+	k := newKit(ctx, settings, runnerName(settings, strings.Join(settings.Runner.Pools, "-")), dir, c.variables, log)
+	held, err := k.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.release()) }()
+	b, err := dial(ctx, address, k.name, log.With("part", "bus"))
+	if err != nil {
+		return err
+	}
+	closeBus := func() error {
+		closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		return b.Close(closing)
+	}
+	defer func() { err = errors.Join(err, closeBus()) }()
+	r, err := k.runner(b, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.Start(ctx); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(c.out, "Runner %s takes tasks of pool %s. Ctrl-C stops it.\n", k.name, strings.Join(settings.Runner.Pools, ", "))
+	<-ctx.Done()
+	log.Info("the runner is stopping", "timeout", settings.StopTimeout)
+	drain, cancel := context.WithTimeout(c.hard, settings.StopTimeout)
+	defer cancel()
+	return r.Stop(drain)
+}
+
+// runnerName is the configured one, or the host's with what tells several runners on one host apart.
+func runnerName(settings config.Settings, what string) string {
+	if settings.Runner.Name != "" {
+		return settings.Runner.Name
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "runner"
+	}
+	return host + "-" + what
+}
+
+// hold keeps a second runner of the same name away from this one's files.
+func (k *kit) hold(ctx context.Context) (*lock, error) {
+	dir := filepath.Join(k.dir, "names", k.name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return takeLock(ctx, dir)
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/config"
+)
+
+func newServer(c *cli) *cobra.Command {
+	var noRunner bool
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Run a server",
+		Long: "Runs a server until SIGINT or SIGTERM: the first lets running work finish, the second cancels it.\n\n" +
+			"Without further settings everything is on this machine and below one folder: bus, store and runner.",
+		Example: `  vivarium server --primary
+  vivarium server --primary --bus amqp://vivarium:secret@rabbitmq:5672/ --no-runner`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := c.settings(cmd)
+			if err != nil {
+				return err
+			}
+			if noRunner {
+				settings.Runner.Enabled = false
+			}
+			return c.serve(cmd.Context(), settings)
+		},
+	}
+	settingFlags(cmd, "primary", "primary-cluster-name", "bus", "store", "data-dir", "listen", "catalogue", "parallelism",
+		"stop-timeout", "pool", "concurrency", "log-level", "log-format")
+	cmd.Flags().BoolVar(&noRunner, "no-runner", false, "run no tasks in this process ($VIVARIUM_RUNNER_ENABLED=false)")
+	return cmd
+}
+
+// serve runs a server until the first signal, and lets it drain.
+func (c *cli) serve(ctx context.Context, settings config.Settings) error {
+	s, err := c.newInstance(settings)
+	if err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprint(c.out, s.banner(c.style(c.out), true))
+	<-ctx.Done()
+	return s.stop(c.hard)
+}

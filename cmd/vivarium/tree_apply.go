@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// apply brings the tree forward by one journal entry, and returns the step that changed, if it was one. Entries may
+// come that the tree has already taken in; they change nothing for the worse, since what follows them comes too.
+func (t *tree) apply(e store.Entry) (*leaf, error) {
+	body, err := environment.DecodeBody(e.Type, e.Data)
+	if err != nil {
+		return nil, err
+	}
+	switch b := body.(type) {
+	case environment.StepWaiting:
+		return t.step(b.Step, environment.StateWaiting, func(l *leaf) {
+			l.verb, l.attempt, l.started, l.finished = b.Verb, b.Attempt, e.Time, time.Time{}
+		}), nil
+	case environment.StepRunning:
+		return t.step(b.Step, environment.StateRunning, func(l *leaf) { l.attempt, l.started = b.Attempt, b.StartedAt }), nil
+	case environment.StepComplete:
+		return t.step(b.Step, environment.StateComplete, func(l *leaf) {
+			l.attempt, l.started, l.finished = b.Attempt, b.StartedAt, b.FinishedAt
+		}), nil
+	case environment.StepQueued:
+		return t.step(b.Step, environment.StateQueued, func(l *leaf) { l.attempt, l.note = b.Attempt, queueNote(b) }), nil
+	case environment.StepError:
+		return t.step(b.Step, environment.StateError, func(l *leaf) {
+			l.attempt, l.finished = b.Attempt, e.Time
+			if b.Error != nil {
+				l.note = b.Error.Message
+			}
+		}), nil
+	case environment.StepSkipped:
+		return t.step(b.Step, environment.StateSkipped, func(l *leaf) { l.note = skipNote(b) }), nil
+	default:
+		t.whole(body, e.Time)
+		return nil, nil
+	}
+}
+
+func (t *tree) step(address string, state environment.StepState, change func(*leaf)) *leaf {
+	l, ok := t.leaves[address]
+	if !ok {
+		t.stale = true
+		return nil
+	}
+	l.state, l.note = state, ""
+	change(l)
+	return l
+}
+
+// whole takes what happens to the environment as a whole.
+func (t *tree) whole(body environment.Body, at time.Time) {
+	switch b := body.(type) {
+	case environment.Created:
+		t.status, t.current, t.since, t.until, t.stale = environment.Pending, b.Operation, at, time.Time{}, true
+	case environment.StatusDeploying:
+		t.status = environment.Deploying
+	case environment.StatusValidating:
+		t.status = environment.Validating
+	case environment.StatusDeployed:
+		t.status = environment.Deployed
+	case environment.StatusFailed:
+		t.status = environment.Failed
+	case environment.StatusDestroying:
+		t.status, t.current, t.since, t.until, t.stale = environment.Destroying, b.Operation, at, time.Time{}, true
+	case environment.StatusDestroyed:
+		t.status = environment.Destroyed
+	case environment.StatusDestroyFailed:
+		t.status = environment.DestroyFailed
+	case environment.Finished:
+		t.until = at
+	}
+}
+
+func queueNote(b environment.StepQueued) string {
+	note := map[environment.QueueCause]string{
+		environment.CauseFailed:  "failed, will be tried again",
+		environment.CauseLapsed:  "no runner has taken it yet",
+		environment.CauseRefused: "the runner did not start it",
+		environment.CauseLost:    "the runner is not heard any more",
+	}[b.Cause]
+	if b.Error != nil {
+		note = fmt.Sprintf("%s: %s", note, b.Error.Message)
+	}
+	return note
+}
+
+func skipNote(b environment.StepSkipped) string {
+	if b.Because != "" {
+		return b.Because + " failed"
+	}
+	return "the operation was cancelled"
+}

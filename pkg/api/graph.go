@@ -1,0 +1,63 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+)
+
+func (s *Server) graph(k *call) error {
+	record, err := s.record(k)
+	if err != nil {
+		return err
+	}
+	all, err := s.everyResource(k)
+	if err != nil {
+		return err
+	}
+	graph := graphOf(record, all)
+	switch k.text("format") {
+	case "dot":
+		return k.drawing(mimeDOT, DOT(graph))
+	case "mermaid":
+		return k.drawing(mimeMermaid, Mermaid(graph))
+	default:
+		return k.answer(graph)
+	}
+}
+
+func (k *call) drawing(mime, text string) error {
+	k.echo.Response().Header().Set("Cache-Control", "no-cache")
+	return k.echo.Blob(http.StatusOK, mime+"; charset=utf-8", []byte(text))
+}
+
+func graphOf(record environment.Record, all []environment.ResourceRecord) wire.Graph {
+	g := wire.Graph{
+		Environment: record.Name, Status: record.Status, Groups: record.Groups,
+		Nodes: make([]wire.GraphNode, 0, len(all)), Edges: []wire.GraphEdge{},
+	}
+	if g.Groups == nil {
+		g.Groups = []environment.Group{}
+	}
+	known := make(map[string]bool, len(all))
+	for i := range all {
+		known[all[i].Address] = true
+		g.Nodes = append(g.Nodes, graphNode(&all[i]))
+	}
+	for i := range all {
+		for _, on := range all[i].DependsOn {
+			if known[on] {
+				g.Edges = append(g.Edges, wire.GraphEdge{From: all[i].Address, To: on})
+			}
+		}
+	}
+	return g
+}
+
+func graphNode(r *environment.ResourceRecord) wire.GraphNode {
+	return wire.GraphNode{
+		Address: r.Address, Type: r.Type, Template: r.Template, Executor: r.Executor, Name: r.Name, Key: r.Key,
+		Group: r.Group, Status: r.Status, State: r.Step.State, Verb: r.Step.Verb, Error: r.Step.Error,
+	}
+}

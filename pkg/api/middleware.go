@@ -1,0 +1,112 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+const allowed = "GET, HEAD"
+
+// router makes echo with the routes of the table.
+func (s *Server) router() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.fail
+	e.Pre(s.identify, s.access, s.recover, readOnly)
+	for _, r := range routes() {
+		handle := s.handler(r)
+		e.GET(echoPath(r.path), handle)
+		e.HEAD(echoPath(r.path), handle)
+	}
+	return e
+}
+
+// handler parses what the route declares, bounds the request and answers.
+func (s *Server) handler(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		call, err := newCall(r, c)
+		if err != nil {
+			return err
+		}
+		if !call.streams() {
+			ctx, cancel := context.WithTimeout(c.Request().Context(), s.options.Timeout)
+			defer cancel()
+			c.SetRequest(c.Request().WithContext(ctx))
+		}
+		return r.handle(s, call)
+	}
+}
+
+// readOnly refuses every method that could change something, before it is looked at where to.
+func readOnly(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if m := c.Request().Method; m != http.MethodGet && m != http.MethodHead {
+			c.Response().Header().Set(echo.HeaderAllow, allowed)
+			return fault.New(fault.Reject, methodNotAllowed,
+				"the API is read only: it takes GET and HEAD; publish a command on the bus to change something")
+		}
+		return next(c)
+	}
+}
+
+// recover turns a panic into an error. http.ErrAbortHandler keeps its meaning.
+func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this too
+				panic(p)
+			}
+			s.options.Log.Error("a handler panicked", "path", c.Path(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fault.New(fault.GiveUp, fault.Internal, "an internal error; the server's log has the details")
+		}()
+		return next(c)
+	}
+}
+
+// identify gives every request an id: the client's, when it is short and printable, or a new one.
+func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := c.Request().Header.Get(echo.HeaderXRequestID)
+		if !printable(id) {
+			id = uuid.NewString()
+		}
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		c.Response().Header().Set(echo.HeaderXContentTypeOptions, "nosniff")
+		return next(c)
+	}
+}
+
+func printable(id string) bool {
+	for _, b := range []byte(id) {
+		if b < '!' || b > '~' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 128
+}
+
+// access answers an error itself, so that its line has the status that was sent.
+func (s *Server) access(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begin := time.Now()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		request, response := c.Request(), c.Response()
+		s.options.Log.Debug("request", "method", request.Method, "path", request.URL.Path, "status", response.Status,
+			"bytes", response.Size, "took", time.Since(begin), "request_id", response.Header().Get(echo.HeaderXRequestID))
+		return nil
+	}
+}

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// The types of the answers, as package wire has them.
+type (
+	Info               = wire.Info
+	Role               = wire.Role
+	Template           = wire.Template
+	TemplateVersion    = wire.TemplateVersion
+	TemplateParameter  = wire.TemplateParameter
+	TemplateResource   = wire.TemplateResource
+	TemplateOutput     = wire.TemplateOutput
+	TemplateEntrypoint = wire.TemplateEntrypoint
+	TemplateFile       = wire.TemplateFile
+)
+
+// Roles of a server.
+const (
+	Primary   = wire.Primary
+	Secondary = wire.Secondary
+)
+
+// TemplateSource is the catalogue as the API shows it. Its methods are called concurrently.
+type TemplateSource interface {
+	// List is every version of every template, the versions of one template newest first.
+	List(ctx context.Context) ([]TemplateVersion, error)
+	// Get opens one by its reference, name@version. What is not there is fault.UnknownTemplate.
+	Get(ctx context.Context, ref string) (Template, error)
+}
+
+// Check is something that the server depends on.
+type Check struct {
+	Name string
+	// Required checks make the server not ready when they fail; the others are only shown.
+	Required bool
+	// Probe returns nil when all is well. It is called concurrently, and given two seconds.
+	Probe func(ctx context.Context) error
+}
+
+// Options of a Server. Store, Templates and Info are required.
+type Options struct {
+	// Listen is host:port; port 0 takes any free one. Start needs it, Handler does not.
+	Listen    string
+	Store     store.Store
+	Templates TemplateSource
+	// Info is asked for every request of self/info; Uptime may be left to the API.
+	Info   func() Info
+	Checks []Check
+	// Ready and Started tell how far the server is; nil is yes.
+	Ready   func() bool
+	Started func() bool
+	// Log takes one line a request at level debug, and what went wrong inside at level error. Nil discards.
+	Log *slog.Logger
+	// Heartbeat is how often a silent stream says that it lives; 0 takes 15 seconds.
+	Heartbeat time.Duration
+	// Timeout bounds a request that is no stream; 0 takes 30 seconds.
+	Timeout time.Duration
+}
+
+func (o *Options) complete() error {
+	if o.Store == nil || o.Templates == nil || o.Info == nil {
+		return fault.New(fault.GiveUp, fault.Invalid, "the API needs a store, a source of templates and an info")
+	}
+	yes := func() bool { return true }
+	if o.Ready == nil {
+		o.Ready = yes
+	}
+	if o.Started == nil {
+		o.Started = yes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = 15 * time.Second
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	return nil
+}

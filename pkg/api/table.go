@@ -1,0 +1,193 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// routes is the table. Everything that is served is in it, and everything that is in it is served.
+func routes() []route {
+	all := []route{{
+		id: "root", path: "/", tag: "self", summary: "Where to go from here", handle: (*Server).root,
+		answers: []answer{{status: http.StatusOK, mime: mimeText, description: "Addresses, one a line"}},
+	}, {
+		id: "doc", path: wire.Prefix + "/doc", tag: "self", summary: "This document", handle: (*Server).doc,
+		answers: []answer{{status: http.StatusOK, mime: mimeJSON, description: "OpenAPI 3.1", body: map[string]any{}}},
+	}}
+	all = append(all, selfRoutes()...)
+	all = append(all, environmentRoutes()...)
+	all = append(all, operationRoutes()...)
+	return append(all, templateRoutes()...)
+}
+
+func selfRoutes() []route {
+	const self = wire.Prefix + "/self/"
+	return []route{
+		{
+			id: "info", path: self + "info", tag: "self", summary: "Who answers: version, role, bus, store",
+			answers: one("The server", wire.Info{}), handle: (*Server).info,
+		}, {
+			id: "ping", path: self + "ping", tag: "self", summary: "Whether anybody answers",
+			answers: one("Pong", wire.Ping{}), handle: (*Server).ping,
+		}, {
+			id: "liveliness", path: self + "liveliness", tag: "self", summary: "Whether the process works",
+			description: "Answers 200 as long as the process works: restarting it mends nothing that it depends on.",
+			query:       []parameter{{name: "type", enum: []string{"summary", "detailed"}, initial: "summary", description: "With or without the checks"}},
+			answers:     one("Alive", wire.Health{}), handle: (*Server).liveliness,
+		}, {
+			id: "readiness", path: self + "readiness", tag: "self", summary: "Whether it makes sense to ask this server",
+			answers: append(one("Ready", wire.Health{}), problemAnswer(http.StatusServiceUnavailable, "Not ready; the checks say why")),
+			handle:  (*Server).readiness,
+		}, {
+			id: "started", path: self + "started", tag: "self", summary: "Whether the server has started",
+			answers: append(one("Started", wire.Started{}), problemAnswer(http.StatusServiceUnavailable, "Still starting")),
+			handle:  (*Server).started,
+		},
+	}
+}
+
+func environmentRoutes() []route {
+	const all, single = wire.Prefix + "/environments", wire.Prefix + "/environments/{name}"
+	return []route{
+		{
+			id: "listEnvironments", path: all, tag: "environments", summary: "Environments, filtered",
+			query: append([]parameter{
+				{name: "status", enum: statusNames(), many: true, commas: true, description: "Any of these statuses"},
+				{name: "tag", many: true, description: "All of these tags"},
+				{name: "text", description: "Words that begin in name, description or tags, in any order"},
+				{name: "template", description: "Made from this template: name, or name@version"},
+			}, paging()...),
+			answers: one("A page of environments", wire.List[environment.Record]{}), handle: (*Server).environments,
+		}, {
+			id: "getEnvironment", path: single, tag: "environments", summary: "One environment",
+			headers: []parameter{{name: "If-None-Match", description: "Answer only when the environment has changed", many: true}},
+			answers: []answer{
+				{status: http.StatusOK, mime: mimeJSON, description: "The environment", body: environment.Record{},
+					headers: map[string]string{"ETag": "Changes with the environment's revision"}},
+				{status: http.StatusNotModified, description: "Not changed"},
+				problemAnswer(http.StatusNotFound, "No such environment"),
+			}, handle: (*Server).environment,
+		}, {
+			id: "listResources", path: single + "/resources", tag: "environments", summary: "Resources and actions of an environment",
+			description: "In the order of their addresses. What waits says for what in step.reason.",
+			query:       paging(), answers: found("A page of resources", wire.List[environment.ResourceRecord]{}), handle: (*Server).resources,
+		}, {
+			id: "getResource", path: single + "/resources/{address}", tag: "environments", summary: "One resource or action",
+			answers: found("The resource", environment.ResourceRecord{}), handle: (*Server).resource,
+		}, {
+			id: "getGraph", path: single + "/graph", tag: "environments", summary: "What depends on what, and how far it is",
+			query: []parameter{{name: "format", enum: []string{"json", "dot", "mermaid"}, initial: "json", description: "dot is for Graphviz"}},
+			answers: append(found("The graph", wire.Graph{}),
+				answer{status: http.StatusOK, mime: mimeDOT, description: "The graph for Graphviz"},
+				answer{status: http.StatusOK, mime: mimeMermaid, description: "The graph as a Mermaid flowchart"}),
+			handle: (*Server).graph,
+		},
+	}
+}
+
+func operationRoutes() []route {
+	const single = wire.Prefix + "/environments/{name}"
+	lastID := []parameter{{name: "Last-Event-ID", kind: numberValue, description: "Go on behind this event of a stream; comes before the parameter after"}}
+	stream := func(what string) answer {
+		return answer{status: http.StatusOK, mime: mimeStream, description: what}
+	}
+	return []route{
+		{
+			id: "listOperations", path: single + "/operations", tag: "environments", summary: "Operations of an environment, newest first",
+			query: paging(), answers: found("A page of operations", wire.List[environment.OperationRecord]{}), handle: (*Server).operations,
+		}, {
+			id: "readJournal", path: single + "/journal", tag: "environments", summary: "What has happened, in order",
+			description: "With Accept: text/event-stream a live stream: id is the entry's sequence, event its type, data the entry. " +
+				"Data of an entry is described by the schema of the event of its type.",
+			query: following(), headers: lastID, live: true, handle: (*Server).journal,
+			answers: append(found("A page of entries", wire.List[store.Entry]{}), stream("Entries as they are written")),
+		}, {
+			id: "readLogs", path: single + "/logs", tag: "environments", summary: "What the executors have printed",
+			description: "With follow, or Accept: text/event-stream, a live stream: id is the line's id, event is \"line\", data the line.",
+			query: append([]parameter{
+				{name: "operation", description: "Only of this operation"},
+				{name: "step", description: "Only of this address"},
+				{name: "follow", kind: flagValue, description: "Stream lines as they come"},
+				{name: "until", enum: []string{"settled"}, description: "End the stream with an event \"end\" once the operation is over"},
+			}, following()...), headers: lastID, live: true, handle: (*Server).logs,
+			answers: append(found("A page of lines", wire.List[store.LogRecord]{}), stream("Lines as they come")),
+		},
+	}
+}
+
+func templateRoutes() []route {
+	const all = wire.Prefix + "/templates"
+	return []route{
+		{
+			id: "listTemplates", path: all, tag: "templates", summary: "Templates of the catalogue", query: paging(),
+			answers: one("A page of templates", wire.List[wire.TemplateSummary]{}), handle: (*Server).templates,
+		}, {
+			id: "getTemplateVersions", path: all + "/{name}", tag: "templates", summary: "Versions of a template, newest first",
+			answers: found("The versions", wire.TemplateVersions{}), handle: (*Server).templateVersions,
+		}, {
+			id: "getTemplate", path: all + "/{name}/{version}", tag: "templates", summary: "What a template takes, makes and puts out",
+			answers: append(found("The template", wire.Template{}),
+				problemAnswer(http.StatusUnprocessableEntity, "The template has mistakes; the diagnostics say where")),
+			handle: (*Server).template,
+		},
+	}
+}
+
+const (
+	mostItems    = 1000
+	defaultItems = 100
+)
+
+func paging() []parameter {
+	return []parameter{
+		{name: "limit", kind: numberValue, min: 1, max: mostItems, absent: defaultItems, description: "Items of a page"},
+		{name: "cursor", description: "Where to go on: next of the page before"},
+	}
+}
+
+func following() []parameter {
+	return []parameter{
+		{name: "after", kind: numberValue, description: "Only what is behind this number; next of the page before"},
+		{name: "limit", kind: numberValue, min: 1, max: mostItems, absent: mostItems, description: "Items of a page"},
+	}
+}
+
+func one(description string, body any) []answer {
+	a := answer{status: http.StatusOK, mime: mimeJSON, description: description, body: body}
+	if isList(body) {
+		a.headers = map[string]string{"Link": `rel="next" leads to the following page, when there is one`}
+	}
+	return []answer{a}
+}
+
+func found(description string, body any) []answer {
+	return append(one(description, body), problemAnswer(http.StatusNotFound, "There is no such thing"))
+}
+
+func problemAnswer(status int, description string) answer {
+	return answer{status: status, mime: mimeProblem, description: description, body: wire.Problem{}}
+}
+
+func statusNames() []string {
+	var names []string
+	for _, s := range environment.Statuses() {
+		names = append(names, string(s))
+	}
+	return names
+}
+
+// where is the text shown at the root.
+func where() string {
+	var b strings.Builder
+	b.WriteString("Vivarium\n\n")
+	for _, r := range routes() {
+		if len(pathParameters(r.path)) == 0 && r.path != "/" {
+			b.WriteString(r.path + "  " + strings.ToLower(r.summary[:1]) + r.summary[1:] + "\n")
+		}
+	}
+	return b.String()
+}

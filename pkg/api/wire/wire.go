@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// Prefix of every route of this version.
+const Prefix = "/api/v1"
+
+// List is one page of a list. Next, when there is more, is what the parameter "cursor" ("after" of journal and logs)
+// takes to go on; the header Link has the whole address.
+type List[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// Problem is an error in the form of RFC 9457.
+type Problem struct {
+	Type        string             `json:"type"` // a URN that ends in the code
+	Title       string             `json:"title"`
+	Status      int                `json:"status"`
+	Detail      string             `json:"detail"`
+	Instance    string             `json:"instance"` // path of the request
+	Code        fault.Code         `json:"code"`
+	RequestID   string             `json:"request_id,omitempty"`
+	Diagnostics []fault.Diagnostic `json:"diagnostics,omitempty"`
+	Checks      []CheckResult      `json:"checks,omitempty"` // of readiness
+}
+
+// Role of a server in its cluster.
+type Role string
+
+const (
+	// Primary takes commands.
+	Primary Role = "primary"
+	// Secondary serves reads and takes no command.
+	Secondary Role = "secondary"
+)
+
+// Info says who answers.
+type Info struct {
+	Name      string     `json:"name"`
+	Version   string     `json:"version"`
+	Commit    string     `json:"commit,omitempty"`
+	GoVersion string     `json:"go_version"`
+	ServerID  string     `json:"server_id"`
+	Cluster   string     `json:"cluster"`
+	Role      Role       `json:"role" jsonschema:"enum=primary,enum=secondary"`
+	Epoch     uint64     `json:"epoch"`
+	Bus       bus.Status `json:"bus"`
+	Store     store.Info `json:"store"`
+	StartedAt time.Time  `json:"started_at"`
+	// Uptime in nanoseconds.
+	Uptime time.Duration `json:"uptime"`
+	// Partitions that this server owns now, of PartitionCount.
+	Partitions     []int `json:"partitions"`
+	PartitionCount int   `json:"partition_count"`
+}
+
+// Ping is the answer to self/ping.
+type Ping struct {
+	Ping string    `json:"ping" jsonschema:"enum=pong"`
+	Time time.Time `json:"time"`
+}
+
+// Health is the answer to self/liveliness and self/readiness.
+type Health struct {
+	// Status is "up", or "degraded" when a check fails.
+	Status string `json:"status" jsonschema:"enum=up,enum=degraded"`
+	// Checks are listed when the detailed answer was asked for.
+	Checks []CheckResult `json:"checks,omitempty"`
+}
+
+// CheckResult is the outcome of one check.
+type CheckResult struct {
+	Name     string `json:"name"`
+	Required bool   `json:"required"`
+	Status   string `json:"status" jsonschema:"enum=up,enum=down"`
+	Error    string `json:"error,omitempty"`
+	// Took is how long the check took, in nanoseconds.
+	Took time.Duration `json:"took"`
+}
+
+// Started is the answer to self/started once the server has started.
+type Started struct {
+	Started bool `json:"started"`
+}
+
+// Graph is what an environment is made of, and how far it is.
+type Graph struct {
+	Environment string              `json:"environment"`
+	Status      environment.Status  `json:"status"`
+	Groups      []environment.Group `json:"groups"`
+	Nodes       []GraphNode         `json:"nodes"`
+	Edges       []GraphEdge         `json:"edges"`
+}
+
+// GraphNode is a resource or an action.
+type GraphNode struct {
+	Address  string                `json:"address"`
+	Type     environment.NodeType  `json:"type" jsonschema:"enum=resource,enum=action"`
+	Template string                `json:"template"`
+	Executor string                `json:"executor"`
+	Name     string                `json:"name"`
+	Key      string                `json:"key,omitempty"`
+	Group    string                `json:"group,omitempty"`
+	Status   environment.Status    `json:"status"`
+	State    environment.StepState `json:"state,omitempty"`
+	Verb     event.Verb            `json:"verb,omitempty"`
+	Error    *fault.Error          `json:"error,omitempty"`
+}
+
+// GraphEdge says that From depends on To.
+type GraphEdge struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// StreamEnd is the data of the last event of a log stream that was asked to end.
+type StreamEnd struct {
+	Operation string                      `json:"operation"`
+	Status    environment.OperationStatus `json:"status"`
+}

@@ -1,0 +1,185 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Bus is a bus.Bus on RabbitMQ.
+type Bus struct {
+	o       Options
+	publish *link
+	consume *link
+	out     *pipeline
+
+	mu         sync.Mutex
+	topologies []bus.Topology
+	running    map[closer]struct{} // consumers and listeners
+	closing    bool
+	closed     chan struct{} // closed when Close is over
+}
+
+// closer is a consumer or a listener. Close ends it in two steps, since between them what it had published is confirmed,
+// and that may settle deliveries.
+type closer interface {
+	// shut ends deliveries and waits for the handler until ctx ends.
+	shut(ctx context.Context) error
+	// finish writes what was settled to the broker and lets go of the rest, which the broker delivers again.
+	finish()
+}
+
+var _ bus.Bus = (*Bus)(nil)
+
+// Dial connects to a broker, trying until ctx ends; give ctx a deadline unless the broker may be waited for without end.
+// An address that is wrong, or credentials that are refused, are an error at once.
+func Dial(ctx context.Context, o Options) (*Bus, error) {
+	address, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bus{o: o, running: map[closer]struct{}{}, closed: make(chan struct{})}
+	b.publish = newLink(o, address, "publishing", b.prepare)
+	b.consume = newLink(o, address, "consuming", b.prepare)
+	if err := b.publish.start(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.consume.start(ctx); err != nil {
+		b.publish.close()
+		return nil, err
+	}
+	b.out = newPipeline(b.publish, o.InFlight)
+	return b, nil
+}
+
+// prepare declares on a new connection what was declared before: the broker may have come back without it.
+func (b *Bus) prepare(conn *amqp091.Connection) error {
+	if err := checkVersion(conn); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	topologies := append([]bus.Topology(nil), b.topologies...)
+	b.mu.Unlock()
+	for _, t := range topologies {
+		if err := declare(conn, t); err != nil {
+			if conn.IsClosed() {
+				return err
+			}
+			b.o.Log.Error("what was declared before can't be declared again", "error", err)
+		}
+	}
+	return nil
+}
+
+// Declare implements bus.Bus.
+func (b *Bus) Declare(ctx context.Context, t bus.Topology) error {
+	if err := b.open(); err != nil {
+		return err
+	}
+	conn, err := b.publish.get(ctx)
+	if err != nil {
+		return err
+	}
+	if err := declare(conn, t); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.topologies = append(b.topologies, t)
+	return nil
+}
+
+// maxDeliveries is the bound of a queue, 0 for none.
+func (b *Bus) maxDeliveries(queue string) int {
+	if isPartition(queue) || queue == bus.DeadLetters {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.topologies); n > 0 {
+		return bound(b.topologies[n-1])
+	}
+	return 0
+}
+
+// Status implements bus.Bus: connected when both connections are.
+func (b *Bus) Status() bus.Status {
+	p, c := b.publish.status(), b.consume.status()
+	switch {
+	case p.Connected && !c.Connected:
+		return c
+	case c.Connected && !p.Connected:
+		return p
+	case c.Since.After(p.Since):
+		return c
+	default:
+		return p
+	}
+}
+
+func (b *Bus) open() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing {
+		return errClosed
+	}
+	return nil
+}
+
+// add keeps c to be shut by Close.
+func (b *Bus) add(c closer) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing {
+		return errClosed
+	}
+	b.running[c] = struct{}{}
+	return nil
+}
+
+func (b *Bus) remove(c closer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.running, c)
+}
+
+// Close implements bus.Bus.
+func (b *Bus) Close(ctx context.Context) error {
+	b.mu.Lock()
+	if b.closing {
+		b.mu.Unlock()
+		select {
+		case <-b.closed:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	b.closing = true
+	var running []closer
+	for c := range b.running {
+		running = append(running, c)
+	}
+	b.mu.Unlock()
+	defer close(b.closed)
+
+	var all error
+	for _, c := range running {
+		all = errors.Join(all, c.shut(ctx))
+	}
+	all = errors.Join(all, b.out.close(ctx))
+	for _, c := range running {
+		c.finish()
+	}
+	b.publish.close()
+	b.consume.close()
+	if all != nil {
+		return fault.Wrap(all, fault.GiveUp, fault.Timeout, "the bus was closed before everything was handled and confirmed")
+	}
+	return nil
+}

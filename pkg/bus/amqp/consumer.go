@@ -1,0 +1,226 @@
+package amqp
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// handOver is how long the queue of a partition stays with a stopped consumer that still owes acknowledgements, so
+// that its successor starts where it ended.
+const handOver = 2 * time.Second
+
+// consumer is a bus.Subscription that outlives its channels.
+type consumer struct {
+	b      *Bus
+	o      bus.ConsumeOptions
+	handle func(bus.Delivery)
+	log    *slog.Logger
+
+	ctx     context.Context // ends with Stop
+	cancel  context.CancelFunc
+	stopped chan struct{} // closed when the handler has returned for the last time
+	over    chan struct{} // closed when the last channel is given up
+	closing chan struct{} // closed by finish
+	once    sync.Once
+}
+
+// Consume implements bus.Bus.
+func (b *Bus) Consume(ctx context.Context, o bus.ConsumeOptions, handle func(bus.Delivery)) (bus.Subscription, error) {
+	if o.Prefetch < 1 || o.Prefetch > 65535 {
+		return nil, fault.New(fault.Reject, fault.Invalid, "the prefetch of a consumer is %d; 1 to 65535 are possible", o.Prefetch)
+	}
+	c := &consumer{
+		b: b, o: o, handle: handle,
+		log:     b.o.Log.With("queue", o.Queue),
+		stopped: make(chan struct{}), over: make(chan struct{}), closing: make(chan struct{}),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	if err := b.add(c); err != nil {
+		return nil, err
+	}
+	s, err := c.open(ctx)
+	if err != nil {
+		b.remove(c)
+		c.cancel()
+		return nil, err
+	}
+	go c.run(s)
+	return c, nil
+}
+
+// stream is one channel of a consumer.
+type stream struct {
+	ch         *amqp091.Channel
+	deliveries <-chan amqp091.Delivery
+	lost       chan *amqp091.Error
+	cancelled  chan string // the broker ended the consumer, for instance with its queue
+	ledger     *ledger
+}
+
+const consumerTag = "vivarium"
+
+func (c *consumer) open(ctx context.Context) (*stream, error) {
+	ch, err := c.b.consume.channel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := ch.Qos(c.o.Prefetch, 0, false); err != nil {
+		return nil, unavailable(err, "consuming from %q failed", c.o.Queue)
+	}
+	s := &stream{
+		ch:        ch,
+		lost:      ch.NotifyClose(make(chan *amqp091.Error, 1)),
+		cancelled: ch.NotifyCancel(make(chan string, 1)),
+	}
+	s.deliveries, err = ch.Consume(c.o.Queue, consumerTag, false, false, false, false, nil)
+	switch {
+	case err == nil:
+		s.ledger = newLedger(ch)
+		return s, nil
+	case code(err) == amqp091.NotFound:
+		return nil, fault.Wrap(err, fault.GiveUp, fault.NotFound, "there is no queue %q on the broker; has a server declared it?", c.o.Queue)
+	case code(err) == amqp091.AccessRefused:
+		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "the broker does not let the bus's user read the queue %q", c.o.Queue)
+	default:
+		_ = ch.Close()
+		return nil, unavailable(err, "consuming from %q failed", c.o.Queue)
+	}
+}
+
+// run hands out deliveries, from one channel after the other, until Stop.
+func (c *consumer) run(s *stream) {
+	defer close(c.over)
+	defer c.b.remove(c)
+	for s != nil {
+		c.serve(s)
+		if c.ctx.Err() != nil {
+			break
+		}
+		_ = s.ch.Close()
+		if c.o.Lost != nil {
+			c.o.Lost()
+		}
+		s = c.reopen()
+	}
+	close(c.stopped)
+	if s != nil {
+		c.retire(s)
+	}
+}
+
+// reopen tries until there is a channel, or Stop; then it is nil.
+func (c *consumer) reopen() *stream {
+	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
+		s, err := c.open(c.ctx)
+		if err == nil {
+			return s
+		}
+		if c.ctx.Err() != nil {
+			return nil
+		}
+		c.log.Warn("can't consume yet; trying again", "error", err)
+		pause(c.ctx, wait)
+	}
+}
+
+// serve hands out what comes on one channel until it ends or Stop. What the client still holds of an ended channel is
+// not handed out: the broker delivers it again.
+func (c *consumer) serve(s *stream) {
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-s.lost:
+			return
+		case queue := <-s.cancelled:
+			c.log.Warn("the broker ended the consumer", "consumer", queue)
+			return
+		default:
+		}
+		select {
+		case d, ok := <-s.deliveries:
+			if !ok {
+				return
+			}
+			if c.ctx.Err() != nil || s.ch.IsClosed() {
+				return // not in the ledger, so it goes back with the channel
+			}
+			one := newDelivery(c, s.ledger, &d)
+			s.ledger.add(one)
+			c.handle(one)
+		case <-c.ctx.Done():
+			return
+		case <-s.lost:
+			return
+		case <-s.cancelled:
+			return
+		}
+	}
+}
+
+// retire lets go of the channel of a stopped consumer. What was handed out may still be acknowledged on it, what was not
+// goes back to the queue. For a partition it goes back only with the whole channel, if what was handed out is settled soon:
+// a successor that got the queue before that would be given younger messages first.
+func (c *consumer) retire(s *stream) {
+	if isPartition(c.o.Queue) {
+		grace := time.NewTimer(handOver)
+		defer grace.Stop()
+		select {
+		case <-s.ledger.quiet():
+			s.close()
+			return
+		case <-c.closing:
+			s.close()
+			return
+		case <-grace.C:
+		case <-s.ledger.ended:
+		}
+	}
+	if s.ch.Cancel(consumerTag, false) == nil {
+		for d := range s.deliveries {
+			_ = s.ch.Nack(d.DeliveryTag, false, true)
+		}
+	}
+	close(s.ledger.retired)
+	select {
+	case <-s.ledger.ended:
+	case <-c.closing:
+	}
+	s.close()
+}
+
+// close writes what is settled and ends the channel.
+func (s *stream) close() {
+	s.ledger.end(context.Background())
+	_ = s.ch.Close()
+}
+
+// Stop implements bus.Subscription.
+func (c *consumer) Stop(ctx context.Context) error { return c.shut(ctx) }
+
+func (c *consumer) shut(ctx context.Context) error {
+	c.cancel()
+	select {
+	case <-c.stopped:
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.GiveUp, fault.Timeout, "the handler of queue %q still runs", c.o.Queue)
+	}
+}
+
+// finish implements closer.
+func (c *consumer) finish() {
+	c.once.Do(func() { close(c.closing) })
+	select {
+	case <-c.stopped: // else the handler does not return; the connection's end is all that can be done
+		<-c.over
+	default:
+	}
+}

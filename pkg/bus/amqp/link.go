@@ -1,0 +1,225 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/eapache/go-resiliency/retrier"
+	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// link is one connection to the broker that comes back by itself.
+type link struct {
+	o       Options
+	address string
+	purpose string
+	log     *slog.Logger
+	// prepare is called with every new connection before anybody else gets it.
+	prepare func(*amqp091.Connection) error
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	conn    *amqp091.Connection // nil while there is none
+	changed chan struct{}       // closed when conn changes, then replaced
+	since   time.Time
+	server  string
+	failure string
+}
+
+func newLink(o Options, address, purpose string, prepare func(*amqp091.Connection) error) *link {
+	l := &link{
+		o: o, address: address, purpose: purpose, prepare: prepare,
+		log:     o.Log.With("broker", address, "connection", purpose),
+		done:    make(chan struct{}),
+		changed: make(chan struct{}),
+		since:   time.Now(),
+	}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+// start makes the first connection, trying until ctx ends, and keeps one from then on.
+func (l *link) start(ctx context.Context) error {
+	conn, err := l.connect(ctx, true)
+	if err != nil {
+		l.cancel()
+		close(l.done)
+		return err
+	}
+	go l.keep(conn)
+	return nil
+}
+
+// close ends the connection for good.
+func (l *link) close() {
+	l.cancel()
+	<-l.done
+}
+
+// keep replaces the connection whenever it is lost.
+func (l *link) keep(conn *amqp091.Connection) {
+	defer close(l.done)
+	for conn != nil {
+		lost := conn.NotifyClose(make(chan *amqp091.Error, 1))
+		select {
+		case why := <-lost:
+			l.set(nil, explain(why))
+			l.log.Warn("the connection to the broker is lost; connecting again", "reason", explain(why))
+		case <-l.ctx.Done():
+			l.set(nil, "closed")
+			_ = conn.CloseDeadline(time.Now().Add(dialTimeout))
+			return
+		}
+		conn, _ = l.connect(l.ctx, false)
+		if conn != nil {
+			l.log.Info("connected to the broker again")
+		}
+	}
+}
+
+// connect tries until it has a connection or ctx ends. The first time, what only a person can put right is an error
+// at once; later the broker had taken us before, so it is waited for.
+func (l *link) connect(ctx context.Context, first bool) (*amqp091.Connection, error) {
+	var conn *amqp091.Connection
+	var last error
+	r := retrier.New(retrier.LimitedExponentialBackoff(8, firstBackoff, lastBackoff), retries{onlyPassing: first}).WithInfiniteRetry()
+	r.SetJitter(0.25)
+	err := r.RunFn(ctx, func(ctx context.Context, tries int) error {
+		conn, last = l.dial(ctx)
+		if last != nil {
+			l.set(nil, last.Error())
+			if tries == 5 {
+				l.log.Warn("the broker can't be reached; still trying", "error", last)
+			}
+		}
+		return last
+	})
+	switch {
+	case err == nil:
+		l.set(conn, "")
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, fault.Wrap(ctx.Err(), fault.Wait, fault.Unavailable, "the broker at %s does not answer: %v", l.address, last)
+	default:
+		return nil, err
+	}
+}
+
+// retries classifies the errors of dial.
+type retries struct{ onlyPassing bool }
+
+// Classify implements retrier.Classifier.
+func (r retries) Classify(err error) retrier.Action {
+	var f *fault.Error
+	switch {
+	case err == nil:
+		return retrier.Succeed
+	case r.onlyPassing && errors.As(err, &f) && f.Disposition == fault.Reject:
+		return retrier.Fail
+	default:
+		return retrier.Retry
+	}
+}
+
+// dial makes one attempt.
+func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
+	properties := amqp091.NewConnectionProperties()
+	properties.SetClientConnectionName(l.o.Name + " " + l.purpose)
+	conn, err := amqp091.DialConfig(l.o.URL, amqp091.Config{
+		Heartbeat:       l.o.Heartbeat,
+		TLSClientConfig: l.o.TLS,
+		Properties:      properties,
+		Dial: func(network, address string) (net.Conn, error) {
+			d := net.Dialer{Timeout: dialTimeout}
+			c, err := d.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return c, c.SetDeadline(time.Now().Add(dialTimeout)) // for the handshakes; the client clears it after them
+		},
+	})
+	if err != nil {
+		return nil, l.refused(err)
+	}
+	if err := l.prepare(conn); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// refused says why there is no connection, in words without credentials.
+func (l *link) refused(err error) error {
+	if errors.Is(err, amqp091.ErrCredentials) || errors.Is(err, amqp091.ErrSASL) || errors.Is(err, amqp091.ErrVhost) || code(err) == amqp091.AccessRefused || code(err) == amqp091.NotAllowed {
+		return fault.Wrap(err, fault.Reject, fault.Invalid, "the broker at %s refuses the user or the virtual host of the bus's address; check both", l.address)
+	}
+	return fmt.Errorf("connecting to %s: %w", l.address, err)
+}
+
+func (l *link) set(conn *amqp091.Connection, failure string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failure = failure
+	if conn == l.conn {
+		return
+	}
+	l.conn, l.since = conn, time.Now()
+	if conn != nil {
+		l.server = fmt.Sprint(conn.Properties["product"], " ", conn.Properties["version"])
+	}
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// get waits for a connection.
+func (l *link) get(ctx context.Context) (*amqp091.Connection, error) {
+	for {
+		l.mu.Lock()
+		conn, changed := l.conn, l.changed
+		l.mu.Unlock()
+		if conn != nil && !conn.IsClosed() {
+			return conn, nil
+		}
+		if conn != nil {
+			// Closed, and keep has not seen it yet; it will change.
+			l.log.Debug("waiting for a new connection")
+		}
+		select {
+		case <-changed:
+		case <-l.ctx.Done():
+			return nil, errClosed
+		case <-ctx.Done():
+			return nil, fault.Wrap(ctx.Err(), fault.Wait, fault.Unavailable, "the connection to the broker at %s is down", l.address)
+		}
+	}
+}
+
+// channel waits for a connection and opens a channel on it.
+func (l *link) channel(ctx context.Context) (*amqp091.Channel, error) {
+	conn, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		return nil, unavailable(err, "the broker at %s gave no channel", l.address)
+	}
+	return ch, nil
+}
+
+func (l *link) status() bus.Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bus.Status{Driver: "amqp", Server: l.server, Address: l.address, Connected: l.conn != nil, Since: l.since, Error: l.failure}
+}

@@ -1,0 +1,65 @@
+package amqp
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Options say which broker, and as whom.
+type Options struct {
+	// URL is amqp://user:password@host:port/vhost, or amqps:// for TLS.
+	URL string
+	// Name is shown for the connections in the broker's management; empty is "vivarium".
+	Name string
+	// Log takes warnings about lost connections and such; nil logs nothing.
+	Log *slog.Logger
+	// TLS is used for amqps; nil takes the system's roots and the URL's host.
+	TLS *tls.Config
+	// Heartbeat is how often each side says that it is alive; a peer that was silent for about twice as long is gone.
+	// 0 takes 5 seconds, and less than a second is a second.
+	Heartbeat time.Duration
+	// InFlight bounds how many messages may be sent and not yet confirmed; 0 takes 8192.
+	InFlight int
+}
+
+const (
+	defaultHeartbeat = 5 * time.Second
+	defaultInFlight  = 8192
+	// dialTimeout bounds one attempt to connect, handshakes included.
+	dialTimeout = 10 * time.Second
+	// inFlightBytes bounds the bodies that are sent and not yet confirmed.
+	inFlightBytes = 64 << 20
+	// maxBody is the largest body of a message; it is the same in every driver.
+	maxBody = 16 << 20
+	// Retries of a connection wait between these.
+	firstBackoff, lastBackoff = 50 * time.Millisecond, 3 * time.Second
+)
+
+// complete fills in the defaults and reads the address; its errors do not repeat the URL, which has the password in it.
+func (o *Options) complete() (address string, err error) {
+	uri, err := amqp091.ParseURI(o.URL)
+	if err != nil {
+		return "", fault.New(fault.Reject, fault.Invalid, "the address of the bus is not an AMQP URL; write amqp://user:password@host:5672/vhost")
+	}
+	if o.Name == "" {
+		o.Name = "vivarium"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = defaultHeartbeat
+	}
+	o.Heartbeat = max(o.Heartbeat, time.Second)
+	if o.InFlight <= 0 {
+		o.InFlight = defaultInFlight
+	}
+	return net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)), nil
+}

@@ -1,0 +1,181 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// errWaiting: the queue of a partition has another consumer.
+var errWaiting = errors.New("the queue has another consumer")
+
+// consumer is a bus.Subscription that outlives its sessions.
+type consumer struct {
+	b      *Bus
+	o      bus.ConsumeOptions
+	handle func(bus.Delivery)
+	log    *slog.Logger
+	name   string // of the consumer on the server, for the queue of a partition: of the last one made
+
+	ctx     context.Context // ends with Stop
+	cancel  context.CancelFunc
+	stopped chan struct{} // closed when the handler has returned for the last time
+	over    chan struct{} // closed when the last session is given up
+	closing chan struct{} // closed by finish
+	once    sync.Once
+
+	mu      sync.Mutex
+	session *session
+}
+
+// Consume implements bus.Bus. Of the queue of a partition, somebody else may be the consumer; then this one waits.
+func (b *Bus) Consume(ctx context.Context, o bus.ConsumeOptions, handle func(bus.Delivery)) (bus.Subscription, error) {
+	if o.Prefetch < 1 || o.Prefetch > 65535 {
+		return nil, fault.New(fault.Reject, fault.Invalid, "the prefetch of a consumer is %d; 1 to 65535 are possible", o.Prefetch)
+	}
+	if streamOf(o.Queue) == "" {
+		return nil, fault.New(fault.GiveUp, fault.NotFound, "there is no queue %q on the bus", o.Queue)
+	}
+	c := &consumer{
+		b: b, o: o, handle: handle,
+		log:     b.o.Log.With("queue", o.Queue),
+		stopped: make(chan struct{}), over: make(chan struct{}), closing: make(chan struct{}),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	if err := b.add(c); err != nil {
+		return nil, err
+	}
+	s, err := c.open(ctx)
+	if err != nil && !errors.Is(err, errWaiting) {
+		b.remove(c)
+		c.cancel()
+		return nil, err
+	}
+	go c.run(s)
+	return c, nil
+}
+
+// open starts a session when there is a connection.
+func (c *consumer) open(ctx context.Context) (*session, error) {
+	if err := c.b.wait(ctx); err != nil {
+		return nil, err
+	}
+	s := newSession(c)
+	c.mu.Lock()
+	c.session = s
+	c.mu.Unlock()
+	start := s.share
+	if isPartition(c.o.Queue) {
+		start = s.own
+	}
+	if err := start(ctx); err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
+}
+
+// run hands out deliveries, from one session after the other, until Stop.
+func (c *consumer) run(s *session) {
+	defer close(c.over)
+	defer c.b.remove(c)
+	if s == nil {
+		s = c.reopen()
+	}
+	for s != nil {
+		s.serve(c.ctx)
+		if c.ctx.Err() != nil {
+			break
+		}
+		s.end()
+		if c.o.Lost != nil {
+			c.o.Lost()
+		}
+		s = c.reopen()
+	}
+	close(c.stopped)
+	if s != nil {
+		s.retire()
+	}
+}
+
+// waitsFor is how often who waits for the queue of a partition looks whether it is free; it is told, too.
+const waitsFor = time.Second
+
+// reopen tries until there is a session, or Stop; then it is nil.
+func (c *consumer) reopen() *session {
+	freed, stop := c.b.freed(c.o.Queue)
+	defer stop()
+	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
+		s, err := c.open(c.ctx)
+		switch {
+		case err == nil:
+			return s
+		case c.ctx.Err() != nil || errors.Is(err, errClosed):
+			<-c.ctx.Done() // Close stops every consumer
+			return nil
+		case errors.Is(err, errWaiting):
+			wait = firstBackoff
+			timer := time.NewTimer(waitsFor/2 + jitter(waitsFor))
+			select {
+			case <-freed:
+			case <-timer.C:
+			case <-c.ctx.Done():
+			}
+			timer.Stop()
+			continue
+		case fault.Is(err, fault.NotFound):
+			if err := c.b.redeclare(c.ctx); err != nil && c.ctx.Err() == nil {
+				c.log.Error("what was declared before can't be declared again", "error", err)
+			}
+		}
+		c.log.Warn("can't consume yet; trying again", "error", err)
+		pause(c.ctx, wait)
+	}
+}
+
+// Stop implements bus.Subscription.
+func (c *consumer) Stop(ctx context.Context) error { return c.shut(ctx) }
+
+func (c *consumer) shut(ctx context.Context) error {
+	c.cancel()
+	select {
+	case <-c.stopped:
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.GiveUp, fault.Timeout, "the handler of queue %q still runs", c.o.Queue)
+	}
+}
+
+// finish implements closer.
+func (c *consumer) finish() {
+	c.once.Do(func() { close(c.closing) })
+	select {
+	case <-c.stopped: // else the handler does not return; the connection's end is all that can be done
+		<-c.over
+	default:
+	}
+}
+
+// lost implements closer.
+func (c *consumer) lost() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session != nil {
+		c.session.die()
+	}
+}
+
+func notFound(err error, queue string) error {
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "there is no queue %q on the NATS server; has a server declared it?", queue)
+	}
+	return unavailable(err, "consuming from %q failed", queue)
+}

@@ -1,0 +1,184 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// API reads from a server. It is safe for concurrent use.
+type API struct {
+	base string
+	http *http.Client
+}
+
+// NewAPI makes a client of the server at baseURL, such as http://127.0.0.1:8090. A nil hc takes http.DefaultClient; one
+// that is given should have no Timeout, which would cut streams off.
+func NewAPI(baseURL string, hc *http.Client) *API {
+	if hc == nil {
+		hc = http.DefaultClient
+	}
+	return &API{base: strings.TrimSuffix(strings.TrimRight(baseURL, "/"), wire.Prefix) + wire.Prefix, http: hc}
+}
+
+// Filter of environments; what is empty does not filter. Limit 0 is the server's.
+type Filter struct {
+	Statuses []environment.Status
+	Tags     []string
+	Text     string
+	Template string
+	Cursor   string
+	Limit    int
+}
+
+func (f Filter) query() url.Values {
+	q := page(f.Cursor, f.Limit)
+	for _, s := range f.Statuses {
+		q.Add("status", string(s))
+	}
+	for _, t := range f.Tags {
+		q.Add("tag", t)
+	}
+	set(q, "text", f.Text)
+	set(q, "template", f.Template)
+	return q
+}
+
+func set(q url.Values, name, value string) {
+	if value != "" {
+		q.Set(name, value)
+	}
+}
+
+func page(cursor string, limit int) url.Values {
+	q := url.Values{}
+	set(q, "cursor", cursor)
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	return q
+}
+
+func after(n uint64, limit int) url.Values {
+	q := page("", limit)
+	if n > 0 {
+		q.Set("after", strconv.FormatUint(n, 10))
+	}
+	return q
+}
+
+// Environments is one page; its Next is the Cursor of the following one.
+func (a *API) Environments(ctx context.Context, f Filter) (wire.List[environment.Record], error) {
+	return get[wire.List[environment.Record]](ctx, a, "/environments", f.query())
+}
+
+// Environment is one of them.
+func (a *API) Environment(ctx context.Context, name string) (environment.Record, error) {
+	return get[environment.Record](ctx, a, of(name), nil)
+}
+
+// Resources are all of an environment, in the order of their addresses.
+func (a *API) Resources(ctx context.Context, name string) ([]environment.ResourceRecord, error) {
+	return every[environment.ResourceRecord](ctx, a, of(name, "resources"))
+}
+
+// Resource is one by its address.
+func (a *API) Resource(ctx context.Context, name, address string) (environment.ResourceRecord, error) {
+	return get[environment.ResourceRecord](ctx, a, of(name, "resources", address), nil)
+}
+
+// Operations are all of an environment, newest first.
+func (a *API) Operations(ctx context.Context, name string) ([]environment.OperationRecord, error) {
+	return every[environment.OperationRecord](ctx, a, of(name, "operations"))
+}
+
+// Graph is the environment's graph as text: format is json, dot or mermaid.
+func (a *API) Graph(ctx context.Context, name, format string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	response, err := a.ask(ctx, of(name, "graph"), url.Values{"format": {format}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer closeBody(response)
+	return body(response)
+}
+
+// Journal is one page of what happened to an environment behind a sequence; limit 0 is the server's.
+func (a *API) Journal(ctx context.Context, name string, behind uint64, limit int) (wire.List[store.Entry], error) {
+	return get[wire.List[store.Entry]](ctx, a, of(name, "journal"), after(behind, limit))
+}
+
+// LogFilter selects lines; what is empty does not.
+type LogFilter struct {
+	Operation string
+	Step      string
+	After     uint64 // id of a line
+	Limit     int    // of a page; 0 is the server's
+	// UntilSettled ends FollowLogs when the operation is over.
+	UntilSettled bool
+}
+
+func (f LogFilter) query() url.Values {
+	q := after(f.After, f.Limit)
+	set(q, "operation", f.Operation)
+	set(q, "step", f.Step)
+	return q
+}
+
+// Logs is one page of lines.
+func (a *API) Logs(ctx context.Context, name string, f LogFilter) (wire.List[store.LogRecord], error) {
+	return get[wire.List[store.LogRecord]](ctx, a, of(name, "logs"), f.query())
+}
+
+// Templates are those of the server's catalogue.
+func (a *API) Templates(ctx context.Context) ([]wire.TemplateSummary, error) {
+	return every[wire.TemplateSummary](ctx, a, "/templates")
+}
+
+// TemplateVersions are the versions of one, newest first.
+func (a *API) TemplateVersions(ctx context.Context, name string) (wire.TemplateVersions, error) {
+	return get[wire.TemplateVersions](ctx, a, "/templates/"+url.PathEscape(name), nil)
+}
+
+// Template is one version, opened. Without a version it is the newest.
+func (a *API) Template(ctx context.Context, name, version string) (wire.Template, error) {
+	if version == "" {
+		all, err := a.TemplateVersions(ctx, name)
+		if err != nil {
+			return wire.Template{}, err
+		}
+		if len(all.Versions) == 0 {
+			return wire.Template{}, fault.New(fault.Reject, fault.UnknownTemplate, "the template %q has no version", name)
+		}
+		version = all.Versions[0].Version
+	}
+	return get[wire.Template](ctx, a, "/templates/"+url.PathEscape(name)+"/"+url.PathEscape(version), nil)
+}
+
+// Info says who answers.
+func (a *API) Info(ctx context.Context) (wire.Info, error) {
+	return get[wire.Info](ctx, a, "/self/info", nil)
+}
+
+// Ready is nil when the server is; a server that is not there, or not ready, is fault.Unavailable.
+func (a *API) Ready(ctx context.Context) error {
+	_, err := get[wire.Health](ctx, a, "/self/readiness", nil)
+	return err
+}
+
+// of is the path of an environment, and of what is below it.
+func of(name string, below ...string) string {
+	path := "/environments/" + url.PathEscape(name)
+	for _, part := range below {
+		path += "/" + url.PathEscape(part)
+	}
+	return path
+}

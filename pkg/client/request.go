@@ -1,0 +1,135 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// requestTime bounds a read that is no stream, unless its context ends before.
+const requestTime = 30 * time.Second
+
+// most is how much of an answer is read, in bytes.
+const most = 256 << 20
+
+// every follows a list to its end.
+func every[T any](ctx context.Context, a *API, path string) ([]T, error) {
+	var all []T
+	for cursor := ""; ; {
+		list, err := get[wire.List[T]](ctx, a, path, page(cursor, 1000))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list.Items...)
+		if list.Next == "" {
+			return all, nil
+		}
+		cursor = list.Next
+	}
+}
+
+func get[T any](ctx context.Context, a *API, path string, query url.Values) (T, error) {
+	var v T
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	response, err := a.ask(ctx, path, query, nil)
+	if err != nil {
+		return v, err
+	}
+	defer closeBody(response)
+	text, err := body(response)
+	if err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return v, fault.Wrap(err, fault.GiveUp, fault.Unreadable, "%s does not answer as a Vivarium server does", a.base+path)
+	}
+	return v, nil
+}
+
+// ask sends a request; an answer other than 200 is an error.
+func (a *API) ask(ctx context.Context, path string, query url.Values, header http.Header) (*http.Response, error) {
+	address := a.base + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Reject, fault.Invalid, "%q is not the address of a server; it looks like http://host:port", a.base)
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	response, err := a.http.Do(request)
+	if err != nil {
+		return nil, unreachable(ctx, a.base, err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response, nil
+	}
+	defer closeBody(response)
+	return nil, failure(response)
+}
+
+func unreachable(ctx context.Context, base string, err error) error {
+	if ctx.Err() != nil {
+		return fault.From(errors.Join(ctx.Err(), err))
+	}
+	return fault.Wrap(err, fault.Wait, fault.Unavailable, "the server at %s can't be reached; is it running?", strings.TrimSuffix(base, wire.Prefix))
+}
+
+func body(response *http.Response) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(response.Body, most))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Retry, fault.Unavailable, "the server's answer broke off")
+	}
+	return text, nil
+}
+
+func closeBody(response *http.Response) { _ = response.Body.Close() } // nothing was written
+
+// failure is the error that a problem tells.
+func failure(response *http.Response) error {
+	text, err := body(response)
+	if err != nil {
+		return err
+	}
+	var p wire.Problem
+	if json.Unmarshal(text, &p) != nil || p.Code == "" {
+		return fault.New(disposition(response.StatusCode), codeOf(response.StatusCode),
+			"the server answered %s to %s", response.Status, response.Request.URL.Path)
+	}
+	return fault.New(disposition(p.Status), p.Code, "%s", p.Detail).With(p.Diagnostics...)
+}
+
+func codeOf(status int) fault.Code {
+	switch {
+	case status == http.StatusNotFound:
+		return fault.NotFound
+	case status < http.StatusInternalServerError:
+		return fault.Invalid
+	case status == http.StatusInternalServerError:
+		return fault.Internal
+	default:
+		return fault.Unavailable
+	}
+}
+
+func disposition(status int) fault.Disposition {
+	switch {
+	case status < http.StatusInternalServerError:
+		return fault.Reject
+	case status == http.StatusServiceUnavailable:
+		return fault.Wait
+	default:
+		return fault.Retry
+	}
+}

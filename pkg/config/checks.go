@@ -1,0 +1,102 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var name = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$`)
+
+func anything(string) error { return nil }
+
+func required(text string) error {
+	if text == "" {
+		return errors.New("must not be empty")
+	}
+	return nil
+}
+
+func oneOf(words ...string) func(string) error {
+	return func(text string) error {
+		if slices.Contains(words, text) {
+			return nil
+		}
+		return fmt.Errorf("has to be one of %s", strings.Join(words, ", "))
+	}
+}
+
+func optionalName(text string) error {
+	if text == "" {
+		return nil
+	}
+	return clusterName(text)
+}
+
+func clusterName(text string) error {
+	if !name.MatchString(text) {
+		return errors.New("has to be 1 to 63 letters, digits, dots, hyphens or underscores, beginning and ending with a letter or digit")
+	}
+	return nil
+}
+
+// A pool's name becomes a word of a queue's name and of a topic, so it can hold no dot.
+func poolName(text string) error {
+	if !name.MatchString(text) || strings.Contains(text, ".") {
+		return errors.New("pool names have 1 to 63 letters, digits, hyphens or underscores, beginning and ending with a letter or digit")
+	}
+	return nil
+}
+
+// The messages about a bus never repeat its URL, which can hold a password; url.Parse's error would.
+func busURL(text string) error {
+	if text == "embedded" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return errors.New("is not a URL; percent-encode special characters of user and password")
+	}
+	if !slices.Contains([]string{"amqp", "amqps", "nats"}, u.Scheme) {
+		return errors.New("has to be embedded, or a URL that begins with amqp://, amqps:// or nats://")
+	}
+	if u.Host == "" {
+		return errors.New("has no host; write it as amqp://user:password@host:5672/vhost")
+	}
+	return nil
+}
+
+func storeURL(text string) error {
+	if text == "sqlite" || (strings.HasPrefix(text, "sqlite:") && strings.TrimPrefix(text, "sqlite:") != "") {
+		return nil
+	}
+	return errors.New("has to be sqlite, or sqlite: followed by the path of a file")
+}
+
+func hostPort(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("has to be host:port with a port from 0 to 65535, such as 127.0.0.1:8090")
+	}
+	return nil
+}
+
+func keyText(text string) error {
+	if text == "" {
+		return nil
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) != 32 {
+		return errors.New("has to be the base64 text of 32 bytes, as `openssl rand -base64 32` makes it")
+	}
+	return nil
+}

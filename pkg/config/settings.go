@@ -1,0 +1,65 @@
+package config
+
+import "time"
+
+// Settings of a server, and of a runner as far as they concern it. Made by Load; the zero value is not meaningful.
+type Settings struct {
+	// Primary takes commands; a secondary serves reads only.
+	Primary bool
+	// PrimaryClusterName is this cluster's name when it is the primary, else that of the cluster which is.
+	PrimaryClusterName string
+	// Bus is "embedded", or amqp://, amqps:// or nats:// with credentials.
+	Bus string
+	// Store is "sqlite" (a file in DataDir) or "sqlite:PATH".
+	Store string
+	// DataDir holds everything that a server keeps.
+	DataDir string
+	// Listen is the host:port of the API; port 0 takes a free one.
+	Listen string
+	// Catalogue is a folder, or a git URL with an optional ?ref= branch, tag or commit.
+	Catalogue string
+	// Key is the cluster's key in base64; empty takes the key file of DataDir.
+	Key string
+	// Partitions never changes for the life of a store.
+	Partitions int
+	// Parallelism bounds the steps of one environment that run at once.
+	Parallelism int
+	// StopTimeout is how long running work may go on after the first signal.
+	StopTimeout time.Duration
+
+	Log       Log
+	Runner    Runner
+	Terraform Terraform
+
+	origins map[string]origin
+}
+
+// Log is how the process logs.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // text or json
+}
+
+// Runner is the runner of this process.
+type Runner struct {
+	// Enabled embeds a runner in a server.
+	Enabled bool
+	Name    string // empty: the host's name
+	Pools   []string
+	// Concurrency is how many tasks run at once.
+	Concurrency int
+	// WorkDir keeps caches between attempts; empty: a folder in DataDir.
+	WorkDir string
+}
+
+// Terraform is how the terraform executor finds its program.
+type Terraform struct {
+	Binary         string // empty: tofu or terraform from PATH
+	PluginCacheDir string // empty: none
+}
+
+// Origin says where a setting's value came from, such as "--bus", "VIVARIUM_BUS", "vivarium.hcl:3" or "default".
+func (s Settings) Origin(path string) string { return s.origins[path].text }
+
+// IsDefault tells whether nobody has set the setting.
+func (s Settings) IsDefault(path string) bool { return s.origins[path].text == defaultOrigin }

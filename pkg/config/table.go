@@ -1,0 +1,77 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Setting describes one setting to people and to the command line.
+type Setting struct {
+	Path     string // in the file: name, or block.name
+	Type     string // text, number, true or false, duration, list
+	Default  string
+	Variable string // of the environment
+	Flag     string // without its dashes; empty for those that have none
+	Doc      string
+	// Secret values are not repeated in messages.
+	Secret bool
+	kind   kind
+	set    func(*Settings, value) error
+}
+
+// Table is every setting there is, in the order in which documentation lists them. The caller owns the slice.
+func Table() []Setting { return slices.Clone(table) }
+
+// EnvPrefix begins the name of every environment variable.
+const EnvPrefix = "VIVARIUM_"
+
+var table = []Setting{
+	truth("primary", "primary", "false", "take commands; without it the server is a secondary and serves reads only",
+		func(s *Settings) *bool { return &s.Primary }),
+	text("primary_cluster_name", "primary-cluster-name", "local", "name of the cluster that is the primary",
+		func(s *Settings) *string { return &s.PrimaryClusterName }, clusterName),
+	text("bus", "bus", "embedded", "message bus: embedded, amqp://, amqps:// or nats://",
+		func(s *Settings) *string { return &s.Bus }, busURL).asSecret(),
+	text("store", "store", "sqlite", "store: sqlite (a file in the data folder) or sqlite:PATH",
+		func(s *Settings) *string { return &s.Store }, storeURL),
+	text("data_dir", "data-dir", ".vivarium", "folder that holds everything the server keeps",
+		func(s *Settings) *string { return &s.DataDir }, required),
+	text("listen", "listen", "127.0.0.1:8090", "host:port of the API; port 0 takes a free one",
+		func(s *Settings) *string { return &s.Listen }, hostPort),
+	text("catalogue", "catalogue", "templates", "templates: a folder, or a git URL with an optional ?ref=BRANCH, tag or commit",
+		func(s *Settings) *string { return &s.Catalogue }, required),
+	text("key", "", "", "the cluster's key, base64 of 32 bytes; without it the file \"key\" in the data folder",
+		func(s *Settings) *string { return &s.Key }, keyText).asSecret(),
+	number("partitions", "", "16", "journals that environments are spread over; fixed for the life of a store", 1, 1024,
+		func(s *Settings) *int { return &s.Partitions }),
+	number("parallelism", "parallelism", "100", "steps of one environment that run at once", 1, 10000,
+		func(s *Settings) *int { return &s.Parallelism }),
+	duration("stop_timeout", "stop-timeout", "20s", "how long running work may go on after the first signal",
+		func(s *Settings) *durationField { return (*durationField)(&s.StopTimeout) }),
+	text("log.level", "log-level", "info", "debug, info, warn or error",
+		func(s *Settings) *string { return &s.Log.Level }, oneOf("debug", "info", "warn", "error")),
+	text("log.format", "log-format", "text", "text or json",
+		func(s *Settings) *string { return &s.Log.Format }, oneOf("text", "json")),
+	truth("runner.enabled", "", "true", "run tasks in the server's own process",
+		func(s *Settings) *bool { return &s.Runner.Enabled }),
+	text("runner.name", "name", "", "name of the runner, the same over restarts; the host's name unless given",
+		func(s *Settings) *string { return &s.Runner.Name }, optionalName),
+	list("runner.pools", "pool", "default", "pools whose tasks the runner takes",
+		func(s *Settings) *[]string { return &s.Runner.Pools }, poolName),
+	number("runner.concurrency", "concurrency", "8", "tasks that the runner works on at once", 1, 10000,
+		func(s *Settings) *int { return &s.Runner.Concurrency }),
+	text("runner.work_dir", "work-dir", "", "folder for the runner's caches; one in the data folder unless given",
+		func(s *Settings) *string { return &s.Runner.WorkDir }, anything),
+	text("terraform.binary", "", "", "tofu or terraform; looked for in PATH unless given",
+		func(s *Settings) *string { return &s.Terraform.Binary }, anything).withVariable("TERRAFORM"),
+	text("terraform.plugin_cache_dir", "", "", "folder in which providers are kept between environments",
+		func(s *Settings) *string { return &s.Terraform.PluginCacheDir }, anything),
+}
+
+func variableOf(path string) string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+func (s Setting) asSecret() Setting { s.Secret = true; return s }
+
+func (s Setting) withVariable(name string) Setting { s.Variable = EnvPrefix + name; return s }

@@ -1,0 +1,52 @@
+# Every setting of a Vivarium server, with the value that it has when nothing is said, unless the comment says
+# otherwise. Environment variables (VIVARIUM_BUS, VIVARIUM_LOG_LEVEL, ...) win over this file, flags over both.
+
+# Take commands. Without it the server is a secondary: it serves reads, and says whose they are.
+primary              = true # false when nothing is said
+primary_cluster_name = "local"
+
+# Where messages travel: "embedded" is NATS inside the server; else amqp://, amqps:// or nats://.
+bus = "embedded"
+
+# "sqlite" is a file in the data folder; "sqlite:/var/lib/vivarium/store.db" another one.
+store = "sqlite"
+
+# Everything the server keeps. Two servers can't share one.
+data_dir = ".vivarium"
+
+# The API. Nothing but reads are served; still, bind it to an address that only you reach.
+listen = "127.0.0.1:8090"
+
+# A folder of templates, or a git URL: "https://git.example.test/templates.git?ref=main".
+catalogue = "templates"
+
+# The key that seals secrets: base64 of 32 bytes. Without it the file "key" in the data folder, made when missing.
+# key = "..."
+
+# Journals that environments are spread over. Fixed for the life of a store.
+partitions = 16
+
+# Steps of one environment that run at once.
+parallelism = 100
+
+# How long running work may go on after the first SIGTERM.
+stop_timeout = "20s"
+
+log {
+  level  = "info" # debug, info, warn, error
+  format = "text" # text, json
+}
+
+# The runner in the server's process; `vivarium runner` reads these too, except "enabled".
+runner {
+  enabled     = true
+  name        = "" # the host's name
+  pools       = ["default"]
+  concurrency = 8
+  work_dir    = "" # a folder in data_dir
+}
+
+terraform {
+  binary           = "" # tofu or terraform from PATH
+  plugin_cache_dir = ""
+}

@@ -1,0 +1,69 @@
+package terraform
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+)
+
+// defaultPath is the PATH of Terraform when Options.Environment has none: Debian's.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// ours are the prefixes of variables that only this package sets, beside those that tfexec knows. Vivarium's own may
+// hold the credentials of the bus. TF_HTTP_ is ours too, unless the module's own backend wants it.
+var ours = []string{"TF_DATA_DIR", "VIVARIUM_"}
+
+// environment is that of the run's processes.
+func (run *run) environment() map[string]string {
+	env := map[string]string{"PATH": defaultPath, "HOME": run.request.WorkDir}
+	for _, entry := range run.executor.options.Environment {
+		name, value, ok := strings.Cut(entry, "=")
+		if ok && !hasPrefix(name, ours) && (run.server == nil || !strings.HasPrefix(name, "TF_HTTP_")) {
+			env[name] = value
+		}
+	}
+	env = tfexec.CleanEnv(env)
+	env["CHECKPOINT_DISABLE"] = "1"
+	env["TF_DATA_DIR"] = run.data
+	if dir := run.executor.options.PluginCacheDir; dir != "" {
+		env["TF_PLUGIN_CACHE_DIR"] = dir
+	}
+	if run.server != nil {
+		for _, entry := range run.server.environment() {
+			name, value, _ := strings.Cut(entry, "=")
+			env[name] = value
+		}
+	}
+	env["VIVARIUM_ENVIRONMENT"] = run.request.Environment
+	env["VIVARIUM_STEP"] = run.request.Step
+	env["VIVARIUM_ATTEMPT"] = strconv.Itoa(run.request.Attempt)
+	env["VIVARIUM_OPERATION"] = run.request.Operation
+	return env
+}
+
+// processEnvironment adds what tfexec would set itself.
+func (run *run) processEnvironment() []string {
+	list := []string{"TF_IN_AUTOMATION=1", "TF_INPUT=0"}
+	for name, value := range run.environment() {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+// marks tell the step's processes from all others.
+func (run *run) marks() []string {
+	return []string{"VIVARIUM_ENVIRONMENT=" + run.request.Environment, "VIVARIUM_STEP=" + run.request.Step}
+}
+
+func (run *run) record() string { return filepath.Join(run.request.WorkDir, "process") }
+
+func hasPrefix(name string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,3 @@
+resource "terraform_data" "sample" {
+  input = var.missing
+}

@@ -1,0 +1,147 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+const (
+	defaultProbeInterval = time.Second
+	defaultProbeTimeout  = time.Minute
+	oneProbe             = 10 * time.Second // a single one does not hang longer
+	probeBody            = 64 << 10         // read, so that the server sees its answer taken
+)
+
+// validate asks the task's endpoint until it answers as expected or its time is over.
+func (w *worker) validate(ctx context.Context) error {
+	p, err := newProbe(w.task.Endpoint)
+	if err != nil {
+		return err
+	}
+	window, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	end, _ := window.Deadline()
+	var seen string
+	for more := true; more; more = pause(window, p.interval) {
+		whole := time.Until(end) > oneProbe
+		err := p.ask(window)
+		if err == nil {
+			return nil
+		}
+		// A probe that only the end of the window cut off says less than the one before it.
+		if now := reason(err); now != seen && (whole || seen == "" || !late(err)) {
+			w.lines.add("out", fmt.Sprintf("%s: %s", p.shown, now))
+			seen = now
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fault.New(fault.GiveUp, fault.ValidationFailed, "%s did not answer as expected within %s; last: %s", p.shown, p.timeout, seen)
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+type probe struct {
+	url               *url.URL
+	shown             string // the address without credentials
+	status            int
+	interval, timeout time.Duration
+}
+
+func newProbe(e *event.Endpoint) (*probe, error) {
+	if e == nil {
+		return nil, fault.New(fault.Reject, fault.Invalid, "there is no status endpoint to validate")
+	}
+	address, err := url.Parse(e.URL)
+	if err != nil || address.Host == "" || !probed(address.Scheme) {
+		return nil, fault.New(fault.Reject, fault.Invalid, "a status endpoint is http://, https:// or tcp:// with a host")
+	}
+	// A query and a user's password are for the endpoint's eyes only.
+	shown := (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
+	if address.Scheme == "tcp" && address.Port() == "" {
+		return nil, fault.New(fault.Reject, fault.Invalid, "the status endpoint %s has no port", shown)
+	}
+	p := &probe{url: address, shown: shown, status: e.Status, interval: e.Interval, timeout: e.Timeout}
+	if p.interval <= 0 {
+		p.interval = defaultProbeInterval
+	}
+	if p.timeout <= 0 {
+		p.timeout = defaultProbeTimeout
+	}
+	return p, nil
+}
+
+func probed(scheme string) bool { return scheme == "http" || scheme == "https" || scheme == "tcp" }
+
+// ask is one probe; the error is what it saw.
+func (p *probe) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, oneProbe)
+	defer cancel()
+	if p.url.Scheme != "tcp" {
+		return p.get(ctx)
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.url.Host)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// get keeps no connection, and follows redirects unless a redirect is what is expected.
+func (p *probe) get(ctx context.Context) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if p.status >= 300 && p.status < 400 {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url.String(), nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, probeBody))
+	switch got := response.StatusCode; {
+	case p.status != 0 && got == p.status, p.status == 0 && got >= 200 && got < 300:
+		return nil
+	case p.status != 0:
+		return fmt.Errorf("status %d, expected %d", got, p.status)
+	default:
+		return fmt.Errorf("status %d, expected 200 to 299", got)
+	}
+}
+
+func late(err error) bool {
+	var e net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Timeout()
+}
+
+// reason leaves out the address, which url.Error repeats and which may hold what nobody is to see.
+func reason(err error) string {
+	var e *url.Error
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return err.Error()
+}

@@ -1,0 +1,178 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+func task(name, operation, step string, attempt int) event.TaskRef {
+	return event.TaskRef{Environment: name, Operation: operation, Step: step, Attempt: attempt, Epoch: 1}
+}
+
+// lines of a task, numbered from first on, each with its number as its text.
+func lines(ref event.TaskRef, first, count int) event.Logs {
+	l := event.Logs{TaskRef: ref, First: first}
+	for n := first; n < first+count; n++ {
+		l.Lines = append(l.Lines, event.LogLine{Time: start.UTC().Add(time.Duration(n)), Stream: "out", Text: fmt.Sprint(n)})
+	}
+	return l
+}
+
+func readLogs(t *testing.T, s store.Store, q store.LogSelection) []store.LogRecord {
+	t.Helper()
+	found, err := s.ReadLogs(t.Context(), q)
+	require.NoError(t, err)
+	for i, r := range found {
+		require.Greater(t, r.ID, q.After)
+		require.True(t, i == 0 || r.ID > found[i-1].ID, "lines come in the order of their ids")
+	}
+	return found
+}
+
+func texts(records []store.LogRecord) []string {
+	found := make([]string, len(records))
+	for i, r := range records {
+		found[i] = r.Text
+	}
+	return found
+}
+
+// numbers as text, from first on.
+func numbers(first, count int) []string {
+	found := make([]string, count)
+	for i := range found {
+		found[i] = fmt.Sprint(first + i)
+	}
+	return found
+}
+
+func testLogs(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	require.Empty(t, readLogs(t, s, store.LogSelection{Environment: "a"}))
+	require.NoError(t, s.AppendLogs(t.Context()))
+	require.NoError(t, s.AppendLogs(t.Context(), event.Logs{TaskRef: task("a", "o", "s", 1)}), "no lines are fine")
+	l := lines(task("a", "o", "s", 2), 0, 3)
+	l.Lines[1].Stream, l.Lines[1].Text = "err", ""
+	require.NoError(t, s.AppendLogs(t.Context(), l))
+	got := readLogs(t, s, store.LogSelection{Environment: "a"})
+	require.Len(t, got, 3)
+	for i, r := range got {
+		want := store.LogRecord{ID: r.ID, Step: "s", Attempt: 2, Number: i, LogLine: l.Lines[i]}
+		require.True(t, want.Time.Equal(r.Time))
+		want.Time, r.Time = time.Time{}, time.Time{}
+		require.Equal(t, want, r)
+	}
+	require.NoError(t, s.AppendLogs(t.Context(), lines(task("a", "o", "s", 2), 3, 2000), lines(task("a", "o", "s", 3), 0, 1)))
+	require.Len(t, readLogs(t, s, store.LogSelection{Environment: "a"}), 1000, "no limit takes 1000")
+	require.Len(t, readLogs(t, s, store.LogSelection{Environment: "a", Limit: 5000}), 2004)
+	require.Empty(t, readLogs(t, s, store.LogSelection{Environment: "b"}))
+}
+
+// testLogsTwice: batches come at least once; the lines of an attempt stay once, those of another are others.
+func testLogsTwice(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	one, two := lines(task("a", "o", "s", 1), 0, 600), lines(task("a", "o", "s", 2), 0, 2)
+	for range 3 {
+		require.NoError(t, s.AppendLogs(t.Context(), one, one, two))
+		require.Equal(t, append(numbers(0, 600), numbers(0, 2)...), texts(readLogs(t, s, store.LogSelection{Environment: "a"})))
+	}
+	for _, ref := range []event.TaskRef{task("b", "o", "s", 1), task("a", "p", "s", 1), task("a", "o", "r", 1)} {
+		require.NoError(t, s.AppendLogs(t.Context(), lines(ref, 0, 1)))
+		require.Len(t, readLogs(t, s, store.LogSelection{Environment: ref.Environment, Operation: ref.Operation, Step: ref.Step, After: 0})[:1], 1)
+	}
+	require.Len(t, readLogs(t, s, store.LogSelection{Environment: "a"}), 604)
+	require.Len(t, readLogs(t, s, store.LogSelection{Environment: "b"}), 1)
+}
+
+// testLogsOverlap: batches that share some lines, in any order.
+func testLogsOverlap(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	ref := task("a", "o", "s", 1)
+	for _, part := range [][2]int{{5, 3}, {0, 2}, {1, 6}, {4, 10}, {0, 20}, {300, 300}, {10, 900}, {909, 1}, {0, 910}} {
+		require.NoError(t, s.AppendLogs(t.Context(), lines(ref, part[0], part[1])))
+	}
+	seen := map[int]string{}
+	for _, r := range readLogs(t, s, store.LogSelection{Environment: "a"}) {
+		require.NotContains(t, seen, r.Number)
+		seen[r.Number] = r.Text
+	}
+	require.Len(t, seen, 910)
+	for n, text := range seen {
+		require.Equal(t, fmt.Sprint(n), text)
+	}
+}
+
+func testLogsSelection(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	x, y, z := task("a", "o1", "x", 1), task("a", "o1", "y", 1), task("a", "o2", "x", 1)
+	for n := 0; n < 30; n += 3 {
+		require.NoError(t, s.AppendLogs(t.Context(), lines(x, n, 3), lines(y, 100+n, 3), lines(z, 200+n, 3), lines(task("b", "o1", "x", 1), n, 3)))
+	}
+	for _, q := range []struct {
+		selection store.LogSelection
+		count     int
+	}{
+		{store.LogSelection{}, 90}, {store.LogSelection{Operation: "o1"}, 60}, {store.LogSelection{Step: "x"}, 60},
+		{store.LogSelection{Operation: "o2", Step: "x"}, 30}, {store.LogSelection{Operation: "o2", Step: "y"}, 0},
+		{store.LogSelection{Operation: "o"}, 0}, {store.LogSelection{Step: "%"}, 0},
+	} {
+		q.selection.Environment = "a"
+		whole := readLogs(t, s, q.selection)
+		require.Len(t, whole, q.count, "%+v", q.selection)
+		var paged []store.LogRecord
+		page := q.selection
+		for page.Limit = 7; ; page.After = paged[len(paged)-1].ID {
+			got := readLogs(t, s, page)
+			require.LessOrEqual(t, len(got), 7)
+			paged = append(paged, got...)
+			if len(got) == 0 {
+				break
+			}
+		}
+		require.Equal(t, texts(whole), texts(paged), "%+v", q.selection)
+	}
+	require.Empty(t, readLogs(t, s, store.LogSelection{Environment: "a", After: 1<<64 - 1}))
+}
+
+func testLogsRestart(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	ref := task("a", "o", "s", 1)
+	require.NoError(t, s.AppendLogs(t.Context(), lines(ref, 0, 10)))
+	before := readLogs(t, s, store.LogSelection{Environment: "a"})
+	s = reopened(t, s, place)
+	require.NoError(t, s.AppendLogs(t.Context(), lines(ref, 5, 10)))
+	after := readLogs(t, s, store.LogSelection{Environment: "a"})
+	require.Equal(t, numbers(0, 15), texts(after))
+	require.Equal(t, before, after[:10], "ids stay and go on")
+}
+
+func testLogsConcurrent(t *testing.T, place Reopener) {
+	s, other := opened(t, place), opened(t, place)
+	var group sync.WaitGroup
+	errs := make([]error, 16)
+	for i := range errs {
+		group.Go(func() {
+			for n := 0; n < 60 && errs[i] == nil; n += 3 {
+				handle := s
+				if n%2 == 1 {
+					handle = other
+				}
+				errs[i] = handle.AppendLogs(t.Context(), lines(task("a", "o", fmt.Sprint(i), 1), n, 3))
+			}
+		})
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(errs...))
+	require.Len(t, readLogs(t, s, store.LogSelection{Environment: "a", Limit: 10_000}), 16*60)
+	for i := range errs {
+		require.Equal(t, numbers(0, 60), texts(readLogs(t, other, store.LogSelection{Environment: "a", Step: fmt.Sprint(i)})))
+	}
+}

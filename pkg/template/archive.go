@@ -1,0 +1,63 @@
+package template
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/vivarium-env/vivarium/pkg/bundle"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// Archive packs the template's folder, so that the template can be compiled again wherever the catalogue is not, or
+// is not the same any more. Errors are *fault.Error.
+func (t *Template) Archive() (*event.Bundle, error) { return bundle.Pack(t.files, ".") }
+
+// packs keeps what was packed: many environments and resources use the same folders.
+type packs struct {
+	mu   sync.Mutex
+	done map[string]*event.Bundle
+}
+
+// PackFolder packs a folder of the template, once. Errors are *fault.Error.
+func (t *Template) PackFolder(dir string) (*event.Bundle, error) {
+	t.packs.mu.Lock()
+	defer t.packs.mu.Unlock()
+	if b, known := t.packs.done[dir]; known {
+		return b, nil
+	}
+	b, err := bundle.Pack(t.files, dir)
+	if err == nil {
+		t.packs.done[dir] = b
+	}
+	return b, err
+}
+
+// FromArchive compiles an archived template. meta says which it has to be; what is in the archive is held against
+// it. Files are unpacked below scratchDir, and gone when it returns. Errors are *fault.Error.
+func FromArchive(b *event.Bundle, meta environment.Template, scratchDir string, kinds Kinds) (*Template, error) {
+	if err := os.MkdirAll(scratchDir, 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Retry, fault.Internal, "there is no room for the archive of template %s", meta.Name)
+	}
+	// A folder below a fresh one, for Unpack makes the folder itself.
+	scratch, err := os.MkdirTemp(scratchDir, "template-")
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Retry, fault.Internal, "there is no room for the archive of template %s", meta.Name)
+	}
+	defer os.RemoveAll(scratch)
+	dir := filepath.Join(scratch, "files")
+	if err := bundle.Unpack(b, dir); err != nil {
+		return nil, err
+	}
+	t, err := Compile(nil, dir, kinds)
+	if err != nil {
+		return nil, err
+	}
+	if t.Name != meta.Name || t.Version != meta.Version || meta.Hash != "" && t.Hash != meta.Hash {
+		return nil, fault.New(fault.GiveUp, fault.Conflict, "the archive holds %s@%s with hash %.12s, where %s@%s with hash %.12s is needed",
+			t.Name, t.Version, t.Hash, meta.Name, meta.Version, meta.Hash)
+	}
+	return t.withCommit(meta.Commit), nil
+}

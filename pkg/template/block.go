@@ -1,0 +1,227 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/template/lang"
+)
+
+// Repeat says whether a block stands for several instances.
+type Repeat string
+
+const (
+	ForEachRepeat Repeat = "for_each"
+	CountRepeat   Repeat = "count"
+)
+
+// Block is a resource or an action.
+type Block struct {
+	Type                     environment.NodeType
+	Kind                     *Kind
+	Name, Group, Description string
+	// Repeat and RepeatExpr are empty for a block that is one node.
+	Repeat     Repeat
+	RepeatExpr *Expr
+	// Body is what Kind.Spec decodes; Needs is what its expressions refer to.
+	Body  hcl.Body
+	Needs *lang.Needs
+	// Edges are the nodes, and the outputs of other templates, that have to be there first.
+	Edges []*lang.Reference
+	// Outputs of the kind and of what Inspect found. Inputs are the members of "inputs", nil when anything goes.
+	Outputs map[string]Output
+	Inputs  map[string]Input
+	// Bundle is the folder whose files the executor needs, "" for none, and BundleHash the hash of its contents.
+	Bundle, BundleHash string
+	// Uniform bodies evaluate to the same for all parameters and instances, outputs aside.
+	Uniform bool
+	Range   hcl.Range
+
+	refs     []*lang.Reference
+	settings settings
+	element  cty.Value
+	open     bool
+}
+
+// CommonAttributes are the attributes and blocks that every resource and action may have besides its kind's own.
+var CommonAttributes = []string{
+	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "retry", "status",
+}
+
+var commonSchema = &hcl.BodySchema{
+	Attributes: attributes(nil, "group", "description", "for_each", "count", "depends_on", "pool", "timeout").Attributes,
+	Blocks:     []hcl.BlockHeaderSchema{{Type: "retry"}, {Type: "status"}},
+}
+
+var actionSchema = &hcl.BodySchema{
+	Attributes: append(attributes(nil, "after").Attributes, commonSchema.Attributes...),
+	Blocks:     commonSchema.Blocks,
+}
+
+// Key names the block within its template: resource.KIND.NAME or action.NAME.
+func (b *Block) Key() string { return blockKey(b.root(), b.Kind.Name, b.Name) }
+
+func (b *Block) root() string {
+	if b.Type == environment.ActionNode {
+		return lang.Action
+	}
+	return lang.Resource
+}
+
+// PerInstance tells whether settings differ between the instances of a block.
+func (b *Block) PerInstance() bool {
+	for _, e := range b.settings.static() {
+		for _, ref := range e.Refs {
+			if ref.Root == lang.Each || ref.Root == lang.Count {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// StatusRefs is what the address of the status endpoint refers to. It makes no edges: it is evaluated once
+// everything is applied, and mostly reads what the node itself put out.
+func (b *Block) StatusRefs() []*lang.Reference {
+	if b.settings.url == nil {
+		return nil
+	}
+	return b.settings.url.Refs
+}
+
+// pending is the object of one instance before it was applied: its outputs are of known type only.
+func (b *Block) pending() cty.Value {
+	outputs := make(map[string]cty.Value, len(b.Outputs))
+	for name, o := range b.Outputs {
+		v := cty.UnknownVal(o.Type)
+		if o.Sensitive {
+			v = v.Mark(Sensitive)
+		}
+		outputs[name] = v
+	}
+	return cty.ObjectVal(map[string]cty.Value{"outputs": cty.ObjectVal(outputs)})
+}
+
+func (c *compiler) declareBlock(h *hclsyntax.Block) {
+	b := &Block{Type: environment.ResourceNode, Name: h.Labels[len(h.Labels)-1], Range: h.DefRange(), element: cty.DynamicVal}
+	schema := commonSchema
+	kind := h.Labels[0]
+	if h.Type == lang.Action {
+		b.Type, kind, schema = environment.ActionNode, lang.Action, actionSchema
+	}
+	if b.Kind = c.kind(h, kind); b.Kind == nil {
+		return
+	}
+	what := "action"
+	if h.Type == lang.Resource {
+		what = "resource \"" + kind + "\""
+	}
+	if !c.claim(what, b.Name, h.LabelRanges[len(h.Labels)-1]) {
+		return
+	}
+	content, rest, diags := h.Body.PartialContent(schema)
+	c.add(diags...)
+	b.Body = rest
+	c.common(b, content)
+	c.bodyRefs(b, h.Body)
+	c.t.blocks = append(c.t.blocks, b)
+	c.t.blockOf[b.Key()] = b
+}
+
+// kind finds the executor's description, and says what there is when there is none.
+func (c *compiler) kind(h *hclsyntax.Block, name string) *Kind {
+	kind, known := c.kindOf[name]
+	switch {
+	case h.Type == lang.Resource && name == lang.Action:
+		c.fail(h.LabelRanges[0], "Unknown kind of resource", "An action is not a resource; write: action \""+h.Labels[1]+"\" { ... }.")
+		return nil
+	case !known:
+		kinds := slices.DeleteFunc(keysOf(c.kinds), func(k string) bool { return k == lang.Action })
+		c.fail(h.DefRange(), "Unknown kind of resource", fmt.Sprintf("No executor carries out %q.%s%s", name, suggestion(name, kinds), listing("kinds", kinds)))
+		return nil
+	}
+	return kind
+}
+
+// common takes what every block may have.
+func (c *compiler) common(b *Block, content *hcl.BodyContent) {
+	a := content.Attributes
+	b.Description = c.text(a["description"])
+	if b.Group = c.text(a["group"]); b.Group != "" {
+		c.groupUses = append(c.groupUses, groupUse{b.Group, a["group"].Expr.Range()})
+	}
+	if a["for_each"] != nil && a["count"] != nil {
+		c.fail(a["count"].NameRange, "for_each and count together", "A block has either for_each or count. The for_each is at "+place(a["for_each"].NameRange)+".")
+	}
+	for _, repeat := range []Repeat{CountRepeat, ForEachRepeat} {
+		if attr := a[string(repeat)]; attr != nil {
+			b.Repeat, b.RepeatExpr = repeat, c.expr(attr.Expr)
+		}
+	}
+	if b.RepeatExpr != nil {
+		c.checks = append(c.checks, check{refs: b.RepeatExpr.Refs, where: string(b.Repeat) + " of " + b.Key(), allow: allowStatic})
+	}
+	c.dependsOn(b, a["depends_on"])
+	c.dependsOn(b, a["after"])
+	c.declareSettings(b, content)
+}
+
+func (c *compiler) dependsOn(b *Block, attr *hcl.Attribute) {
+	if attr == nil {
+		return
+	}
+	list, ok := attr.Expr.(*hclsyntax.TupleConsExpr)
+	if !ok {
+		c.fail(attr.Expr.Range(), "Invalid dependencies", attr.Name+" has to be a list such as [resource.container.api, action.migrate].")
+		return
+	}
+	for _, e := range list.Exprs {
+		refs := lang.References(e)
+		one := lang.SingleReference(e)
+		if one == nil || one.Malformed == "" && (!one.IsNode() || one.Outputs) {
+			c.fail(e.Range(), "Invalid dependency", attr.Name+" lists resources and actions, as in [resource.container.api, action.migrate].")
+			continue
+		}
+		b.refs = append(b.refs, refs...)
+	}
+}
+
+// bodyRefs collects what the kind's own part of the body refers to, and has all references of the block checked.
+func (c *compiler) bodyRefs(b *Block, body *hclsyntax.Body) {
+	taken := map[string]bool{}
+	for _, name := range CommonAttributes {
+		taken[name] = name != "after" || b.Type == environment.ActionNode
+	}
+	own := &hclsyntax.Body{Attributes: hclsyntax.Attributes{}, SrcRange: body.SrcRange, EndRange: body.EndRange}
+	for name, attr := range body.Attributes {
+		if !taken[name] {
+			own.Attributes[name] = attr
+		}
+	}
+	for _, nested := range body.Blocks {
+		if !taken[nested.Type] {
+			own.Blocks = append(own.Blocks, nested)
+		}
+	}
+	refs := lang.References(own)
+	b.Needs = lang.NewNeeds(refs)
+	b.Uniform = uniform(refs)
+	b.refs = append(b.refs, refs...)
+	c.checks = append(c.checks, check{refs: b.refs, where: b.Key(), owner: b})
+}
+
+// uniform tells whether nothing but outputs is referred to: then the compiler's look at the body is as good as one
+// with the parameters at hand.
+func uniform(refs []*lang.Reference) bool {
+	for _, ref := range refs {
+		if !ref.IsNode() || ref.Indexed {
+			return false
+		}
+	}
+	return true
+}

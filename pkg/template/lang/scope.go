@@ -1,0 +1,117 @@
+package lang
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// NodeNeed is a node that an expression refers to, with all its mentions.
+type NodeNeed struct {
+	Root, Kind, Name string
+	Refs             []*Reference
+}
+
+// Needs is what has to be known to evaluate a piece of syntax, each thing once. It is immutable.
+type Needs struct {
+	// Values are the references to all that is not a node.
+	Values []*Reference
+	Nodes  []*NodeNeed
+}
+
+// Values gives the values of what is referred to. An implementation remembers its own errors: what it can't give it
+// answers with cty.DynamicVal.
+type Values interface {
+	// Value is that of a reference to anything but a node.
+	Value(ref *Reference) cty.Value
+	// Node is the object with outputs, or with all instances that the need mentions.
+	Node(need *NodeNeed) cty.Value
+}
+
+// NewNeeds sorts references by what they need.
+func NewNeeds(refs []*Reference) *Needs {
+	n := &Needs{}
+	for _, ref := range refs {
+		if ref.IsNode() && ref.Name != "" {
+			n.addNode(ref)
+		} else if !n.has(ref) {
+			n.Values = append(n.Values, ref)
+		}
+	}
+	return n
+}
+
+func (n *Needs) has(ref *Reference) bool {
+	for _, v := range n.Values {
+		if v.Root == ref.Root && v.Name == ref.Name && v.Attr == ref.Attr {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *Needs) addNode(ref *Reference) {
+	for _, need := range n.Nodes {
+		if need.Root == ref.Root && need.Kind == ref.Kind && need.Name == ref.Name {
+			need.Refs = append(need.Refs, ref)
+			return
+		}
+	}
+	n.Nodes = append(n.Nodes, &NodeNeed{Root: ref.Root, Kind: ref.Kind, Name: ref.Name, Refs: []*Reference{ref}})
+}
+
+// object collects members, and objects below them, on the way to a cty object.
+type object map[string]any
+
+func (o object) put(v cty.Value, path ...string) {
+	for _, name := range path[:len(path)-1] {
+		next, ok := o[name].(object)
+		if !ok {
+			next = object{}
+			o[name] = next
+		}
+		o = next
+	}
+	o[path[len(path)-1]] = v
+}
+
+func (o object) values() map[string]cty.Value {
+	vals := make(map[string]cty.Value, len(o))
+	for name, member := range o {
+		switch m := member.(type) {
+		case object:
+			vals[name] = cty.ObjectVal(m.values())
+		case cty.Value:
+			vals[name] = m
+		}
+	}
+	return vals
+}
+
+// Context makes the scope for one evaluation, with nothing in it but what is needed.
+func (n *Needs) Context(v Values, functions map[string]function.Function) *hcl.EvalContext {
+	scope := object{}
+	for _, ref := range n.Values {
+		switch {
+		case ref.Name == "":
+		case ref.Root == Template:
+			scope.put(v.Value(ref), Template, ref.Name, "outputs", ref.Attr)
+		default:
+			scope.put(v.Value(ref), ref.Root, ref.Name)
+		}
+	}
+	for _, need := range n.Nodes {
+		if need.Root == Action {
+			scope.put(v.Node(need), Action, need.Name)
+		} else {
+			scope.put(v.Node(need), Resource, need.Kind, need.Name)
+		}
+	}
+	// What is malformed was reported where it stands; its evaluation is not to report it again.
+	for _, ref := range n.Values {
+		if ref.Name == "" {
+			scope.put(cty.DynamicVal, ref.Root)
+		}
+	}
+	return &hcl.EvalContext{Variables: scope.values(), Functions: functions}
+}

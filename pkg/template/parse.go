@@ -1,0 +1,111 @@
+package template
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/vivarium-env/vivarium/pkg/template/lang"
+)
+
+// MainFile is the file that makes a folder a template.
+const MainFile = "template.hcl"
+
+// parse reads all *.hcl files of the folder itself, in the order of their names.
+func (c *compiler) parse() []*hclsyntax.Body {
+	list, err := fs.ReadDir(c.t.files, ".")
+	if err != nil {
+		return nil // reported by readFolder
+	}
+	var bodies []*hclsyntax.Body
+	for _, d := range list {
+		if d.IsDir() || path.Ext(d.Name()) != ".hcl" {
+			continue
+		}
+		source := c.t.files.files[d.Name()].data
+		if refused := firstOf(tooDeep(source, d.Name()), hugeNumber(source, d.Name())); refused != nil {
+			c.add(refused)
+			continue
+		}
+		file, diags := hclsyntax.ParseConfig(source, d.Name(), hcl.InitialPos)
+		c.add(diags...)
+		if file != nil {
+			bodies = append(bodies, file.Body.(*hclsyntax.Body))
+		}
+	}
+	return bodies
+}
+
+func firstOf(diags ...*hcl.Diagnostic) *hcl.Diagnostic {
+	for _, d := range diags {
+		if d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// labels of the blocks that a file may hold.
+var blockLabels = map[string][]string{
+	"template":   {"name"},
+	"parameter":  {"name"},
+	"locals":     {},
+	"group":      {"name"},
+	"resource":   {"executor", "name"},
+	"action":     {"name"},
+	"entrypoint": {"name"},
+	"output":     {"name"},
+}
+
+// declare takes in what one file declares.
+func (c *compiler) declare(body *hclsyntax.Body) {
+	for _, attr := range body.Attributes {
+		c.fail(attr.NameRange, "Unexpected attribute", fmt.Sprintf("%q does not belong at the top of a file, where only blocks stand.%s%s",
+			attr.Name, listing("blocks", keysOf(blockLabels)), suggestion(attr.Name, keysOf(blockLabels))))
+	}
+	for _, b := range body.Blocks {
+		labels, known := blockLabels[b.Type]
+		if !known {
+			c.fail(b.TypeRange, "Unknown block", fmt.Sprintf("There is no block of type %q.%s%s",
+				b.Type, suggestion(b.Type, keysOf(blockLabels)), listing("blocks", keysOf(blockLabels))))
+			continue
+		}
+		if len(b.Labels) != len(labels) {
+			c.fail(b.DefRange(), "Wrong labels", fmt.Sprintf("A %s block has %d labels %v, this one has %d.", b.Type, len(labels), labels, len(b.Labels)))
+			continue
+		}
+		c.block(b)
+	}
+}
+
+func (c *compiler) block(b *hclsyntax.Block) {
+	switch b.Type {
+	case "template":
+		c.declareTemplate(b)
+	case "parameter":
+		c.declareParameter(b)
+	case "locals":
+		c.declareLocals(b)
+	case "group":
+		c.declareGroup(b)
+	case lang.Resource, lang.Action:
+		c.declareBlock(b)
+	case "entrypoint":
+		c.declareEntrypoint(b)
+	case "output":
+		c.declareOutput(b)
+	}
+}
+
+func article(what string) string {
+	switch what[0] {
+	case 'a', 'e', 'i', 'o', 'u':
+		return "an " + what
+	}
+	return "a " + what
+}
+
+func place(rng hcl.Range) string { return fmt.Sprintf("%s:%d", rng.Filename, rng.Start.Line) }

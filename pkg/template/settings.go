@@ -1,0 +1,206 @@
+package template
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/template/lang"
+)
+
+// Eval evaluates an expression for one instance.
+type Eval func(*Expr) (cty.Value, hcl.Diagnostics)
+
+// Settings are how one instance is to be carried out.
+type Settings struct {
+	Pool    string
+	Timeout time.Duration
+	Retry   *environment.RetryPolicy
+}
+
+// settings are the expressions that Settings and the status endpoint come from; what is absent is nil.
+type settings struct {
+	pool, timeout                 *Expr
+	retry                         *hcl.Range
+	attempts, backoff, maxBackoff *Expr
+	status                        *hcl.Range
+	url, code, interval, window   *Expr
+}
+
+// static are those that have to be known before anything is applied.
+func (s *settings) static() []*Expr {
+	var list []*Expr
+	for _, e := range []*Expr{s.pool, s.timeout, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window} {
+		if e != nil {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
+	s := &b.settings
+	c.setting(&s.pool, content.Attributes["pool"])
+	c.setting(&s.timeout, content.Attributes["timeout"])
+	for _, nested := range content.Blocks {
+		place, schema := &s.retry, attributes([]string{"attempts"}, "backoff", "max_backoff")
+		if nested.Type == "status" {
+			place, schema = &s.status, attributes([]string{"url"}, "code", "interval", "timeout")
+		}
+		if *place != nil {
+			c.fail(nested.DefRange, "Duplicate block", fmt.Sprintf("A block has at most one %q; the first is at %s:%d.", nested.Type, (*place).Filename, (*place).Start.Line))
+			continue
+		}
+		*place = nested.DefRange.Ptr()
+		inner, diags := nested.Body.Content(schema)
+		c.add(diags...)
+		a := inner.Attributes
+		if nested.Type == "retry" {
+			c.setting(&s.attempts, a["attempts"])
+			c.setting(&s.backoff, a["backoff"])
+			c.setting(&s.maxBackoff, a["max_backoff"])
+			continue
+		}
+		c.setting(&s.url, a["url"])
+		c.setting(&s.code, a["code"])
+		c.setting(&s.interval, a["interval"])
+		c.setting(&s.window, a["timeout"])
+	}
+	for _, e := range s.static() {
+		c.checks = append(c.checks, check{refs: e.Refs, where: "a setting of " + b.Key(), allow: allowStatic, owner: b})
+	}
+	if s.url != nil {
+		c.checks = append(c.checks, check{refs: s.url.Refs, where: "the status of " + b.Key(), owner: b})
+	}
+}
+
+func (c *compiler) setting(to **Expr, attr *hcl.Attribute) {
+	if attr != nil {
+		*to = c.expr(attr.Expr)
+	}
+}
+
+// Probed tells whether the block has a status endpoint.
+func (b *Block) Probed() bool { return b.settings.status != nil }
+
+// Settings evaluates the settings of one instance. What is unknown, as everything is to the compiler, is left out.
+func (b *Block) Settings(eval Eval) (Settings, hcl.Diagnostics) {
+	r := settingReader{eval: eval}
+	s := Settings{Pool: r.text(b.settings.pool, "pool"), Timeout: r.duration(b.settings.timeout, "timeout")}
+	if s.Pool != "" && !ValidName(s.Pool) {
+		r.fail(b.settings.pool, "Invalid pool", fmt.Sprintf("%q can't be the name of a pool. %s", s.Pool, nameRule))
+	}
+	if b.settings.retry != nil {
+		s.Retry = &environment.RetryPolicy{
+			Attempts:   r.whole(b.settings.attempts, "attempts", 1, 1000),
+			Backoff:    r.duration(b.settings.backoff, "backoff"),
+			MaxBackoff: r.duration(b.settings.maxBackoff, "max_backoff"),
+		}
+		if s.Retry.MaxBackoff != 0 && s.Retry.MaxBackoff < s.Retry.Backoff {
+			r.fail(b.settings.maxBackoff, "Invalid retry", "max_backoff can't be shorter than backoff.")
+		}
+	}
+	return s, r.diags
+}
+
+// Endpoint evaluates the status endpoint of one instance; nil for a block without one, or with an unknown address.
+func (b *Block) Endpoint(eval Eval) (*event.Endpoint, hcl.Diagnostics) {
+	s := &b.settings
+	if s.status == nil {
+		return nil, nil
+	}
+	r := settingReader{eval: eval}
+	e := &event.Endpoint{
+		URL:      r.text(s.url, "url"),
+		Status:   r.whole(s.code, "code", 100, 599),
+		Interval: r.duration(s.interval, "interval"),
+		Timeout:  r.duration(s.window, "timeout"),
+	}
+	if e.URL == "" {
+		return nil, r.diags
+	}
+	at, err := url.Parse(e.URL)
+	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" && at.Scheme != "tcp" {
+		r.fail(s.url, "Invalid status address", "It has to be http://HOST/PATH, https://HOST/PATH or tcp://HOST:PORT.")
+	}
+	if err == nil && at.Scheme == "tcp" && at.Port() == "" {
+		r.fail(s.url, "Invalid status address", "tcp:// needs a port, as in tcp://HOST:PORT.")
+	}
+	return e, r.diags
+}
+
+// settingReader evaluates one setting after the other and collects their mistakes.
+type settingReader struct {
+	eval  Eval
+	diags hcl.Diagnostics
+}
+
+func (r *settingReader) fail(e *Expr, summary, detail string) {
+	if e != nil {
+		r.diags = append(r.diags, errorAt(e.Range(), summary, detail))
+	}
+}
+
+// value is cty.NilVal for what is absent, null, unknown or of another type.
+func (r *settingReader) value(e *Expr, name string, want cty.Type) cty.Value {
+	if e == nil {
+		return cty.NilVal
+	}
+	v, diags := r.eval(e)
+	r.diags = append(r.diags, diags...)
+	if diags.HasErrors() {
+		return cty.NilVal
+	}
+	if lang.IsSensitive(v) {
+		r.fail(e, "Sensitive value", fmt.Sprintf("%q is shown to people, so it can't be sensitive.", name))
+		return cty.NilVal
+	}
+	v, _ = v.UnmarkDeep()
+	v, err := lang.Convert(v, want, nil)
+	if err != nil {
+		r.fail(e, "Wrong type", fmt.Sprintf("%q has to be a %s: %v.", name, want.FriendlyName(), err))
+		return cty.NilVal
+	}
+	if !v.IsKnown() || v.IsNull() {
+		return cty.NilVal
+	}
+	return v
+}
+
+func (r *settingReader) text(e *Expr, name string) string {
+	if v := r.value(e, name, cty.String); v != cty.NilVal {
+		return v.AsString()
+	}
+	return ""
+}
+
+func (r *settingReader) duration(e *Expr, name string) time.Duration {
+	text := r.text(e, name)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		r.fail(e, "Invalid duration", fmt.Sprintf("%q has to be a duration such as \"90s\", \"10m\" or \"1h30m\", not %q.", name, text))
+		return 0
+	}
+	return d
+}
+
+func (r *settingReader) whole(e *Expr, name string, least, most int64) int {
+	v := r.value(e, name, cty.Number)
+	if v == cty.NilVal {
+		return 0
+	}
+	n, exact := v.AsBigFloat().Int64()
+	if exact != 0 || n < least || n > most {
+		r.fail(e, "Invalid number", fmt.Sprintf("%q has to be a whole number from %d to %d.", name, least, most))
+		return 0
+	}
+	return int(n)
+}

@@ -1,0 +1,13 @@
+template "duplicates" {
+  version = "1.0.0"
+}
+template "again" {
+  version = "1.0.0"
+}
+parameter "p" {}
+resource "box" "a" { image = "x" }
+locals { l = 1 }
+output "o" { value = 1 }
+group "g" {}
+entrypoint "e" { url = "https://example.test" }
+action "m" { command = [] }

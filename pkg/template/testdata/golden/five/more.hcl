@@ -1,0 +1,10 @@
+parameter "image" {
+  type    = number
+  default = "not a number"
+}
+
+resource "bocks" "db" {
+}
+
+resouce "box" "db" {
+}

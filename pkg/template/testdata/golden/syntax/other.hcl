@@ -1,0 +1,3 @@
+group "x" {
+  description = = 1
+}

@@ -1,0 +1,6 @@
+template "syntax" {
+  version = "1.0.0"
+}
+resource "box" "a" {
+  image = "unclosed
+}

@@ -1,0 +1,150 @@
+package build
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+const (
+	exampleCommand   = "018f2a6e-5c1b-7c3d-9a55-0f6b1c2d3e4f"
+	exampleOperation = "018f2a6e-5c2f-7a10-8d41-7b9e2f10aa01"
+	exampleSource    = "/teams/notes"
+	exampleRunner    = "runner-1"
+	exampleStep      = `notes.terraform.network["north"]`
+	exampleHash      = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+)
+
+var exampleTime = time.Date(2027, time.January, 31, 18, 0, 0, 0, time.UTC)
+
+// Example is a whole message of the type.
+func Example(m Message) event.Envelope {
+	at := exampleTime
+	e := event.Envelope{
+		SpecVersion: event.SpecVersion, ID: exampleCommand, Source: "vivarium/local", Type: event.TypeOf(m.Name),
+		Subject: "notes", Time: &at, DataContentType: "application/json", Data: encode(exampleData(m.Name)),
+	}
+	switch m.Kind {
+	case Command:
+		e.Source = exampleSource
+	case Answer:
+		e.CorrelationID = exampleCommand
+	case Event:
+		partition, epoch := 7, uint64(1)
+		e.ID, e.Partition, e.Epoch, e.Sequence, e.CausationID = "local/7/42", &partition, &epoch, "42", exampleCommand
+	}
+	return e
+}
+
+func encode(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("an example can't be written: %v", err)) // the examples are ours
+	}
+	return data
+}
+
+// exampleData is the data of the example of a type; a type without one is an error of this package.
+func exampleData(name string) any {
+	for _, examples := range []map[string]any{commandExamples(), runnerExamples()} {
+		if data, ok := examples[name]; ok {
+			return data
+		}
+	}
+	for _, body := range append(environmentExamples(), stepExamples()...) {
+		if body.Type() == name {
+			return environment.Public(body)
+		}
+	}
+	panic("there is no example for messages of type " + name)
+}
+
+func commandExamples() map[string]any {
+	return map[string]any{
+		event.EnvironmentCreate: event.Create{
+			Templates: []string{"notes@1.2.0"}, Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("2")},
+			Description: "Notes for the sales demo", Tags: []string{"team:notes"}, DestroyAt: &exampleTime,
+		},
+		event.EnvironmentDestroy: event.Destroy{Force: false},
+		event.EnvironmentCancel:  event.Cancel{Reason: "the wrong template"},
+		answerName(): event.Answer{
+			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
+		},
+	}
+}
+
+func environmentExamples() []environment.Body {
+	failure := fault.New(fault.GiveUp, fault.ExecutorFailed, "%s: the apply has failed; see the logs of the step", exampleStep)
+	return []environment.Body{
+		environment.CommandRejected{
+			CommandID: exampleCommand, Command: event.EnvironmentCreate, RequestedBy: exampleSource,
+			Error: fault.New(fault.Reject, fault.UnknownTemplate, "the catalogue has no template \"nots\""),
+		},
+		environment.Created{
+			CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Tags: []string{"team:notes"},
+			Templates:  []environment.Template{{Name: "notes", Version: "1.2.0", Hash: exampleHash}},
+			Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("2"), "password": json.RawMessage(`"(sensitive)"`)},
+			Groups:     []environment.Group{{Name: "network", Description: "Everything that others stand on"}},
+			Nodes:      make([]environment.Node, 12), Parallelism: 10, Epoch: 1,
+		},
+		environment.StatusDeploying{Operation: exampleOperation},
+		environment.StatusValidating{Operation: exampleOperation, Probes: 3},
+		environment.StatusDeployed{
+			Operation: exampleOperation, Outputs: json.RawMessage(`{"url":"https://notes.example.test"}`),
+			Entrypoints: []environment.Entrypoint{{Name: "web", URL: "https://notes.example.test"}},
+		},
+		environment.StatusFailed{Operation: exampleOperation, Error: failure},
+		environment.StatusDestroying{CommandID: exampleCommand, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
+		environment.StatusDestroyed{Operation: exampleOperation},
+		environment.StatusDestroyFailed{Operation: exampleOperation, Error: failure},
+		environment.Cancelling{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the wrong template"},
+		environment.Finished{
+			Operation: exampleOperation, Kind: environment.CreateOperation, Status: environment.OperationSucceeded,
+			Steps: map[environment.StepState]int{environment.StateComplete: 12},
+		},
+	}
+}
+
+func stepExamples() []environment.Body {
+	later := exampleTime.Add(2 * time.Second)
+	failure := fault.New(fault.Retry, fault.ExecutorFailed, "%s: the provider did not answer", exampleStep)
+	return []environment.Body{
+		environment.StepWaiting{
+			Operation: exampleOperation, Step: exampleStep, Verb: event.Apply, Attempt: 1, AcceptBefore: later,
+			Inputs: json.RawMessage(`{"cidr":"10.0.0.0/16"}`),
+		},
+		environment.StepRunning{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Runner: exampleRunner, StartedAt: exampleTime},
+		environment.StepComplete{
+			Operation: exampleOperation, Step: exampleStep, Attempt: 1, Runner: exampleRunner, StartedAt: exampleTime,
+			FinishedAt: later, Outputs: json.RawMessage(`{"id":"net-7"}`),
+		},
+		environment.StepQueued{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Cause: environment.CauseFailed, NotBefore: &later, Error: failure},
+		environment.StepError{Operation: exampleOperation, Step: exampleStep, Attempt: 3, Runner: exampleRunner, Error: failure},
+		environment.StepSkipped{Operation: exampleOperation, Step: exampleStep, Because: "notes.terraform.base"},
+	}
+}
+
+func runnerExamples() map[string]any {
+	task := event.TaskRef{Environment: "notes", Operation: exampleOperation, Step: exampleStep, Attempt: 1, Partition: 7, Epoch: 1}
+	later := exampleTime.Add(2 * time.Second)
+	return map[string]any{
+		event.TaskOffered: event.Task{
+			TaskRef: task, Verb: event.Apply, Executor: "terraform", Inputs: json.RawMessage(`{"cidr":"10.0.0.0/16"}`), AcceptBefore: later,
+		},
+		event.TaskAccepted:    event.Accepted{TaskRef: task, Runner: exampleRunner, StartedAt: exampleTime},
+		event.TaskRefused:     event.Refused{TaskRef: task, Runner: exampleRunner, Code: fault.Busy, Reason: "the runner is stopping"},
+		event.TaskFinished:    event.Result{TaskRef: task, Runner: exampleRunner, StartedAt: exampleTime, FinishedAt: later},
+		event.TaskLogs:        event.Logs{TaskRef: task, First: 0, Lines: []event.LogLine{{Time: exampleTime, Stream: "out", Text: "Creating..."}}},
+		event.TaskCancel:      event.CancelTask{TaskRef: task, Reason: "the operation was cancelled"},
+		event.RunnerHeartbeat: event.Heartbeat{Runner: exampleRunner, Pools: []string{"default"}, Time: exampleTime, Tasks: []event.TaskRef{task}},
+		event.RunnerHello: event.Hello{
+			Name: "rack-4", Runner: exampleRunner, Pools: []string{"default"}, Executors: []string{"terraform", "action"}, PublicKey: make([]byte, 32),
+		},
+		event.RunnerWelcome: event.Welcome{Cluster: "local", Epoch: 1, Partitions: 16, HeartbeatEvery: 5 * time.Second},
+		event.PartitionTick: event.Tick{Partition: 7, Server: "server-1", Time: exampleTime},
+	}
+}

@@ -1,0 +1,75 @@
+package servers
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"runtime"
+)
+
+// child is a process that does not outlive this one.
+type child struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended and err is set
+	err  error
+}
+
+// startChild starts cmd so that it is killed when this process dies. The kernel ties that to the thread that started
+// it, therefore one locked thread starts it and stays until it ends.
+func startChild(cmd *exec.Cmd) (*child, error) {
+	cmd.SysProcAttr = tied()
+	c := &child{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			c.err = cmd.Wait()
+			close(c.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
+	}
+	return c, nil
+}
+
+// running tells whether the process has not ended yet.
+func (c *child) running() bool {
+	if c == nil {
+		return false
+	}
+	select {
+	case <-c.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// kill ends the process at once and waits until it is gone.
+func (c *child) kill() error {
+	if !c.running() {
+		return nil
+	}
+	err := c.cmd.Process.Kill()
+	<-c.done
+	return err
+}
+
+// freePorts finds n loopback TCP ports that nobody listens on now.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", err)
+		}
+		// All are held until all are found, so that they differ.
+		defer func() { _ = l.Close() }()
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}

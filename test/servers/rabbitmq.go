@@ -1,0 +1,176 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// RabbitMQ is a private broker with an epmd of its own. Its methods may be called from several goroutines, one
+// at a time takes effect.
+type RabbitMQ struct {
+	dir     string
+	script  string
+	node    string
+	port    int
+	dist    int
+	epmd    int
+	version string
+
+	mu      sync.Mutex
+	broker  *child
+	portmap *child
+}
+
+// RabbitMQOptions choose what StartRabbitMQ would otherwise choose itself.
+type RabbitMQOptions struct {
+	// Port for AMQP on 127.0.0.1; 0 takes a free one.
+	Port int
+}
+
+// StartRabbitMQ starts a broker with its data in dir and returns when it answers; guest/guest may do everything. It
+// does not install anything: see InstallRabbitMQ.
+func StartRabbitMQ(ctx context.Context, dir string, o ...RabbitMQOptions) (*RabbitMQ, error) {
+	script, err := findRabbitMQ()
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	if len(o) > 0 && o[0].Port != 0 {
+		ports[0] = o[0].Port
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	r := &RabbitMQ{dir: dir, script: script, port: ports[0], dist: ports[1], epmd: ports[2]}
+	r.node = fmt.Sprintf("vivarium-%d@localhost", r.port)
+	if err := r.prepare(); err != nil {
+		return nil, fmt.Errorf("preparing %s for RabbitMQ: %w", dir, err)
+	}
+	if err := r.Start(ctx); err != nil {
+		return nil, errors.Join(err, r.Kill())
+	}
+	return r, nil
+}
+
+// URL is where clients connect to.
+func (r *RabbitMQ) URL() string { return "amqp://guest:guest@" + r.Address() + "/" }
+
+// Address is the host and port of URL.
+func (r *RabbitMQ) Address() string { return "127.0.0.1:" + strconv.Itoa(r.port) }
+
+// Version is what the broker says it is, such as 3.10.8.
+func (r *RabbitMQ) Version() string { return r.version }
+
+// Start starts a broker that was stopped or killed, on the same ports and data, and returns when it answers.
+func (r *RabbitMQ) Start(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broker.running() {
+		return nil
+	}
+	if err := r.startPortMapper(); err != nil {
+		return err
+	}
+	console, err := os.OpenFile(r.console(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = console.Close() }()
+	cmd := exec.Command(r.script)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.dir, r.environment(), console, console
+	if r.broker, err = startChild(cmd); err != nil {
+		return err
+	}
+	return r.ready(ctx)
+}
+
+// startPortMapper runs epmd as our own child: left alone, the broker would start one that outlives it.
+func (r *RabbitMQ) startPortMapper() error {
+	if r.portmap.running() {
+		return nil
+	}
+	cmd := exec.Command("epmd", "-port", strconv.Itoa(r.epmd), "-address", "127.0.0.1")
+	cmd.Dir, cmd.Env = r.dir, r.environment()
+	var err error
+	r.portmap, err = startChild(cmd)
+	return err
+}
+
+// ready waits until the broker completes a handshake.
+func (r *RabbitMQ) ready(ctx context.Context) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := amqp.DialConfig(r.URL(), amqp.Config{Dial: amqp.DefaultDial(5 * time.Second)})
+		if err == nil {
+			r.version, _ = conn.Properties["version"].(string)
+			return conn.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-r.broker.done:
+			return fmt.Errorf("RabbitMQ ended while it started (%w); it said:\n%s", r.broker.err, r.lastWords())
+		case <-ctx.Done():
+			return fmt.Errorf("RabbitMQ does not answer on %s (%w): %w; it said:\n%s", r.Address(), err, ctx.Err(), r.lastWords())
+		}
+	}
+}
+
+// Stop ends the broker in an orderly way, or by force when ctx ends first.
+func (r *RabbitMQ) Stop(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broker.running() {
+		_ = r.broker.cmd.Process.Signal(syscall.SIGCONT)
+		_ = r.broker.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-r.broker.done:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), r.broker.kill(), r.portmap.kill())
+		}
+	}
+	return r.portmap.kill()
+}
+
+// Kill ends the broker as a crash would (SIGKILL).
+func (r *RabbitMQ) Kill() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.broker.kill(), r.portmap.kill())
+}
+
+// Restart is Stop and Start.
+func (r *RabbitMQ) Restart(ctx context.Context) error {
+	if err := r.Stop(ctx); err != nil {
+		return err
+	}
+	return r.Start(ctx)
+}
+
+// Pause freezes the broker (SIGSTOP): its connections stay open and nothing answers.
+func (r *RabbitMQ) Pause() error { return r.signal(syscall.SIGSTOP) }
+
+// Resume ends Pause.
+func (r *RabbitMQ) Resume() error { return r.signal(syscall.SIGCONT) }
+
+func (r *RabbitMQ) signal(s os.Signal) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.broker.running() {
+		return errors.New("RabbitMQ is not running")
+	}
+	return r.broker.cmd.Process.Signal(s)
+}
