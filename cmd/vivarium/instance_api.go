@@ -49,7 +49,9 @@ func (s *instance) info() api.Info {
 		Cluster: s.settings.PrimaryClusterName, Role: s.role(), Epoch: s.epoch, Store: s.store.Info(),
 		StartedAt: s.begun, Partitions: []int{}, PartitionCount: s.settings.Partitions,
 	}
-	if s.bus != nil {
+	if s.bus == nil {
+		info.Bus = bus.Status{Driver: "none", Since: s.begun}
+	} else {
 		info.Bus = s.bus.Status()
 	}
 	if s.up.Load() && s.orchestrator != nil {

@@ -289,3 +289,10 @@ func TestAPlanServesManyAtOnce(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+func TestInstancesAreLookedAtBeforeAnythingIsApplied(t *testing.T) {
+	_, err := tryResolve(t, nil, head+`
+		resource "box" "a" { count = 2 }
+		resource "box" "b" { image = one(resource.box.a[*].outputs.url) }`)
+	requireFault(t, err, fault.InvalidTemplate, "one or none")
+}

@@ -40,7 +40,8 @@ func (r *Runner) beatOnce(every time.Duration) {
 	r.mu.Unlock()
 	for partition, jobs := range byPartition {
 		r.background.Go(func() {
-			ctx, cancel := context.WithTimeout(r.living, every)
+			// A confirm that comes late still counts as long as it can save the lease.
+			ctx, cancel := context.WithTimeout(r.living, leaseBeats*every)
 			defer cancel()
 			at := time.Now()
 			if err := r.send(ctx, r.heartbeat(partition, jobs, every)); err != nil {

@@ -157,6 +157,24 @@ func TestAnAcceptanceIsRepeatedUntilConfirmed(t *testing.T) {
 	})
 }
 
+func TestALeaseBeginsWithTheAcceptance(t *testing.T) {
+	inBubble(t, funcs{apply: untilCancelled}, func(t *testing.T, g *rig) {
+		g.bus.refuseWith(func(bus.Message) error { return errNoBroker })
+		g.offer(task())
+		g.pass(2 * defaultHeartbeat)
+		g.bus.refuseWith(func(m bus.Message) error {
+			if m.Type == event.TypeOf(event.RunnerHeartbeat) {
+				return errNoBroker
+			}
+			return nil
+		})
+		g.pass(2 * defaultHeartbeat)
+		require.Empty(t, g.results(), "the server has heard of it when it was accepted")
+		g.pass(3 * defaultHeartbeat)
+		require.Equal(t, fault.RunnerLost, g.result().Error.Code)
+	})
+}
+
 func TestAResultIsRepeatedUntilConfirmed(t *testing.T) {
 	tries := map[string]int{}
 	inBubble(t, funcs{}, func(t *testing.T, g *rig) {

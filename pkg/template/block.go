@@ -210,18 +210,17 @@ func (c *compiler) bodyRefs(b *Block, body *hclsyntax.Body) {
 	}
 	refs := lang.References(own)
 	b.Needs = lang.NewNeeds(refs)
-	b.Uniform = uniform(refs)
 	b.refs = append(b.refs, refs...)
 	c.checks = append(c.checks, check{refs: b.refs, where: b.Key(), owner: b})
 }
 
-// uniform tells whether nothing but outputs is referred to: then the compiler's look at the body is as good as one
-// with the parameters at hand.
-func uniform(refs []*lang.Reference) bool {
-	for _, ref := range refs {
-		if !ref.IsNode() || ref.Indexed {
+// uniform tells whether nothing but outputs of single nodes is referred to: then the compiler's look at the body is
+// as good as one with the parameters and instances at hand.
+func (c *compiler) uniform(b *Block) bool {
+	for _, need := range b.Needs.Nodes {
+		if of := c.t.Block(need.Root, need.Kind, need.Name); of == nil || of.Repeat != "" {
 			return false
 		}
 	}
-	return true
+	return len(b.Needs.Values) == 0
 }

@@ -4,5 +4,7 @@
 // time, each with file, line and snippet; a compiled template is immutable and safe for concurrent use; nothing
 // outside of the template's folder is read.
 //
-// Imports: graph, fault, environment and event for their plain types, HCL and cty.
+// What an expression means is in the package lang below this one; what an environment makes of a template is in plan.
+//
+// Imports: graph, bundle, fault, secret, environment and event for their plain types, HCL and cty.
 package template

@@ -90,6 +90,7 @@ func (c *compiler) closeEdges() {
 	}
 	for _, b := range c.t.blocks {
 		b.Edges = c.close(b.refs)
+		b.Uniform = c.uniform(b)
 		if b.RepeatExpr != nil {
 			c.forbidPending(b.RepeatExpr.Refs, string(b.Repeat)+" of "+b.Key())
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
@@ -93,7 +94,10 @@ func (r *rig) traffic(from, to bus.Bus, trouble func()) {
 	require.Empty(r, published.failed, "Publish goes on by itself until its context ends")
 	require.Equal(r, sent.taken, len(sent.confirmed)+len(sent.failed), "each message that Send took is reported once")
 	numbers := append(append([]int(nil), published.confirmed...), sent.confirmed...)
-	r.eventually(func() bool { return len(seen.missing(numbers)) == 0 }, "all that was confirmed arrives")
+	require.EventuallyWithT(r, func(c *assert.CollectT) {
+		missing := seen.missing(numbers)
+		assert.Empty(c, missing[:min(10, len(missing))], "of %d that were confirmed, %d are missing", len(numbers), len(missing))
+	}, patience, 10*time.Millisecond)
 	r.Logf("%d published, %d sent, %d of them unconfirmed", len(published.confirmed), len(sent.confirmed), len(sent.failed))
 }
 
@@ -159,6 +163,7 @@ func (s *source) send(ctx context.Context, b bus.Bus, queue string, n int) {
 	room := make(chan struct{}, 300)
 	for ; ctx.Err() == nil; n += 2 {
 		room <- struct{}{}
+		n := n // the callback's own
 		err := b.Send(context.Background(), message(queue, strconv.Itoa(n)), func(err error) { s.report(n, err); <-room })
 		if err != nil {
 			<-room
