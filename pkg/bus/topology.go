@@ -7,7 +7,7 @@ import "strconv"
 const (
 	Commands    = "vivarium.commands" // topic exchange of commands, and the queue bound to it with "#"
 	Events      = "vivarium.events"   // topic exchange of events: environment.<name>.<what happened>
-	Control     = "vivarium.control"  // topic exchange from servers to runners: pool.<pool>
+	Control     = "vivarium.control"  // topic exchange: pool.<pool>, roll-call (to runners), runners, servers (to servers)
 	Runners     = "vivarium.runners"  // queue: hellos of runners
 	Logs        = "vivarium.logs"     // queue: log lines on their way to the store
 	DeadLetters = "vivarium.dead"     // queue: what nobody could read, with the reason

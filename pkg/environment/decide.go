@@ -26,8 +26,8 @@ type Decision struct {
 // Decide says what follows from an input at a time. The facts it returns are already taken into s (as a fold of Evolve
 // would), since each may depend on the one before; so s has to be loaded again when they can't be made durable. The
 // resolver may be nil while no environment of the name was ever created.
-func (d *Decider) Decide(s *State, r Resolver, in Input, now time.Time) Decision {
-	c := &decision{Policy: d.policy, s: s, resolver: r, now: now}
+func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time) Decision {
+	c := &decision{Policy: d.policy, Surroundings: around, s: s, now: now}
 	switch in := in.(type) {
 	case CreateInput:
 		c.command(in.CommandMeta, event.EnvironmentCreate, func() *fault.Error { return c.create(in) })
@@ -35,6 +35,12 @@ func (d *Decider) Decide(s *State, r Resolver, in Input, now time.Time) Decision
 		c.command(in.CommandMeta, event.EnvironmentDestroy, func() *fault.Error { return c.destroy(in) })
 	case CancelInput:
 		c.command(in.CommandMeta, event.EnvironmentCancel, func() *fault.Error { return c.cancel(in) })
+	case RetryInput:
+		c.command(in.CommandMeta, event.EnvironmentRetry, func() *fault.Error { return c.retry(in) })
+	case PauseInput:
+		c.command(in.CommandMeta, event.EnvironmentPause, func() *fault.Error { return c.pause(in) })
+	case ResumeInput:
+		c.command(in.CommandMeta, event.EnvironmentResume, func() *fault.Error { return c.resume(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -58,9 +64,9 @@ func (d *Decider) Decide(s *State, r Resolver, in Input, now time.Time) Decision
 type decision struct {
 	Policy
 	Decision
-	s        *State
-	resolver Resolver
-	now      time.Time
+	Surroundings
+	s   *State
+	now time.Time
 }
 
 func (c *decision) emit(b Body) {
@@ -118,12 +124,60 @@ func (c *decision) destroy(in DestroyInput) *fault.Error {
 	return nil
 }
 
-func (c *decision) cancel(in CancelInput) *fault.Error {
+// retry takes up again what failed: for a destroy that is to destroy what is left.
+func (c *decision) retry(in RetryInput) *fault.Error {
+	switch {
+	case !c.s.Exists():
+		return c.notThere()
+	case c.s.Busy():
+		return c.inTheWay()
+	case c.s.Status == DestroyFailed:
+		return c.destroy(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.Operation.Force}})
+	case c.s.Status != Failed:
+		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing of it failed that could be tried again", c.s.Name, c.s.Status)
+	}
+	c.emit(StatusRetrying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), FailFast: in.FailFast,
+		Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
+	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
+	return nil
+}
+
+func (c *decision) pause(in PauseInput) *fault.Error {
+	if err := c.underWay(); err != nil {
+		return err
+	}
+	if c.s.Operation.Paused {
+		return fault.New(fault.Reject, fault.Conflict, "operation %s of environment %q is paused already", c.s.Operation.ID, c.s.Name)
+	}
+	c.emit(Paused{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.s.Operation.ID, Reason: in.Reason})
+	return nil
+}
+
+func (c *decision) resume(in ResumeInput) *fault.Error {
+	if err := c.underWay(); err != nil {
+		return err
+	}
+	if !c.s.Operation.Paused {
+		return fault.New(fault.Reject, fault.Conflict, "operation %s of environment %q is not paused", c.s.Operation.ID, c.s.Name)
+	}
+	c.emit(Resumed{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.s.Operation.ID})
+	return nil
+}
+
+// underWay says what is wrong with a command that needs an operation that runs.
+func (c *decision) underWay() *fault.Error {
 	switch {
 	case !c.s.Exists():
 		return c.notThere()
 	case !c.s.Busy():
-		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing is under way that could be cancelled", c.s.Name, c.s.Status)
+		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing is under way", c.s.Name, c.s.Status)
+	}
+	return nil
+}
+
+func (c *decision) cancel(in CancelInput) *fault.Error {
+	if err := c.underWay(); err != nil {
+		return err
 	}
 	reason := in.Reason
 	if reason == "" {
@@ -170,7 +224,7 @@ func (c *decision) advance() {
 	if o.Remaining > 0 {
 		return
 	}
-	if o.Kind == CreateOperation && !o.Validating && o.Error == nil && o.Status == OperationRunning {
+	if o.Kind != DestroyOperation && !o.Validating && o.Error == nil && o.Status == OperationRunning {
 		c.emit(StatusValidating{Operation: o.ID, Probes: c.probes()})
 		c.advance()
 		return
@@ -192,7 +246,7 @@ func (c *decision) finish() {
 	o := c.s.Operation
 	outcome := Finished{Operation: o.ID, Kind: o.Kind, Status: OperationSucceeded, Steps: o.counts(), Error: o.Error}
 	var status Body
-	if o.Kind == CreateOperation {
+	if o.Kind != DestroyOperation {
 		status = c.createStatus(&outcome)
 	} else {
 		status = c.destroyStatus(&outcome)
@@ -206,10 +260,10 @@ func (c *decision) createStatus(f *Finished) Body {
 	if err := c.unfinished(f); err != nil {
 		return StatusFailed{Operation: o.ID, Error: err}
 	}
-	outputs, err := c.resolver.Outputs(c.s.OutputsOf)
+	outputs, err := c.Resolver.Outputs(c.s.OutputsOf)
 	if err == nil {
 		var entrypoints []Entrypoint
-		if entrypoints, err = c.resolver.Entrypoints(c.s.OutputsOf); err == nil {
+		if entrypoints, err = c.Resolver.Entrypoints(c.s.OutputsOf); err == nil {
 			return StatusDeployed{Operation: o.ID, Outputs: outputs, Entrypoints: entrypoints}
 		}
 	}

@@ -1,6 +1,9 @@
 package environment
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,19 +14,85 @@ import (
 
 func operationID(n int) string { return "op-" + strconv.Itoa(n) }
 
-// fill offers steps while the environment's limit leaves room: first those whose backoff has passed.
+// fill offers steps while the environment's limit leaves room and somebody is there to take them: first those whose
+// backoff has passed.
 func (c *decision) fill() {
 	o := c.s.Operation
+	if o.Paused {
+		return
+	}
+	held := map[string]bool{}
 	for at := 0; at < len(o.Delayed) && len(o.Flight) < o.Parallelism; {
-		if i := o.Delayed[at]; !c.s.Nodes[i].NotBefore.After(c.now) {
-			c.offer(i) // takes it out of Delayed
-		} else {
+		if i := o.Delayed[at]; c.s.Nodes[i].NotBefore.After(c.now) || c.hold(i, held) {
 			at++
+		} else {
+			c.offer(i) // takes it out of Delayed
 		}
 	}
-	for len(o.Ready) > 0 && len(o.Flight) < o.Parallelism {
-		c.offer(o.Ready[0])
+	for at := 0; at < len(o.Ready) && len(o.Flight) < o.Parallelism; {
+		if c.hold(o.Ready[at], held) {
+			at++
+		} else {
+			c.offer(o.Ready[at]) // takes it out of Ready
+		}
 	}
+	c.letGo(held)
+}
+
+// hold tells whether a step has to wait for its pool, and says so once for all steps that wait for the same.
+func (c *decision) hold(i int, held map[string]bool) bool {
+	n := c.s.Nodes[i]
+	key := n.holdKey()
+	if held[key] {
+		return true
+	}
+	reason := c.poolReason(n.PoolName(), n.Executor, true)
+	if reason == nil {
+		return false
+	}
+	held[key] = true
+	if known, ok := c.s.Operation.Holds[key]; !ok || known.Reason.Code != reason.Code {
+		c.emit(Held{Operation: c.s.Operation.ID, Pool: n.PoolName(), Executor: n.Executor, Reason: reason})
+	}
+	return true
+}
+
+// letGo ends the holds whose reason has passed.
+func (c *decision) letGo(held map[string]bool) {
+	for _, key := range slices.Sorted(maps.Keys(c.s.Operation.Holds)) {
+		h := c.s.Operation.Holds[key]
+		if !held[key] && c.poolReason(h.Pool, h.Executor, false) == nil {
+			c.emit(Held{Operation: h.Operation, Pool: h.Pool, Executor: h.Executor})
+		}
+	}
+}
+
+// poolReason says why a pool can't take a step now, nil when it can or nothing is known of it.
+func (c *decision) poolReason(pool, executor string, limit bool) *Reason {
+	if c.Pool == nil {
+		return nil
+	}
+	p := c.Pool(pool, executor)
+	switch {
+	case p.Runners == 0:
+		return &Reason{Code: BecauseNoRunner, Detail: fmt.Sprintf("no runner of pool %q with the executor %q is there: start one with `vivarium runner --pool %s`", pool, executor, pool)}
+	case p.Open != nil && p.Open.Until.After(c.now):
+		return &Reason{Code: BecauseBreaker, Detail: fmt.Sprintf("%s does not answer; it is tried again when the breaker lets one through", p.Open.Target), Until: &p.Open.Until}
+	case limit && c.offered(pool) >= max(p.Concurrency, 1):
+		return &Reason{Code: BecausePoolLimit, Detail: fmt.Sprintf("the runners of pool %q have their hands full: %d tasks at once", pool, p.Concurrency)}
+	}
+	return nil
+}
+
+// offered counts the environment's steps that wait for a runner of the pool.
+func (c *decision) offered(pool string) int {
+	count := 0
+	for _, i := range c.s.Operation.Flight {
+		if n := c.s.Nodes[i]; n.State == StateWaiting && n.PoolName() == pool {
+			count++
+		}
+	}
+	return count
 }
 
 func (c *decision) offer(i int) {
@@ -33,9 +102,9 @@ func (c *decision) offer(i int) {
 	var err error
 	switch n.Verb {
 	case event.Apply:
-		w.Inputs, err = c.resolver.Inputs(n.Address, c.s.OutputsOf)
+		w.Inputs, err = c.Resolver.Inputs(n.Address, c.s.OutputsOf)
 	case event.Validate:
-		w.Endpoint, err = c.resolver.Endpoint(n.Address, c.s.OutputsOf)
+		w.Endpoint, err = c.Resolver.Endpoint(n.Address, c.s.OutputsOf)
 	}
 	if err != nil {
 		c.fail(i, "", fault.From(err))
@@ -69,12 +138,18 @@ func (c *decision) accepted(in AcceptedInput) {
 // heartbeat keeps a lease; it also is an acceptance where that was lost on its way.
 func (c *decision) heartbeat(in HeartbeatInput) {
 	_, n := c.current(in.TaskRef)
-	switch {
-	case n == nil:
-	case n.State == StateWaiting:
+	if n == nil {
+		return
+	}
+	if n.State == StateWaiting {
 		c.accepted(AcceptedInput{event.Accepted{TaskRef: in.TaskRef, Runner: in.Runner, StartedAt: c.now}})
-	case n.Runner == in.Runner:
-		n.leaseUntil = c.now.Add(c.Lease)
+	}
+	if n.Runner != in.Runner {
+		return
+	}
+	n.leaseUntil = c.now.Add(c.Lease)
+	if in.Progress != nil && (n.Progress == nil || *n.Progress != *in.Progress) {
+		c.emit(StepProgress{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Progress: *in.Progress})
 	}
 }
 
@@ -96,11 +171,20 @@ func (c *decision) refused(in RefusedInput) {
 func (c *decision) result(in ResultInput) {
 	i, n := c.current(in.TaskRef)
 	if n == nil || (n.State == StateRunning && n.Runner != in.Runner) {
+		c.refuse(in)
 		return
 	}
 	if in.Error == nil {
 		c.emit(StepComplete{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner,
 			StartedAt: in.StartedAt, FinishedAt: in.FinishedAt, Outputs: in.Outputs})
+		return
+	}
+	switch cancelling := c.s.Operation.Status == OperationCancelling; {
+	case in.Error.Code == fault.RunnerLost:
+		c.lose(i, CauseLost, in.Error) // it had to let go of its work
+		return
+	case in.Error.Code == fault.BreakerOpen && !cancelling:
+		c.requeue(i, CauseUnavailable, c.untilOpen(in), in.Error)
 		return
 	}
 	retry := in.Error.Disposition == fault.Retry || in.Error.Disposition == fault.Wait
@@ -110,6 +194,24 @@ func (c *decision) result(in ResultInput) {
 		return
 	}
 	c.requeue(i, CauseFailed, min(backoff<<min(n.Failures, 20), most), in.Error)
+}
+
+// untilOpen is how long a breaker that the runner has open keeps it from trying.
+func (c *decision) untilOpen(in ResultInput) time.Duration {
+	if in.NotBefore != nil && in.NotBefore.After(c.now) {
+		return min(in.NotBefore.Sub(c.now), c.MaxBackoff)
+	}
+	return c.Backoff
+}
+
+// maxRefusals bounds how many refusals of one operation are recorded.
+const maxRefusals = 100
+
+// refuse records a result that nobody waits for any more.
+func (c *decision) refuse(in ResultInput) {
+	if o := c.s.Operation; o != nil && o.Refusals < maxRefusals {
+		c.emit(TaskRefused{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner, Epoch: in.Epoch})
+	}
 }
 
 func (c *decision) retryPolicy(n *Step) (attempts int, backoff, most time.Duration) {
@@ -212,6 +314,7 @@ func (c *decision) tick() {
 		}
 		return CauseLost, n.leaseUntil.Before(c.now)
 	})
+	c.expire()
 }
 
 func (c *decision) sweep(gone func(*Step) (QueueCause, bool)) {
@@ -222,6 +325,19 @@ func (c *decision) sweep(gone func(*Step) (QueueCause, bool)) {
 		n := c.s.Nodes[i]
 		if cause, ok := gone(n); ok {
 			c.lose(i, cause, c.lossError(n, cause))
+		}
+	}
+}
+
+// expire fails what has waited for a runner for longer than it may.
+func (c *decision) expire() {
+	if !c.s.Busy() || c.s.Operation.Paused {
+		return
+	}
+	o := c.s.Operation
+	for _, i := range slices.Concat(o.Ready, o.Delayed) {
+		if n := c.s.Nodes[i]; n.Expiry > 0 && n.State == StateQueued && n.QueuedAt.Add(n.Expiry).Before(c.now) {
+			c.fail(i, "", fault.New(fault.GiveUp, fault.Expired, "it waited for longer than %s, which is as long as it may", n.Expiry))
 		}
 	}
 }

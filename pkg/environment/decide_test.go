@@ -19,6 +19,7 @@ type stage struct {
 	plan echo
 	now  time.Time
 	all  []Fact
+	pool func(pool, executor string) Pool
 }
 
 func newStage(t *testing.T, nodes ...Node) *stage {
@@ -31,7 +32,7 @@ func newStage(t *testing.T, nodes ...Node) *stage {
 }
 
 func (st *stage) decide(in Input) ([]string, *event.Answer) {
-	d := st.d.Decide(st.s, st.plan, in, st.now)
+	d := st.d.Decide(st.s, Surroundings{Resolver: st.plan, Pool: st.pool}, in, st.now)
 	st.all = append(st.all, d.Facts...)
 	var types []string
 	for _, f := range d.Facts {
@@ -130,12 +131,12 @@ func TestRetryWaitsLongerEachTime(t *testing.T) {
 	st.create("1", event.Create{}, n)
 	shaky := fault.New(fault.Retry, fault.ExecutorFailed, "shaky")
 	require.Equal(t, []string{"step.queued a"}, st.finish("a", shaky))
-	require.Equal(t, st.now.Add(time.Second), st.s.Wake())
+	require.Equal(t, st.now.Add(time.Second), st.s.Wake(st.now))
 	st.now = st.now.Add(time.Second)
 	types, _ := st.decide(TickInput{})
 	require.Equal(t, []string{"step.waiting a"}, types)
 	st.finish("a", shaky)
-	require.Equal(t, st.now.Add(2*time.Second), st.s.Wake())
+	require.Equal(t, st.now.Add(2*time.Second), st.s.Wake(st.now))
 	st.now = st.now.Add(2 * time.Second)
 	st.decide(TickInput{})
 	require.Equal(t, []string{"step.error a", "operation.finished", "environment.failed"}, st.finish("a", shaky))
@@ -156,7 +157,7 @@ func TestALostRunnerGivesItsStepBack(t *testing.T) {
 	types, _ = st.decide(TickInput{})
 	require.Equal(t, []string{"step.waiting a"}, types)
 	types, _ = st.decide(ResultInput{event.Result{TaskRef: old, Runner: "box/1"}})
-	require.Empty(t, types, "the first runner's result comes too late")
+	require.Equal(t, []string{"task.refused"}, types, "the first runner's result comes too late")
 	require.Len(t, st.finish("a", nil), 4)
 }
 
@@ -187,7 +188,7 @@ func TestAnOfferThatNobodyTakesIsMadeAgainForEver(t *testing.T) {
 		require.Equal(t, []string{"step.queued a", "step.waiting a"}, types)
 		require.Equal(t, attempt, st.s.Step("a").Attempt)
 	}
-	require.Equal(t, "no-runner", st.s.reason(st.s.Step("a")).Code)
+	require.Equal(t, BecauseNoRunner, st.s.reason(st.s.Step("a")).Code)
 }
 
 func TestALowerEpochIsRefused(t *testing.T) {
@@ -197,7 +198,8 @@ func TestALowerEpochIsRefused(t *testing.T) {
 	ref := st.ref("a")
 	ref.Epoch = 1
 	types, _ := st.decide(ResultInput{event.Result{TaskRef: ref, Runner: "r/1"}})
-	require.Empty(t, types)
+	require.Equal(t, []string{"task.refused"}, types)
+	require.Equal(t, StateWaiting, st.s.Step("a").State)
 }
 
 func TestCommandsThatDoNotFitAreRejectedOnceAndAnsweredTwice(t *testing.T) {
@@ -307,4 +309,135 @@ func TestEvolveRefusesWhatCannotFollow(t *testing.T) {
 	}
 	bad := Created{Nodes: []Node{node("b", "a"), node("a")}}
 	require.Error(t, Evolve(NewState("x"), Fact{Body: bad}))
+}
+
+func TestRetryTakesUpWhatFailedAndWhatDependsOnIt(t *testing.T) {
+	nodes := []Node{node("a"), node("b", "a"), node("c", "b"), node("d", "a")}
+	st := newStage(t, nodes...)
+	st.create("1", event.Create{}, nodes...)
+	st.finish("a", nil)
+	st.finish("b", broken)
+	st.finish("d", nil)
+	require.Equal(t, Failed, st.s.Status)
+	types, answer := st.decide(RetryInput{CommandMeta: CommandMeta{CommandID: "2"}})
+	require.True(t, answer.Accepted)
+	require.Equal(t, []string{"environment.retrying", "environment.deploying", "step.waiting b"}, types, "a and d are done")
+	require.Equal(t, []string{"step.complete b", "step.waiting c"}, st.finish("b", nil))
+	require.Contains(t, st.finish("c", nil), "environment.deployed")
+
+	_, answer = st.decide(RetryInput{CommandMeta: CommandMeta{CommandID: "3"}})
+	require.Equal(t, fault.Conflict, answer.Error.Code, "nothing failed")
+	st.decide(DestroyInput{CommandMeta: CommandMeta{CommandID: "4"}})
+	st.finish("c", broken)
+	st.finish("d", nil)
+	require.Equal(t, DestroyFailed, st.s.Status)
+	types, _ = st.decide(RetryInput{CommandMeta: CommandMeta{CommandID: "5"}})
+	require.Equal(t, []string{"environment.destroying", "step.waiting c"}, types, "a destroy is retried as a destroy")
+}
+
+func TestAPausedOperationStartsNothingNew(t *testing.T) {
+	nodes := []Node{node("a"), node("b", "a")}
+	st := newStage(t, nodes...)
+	st.create("1", event.Create{}, nodes...)
+	types, _ := st.decide(PauseInput{CommandMeta: CommandMeta{CommandID: "2"}})
+	require.Equal(t, []string{"operation.paused"}, types)
+	require.Equal(t, []string{"step.complete a"}, st.finish("a", nil), "what runs goes on")
+	require.Equal(t, BecausePaused, st.s.reason(st.s.Step("b")).Code)
+	_, answer := st.decide(PauseInput{CommandMeta: CommandMeta{CommandID: "3"}})
+	require.Equal(t, fault.Conflict, answer.Error.Code)
+	types, _ = st.decide(ResumeInput{CommandMeta: CommandMeta{CommandID: "4"}})
+	require.Equal(t, []string{"operation.resumed", "step.waiting b"}, types)
+}
+
+func TestAStepWaitsForARunnerAndSaysSo(t *testing.T) {
+	nodes := []Node{node("a"), node("b")}
+	st := newStage(t, nodes...)
+	var pool Pool
+	st.pool = func(name, executor string) Pool {
+		require.Equal(t, [2]string{DefaultPool, "x"}, [2]string{name, executor})
+		return pool
+	}
+	reason := func() *Reason { return st.s.reason(st.s.Step("b")) }
+	tick := func() []string { types, _ := st.decide(TickInput{}); return types }
+	require.Equal(t, []string{"environment.created", "environment.deploying", "operation.held"}, st.create("1", event.Create{}, nodes...))
+	require.Equal(t, BecauseNoRunner, reason().Code)
+	require.Contains(t, reason().Detail, "vivarium runner --pool default")
+	require.Empty(t, tick(), "said once")
+
+	pool = Pool{Runners: 1, Concurrency: 1, Open: &event.Breaker{Target: "vault.example.test", Until: st.now.Add(time.Minute)}}
+	require.Equal(t, []string{"operation.held"}, tick())
+	require.Equal(t, BecauseBreaker, reason().Code)
+	require.Contains(t, reason().Detail, "vault.example.test")
+
+	st.now = st.now.Add(2 * time.Minute)
+	require.Equal(t, []string{"step.waiting a", "operation.held"}, tick())
+	require.Equal(t, BecausePoolLimit, reason().Code)
+	require.Equal(t, []string{"step.complete a", "step.waiting b", "operation.held"}, st.finish("a", nil))
+	require.Empty(t, st.s.Operation.Holds)
+}
+
+func TestAnOpenBreakerIsNoFailure(t *testing.T) {
+	n := node("a")
+	st := newStage(t, n)
+	st.create("1", event.Create{}, n)
+	for range 20 {
+		until := st.now.Add(5 * time.Second)
+		types, _ := st.decide(ResultInput{event.Result{TaskRef: st.ref("a"), Runner: "r/1", NotBefore: &until,
+			Error: fault.New(fault.Wait, fault.BreakerOpen, "vault does not answer")}})
+		require.Equal(t, []string{"step.queued a"}, types)
+		require.Equal(t, BecauseBreaker, st.s.reason(st.s.Step("a")).Code)
+		require.Equal(t, until, st.s.Wake(st.now))
+		st.now = until
+		st.decide(TickInput{})
+	}
+	require.Contains(t, st.finish("a", nil), "environment.deployed")
+}
+
+func TestAStepThatMayNotWaitForEverExpires(t *testing.T) {
+	n := node("a")
+	n.Expiry = time.Minute
+	st := newStage(t, n)
+	st.pool = func(string, string) Pool { return Pool{} }
+	st.create("1", event.Create{}, n)
+	st.now = st.now.Add(59 * time.Second)
+	types, _ := st.decide(TickInput{})
+	require.Empty(t, types)
+	st.now = st.now.Add(2 * time.Second)
+	types, _ = st.decide(TickInput{})
+	require.Equal(t, []string{"step.error a", "operation.finished", "environment.failed"}, types)
+	require.Equal(t, fault.Expired, st.s.Error.Code)
+}
+
+func TestAClockThatJumpsByAnHour(t *testing.T) {
+	n := node("a")
+	st := newStage(t, n)
+	st.create("1", event.Create{}, n)
+	st.decide(AcceptedInput{event.Accepted{TaskRef: st.ref("a"), Runner: "box/1"}})
+	st.now = st.now.Add(-time.Hour)
+	types, _ := st.decide(TickInput{})
+	require.Empty(t, types, "backwards: the lease lasts longer, and heartbeats set it right")
+	st.decide(HeartbeatInput{Runner: "box/1", TaskRef: st.ref("a")})
+	st.now = st.now.Add(21 * time.Second)
+	types, _ = st.decide(TickInput{})
+	require.Equal(t, []string{"step.queued a"}, types)
+	st.now = st.now.Add(time.Hour)
+	types, _ = st.decide(TickInput{})
+	require.Equal(t, []string{"step.waiting a"}, types, "forwards: the attempt before is fenced by its number")
+	require.Contains(t, st.finish("a", nil), "environment.deployed")
+}
+
+func TestProgressIsToldOnce(t *testing.T) {
+	n := node("a")
+	st := newStage(t, n)
+	st.create("1", event.Create{}, n)
+	beat := func(done int) []string {
+		types, _ := st.decide(HeartbeatInput{Runner: "box/1", TaskRef: st.ref("a"), Progress: &event.Progress{Done: done, Total: 3}})
+		return types
+	}
+	require.Equal(t, []string{"step.running a", "step.progress a"}, beat(1))
+	require.Empty(t, beat(1))
+	require.Equal(t, []string{"step.progress a"}, beat(2))
+	_, foreign := st.decide(HeartbeatInput{Runner: "other/1", TaskRef: st.ref("a"), Progress: &event.Progress{Done: 9}})
+	require.Nil(t, foreign)
+	require.Equal(t, 2, st.s.Step("a").Progress.Done)
 }

@@ -19,6 +19,14 @@ func Evolve(s *State, f Fact) error {
 		return s.created(b, f.At)
 	case StatusDestroying:
 		s.destroying(b, f.At)
+	case StatusRetrying:
+		s.retrying(b, f.At)
+	case Paused:
+		s.pause(true, b.CommandID, event.EnvironmentPause)
+	case Resumed:
+		s.pause(false, b.CommandID, event.EnvironmentResume)
+	case Held:
+		s.held(b)
 	case StatusDeploying:
 		s.Status = Deploying
 	case StatusValidating:
@@ -86,16 +94,70 @@ func (s *State) destroying(b StatusDestroying, at time.Time) {
 	s.release()
 }
 
+func (s *State) retrying(b StatusRetrying, at time.Time) {
+	s.Status, s.Epoch, s.Error = Deploying, b.Epoch, nil
+	s.begin(Operation{Kind: RetryOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, FailFast: b.FailFast,
+		Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentRetry)
+	for i, n := range s.Nodes {
+		if n.Status == Deployed {
+			n.Verb, n.State, n.Unmet = "", "", len(s.before(i)) // passes the order on
+		} else {
+			n.Status = Pending
+			s.include(i, event.Apply)
+		}
+	}
+	s.release()
+}
+
+// pause stops or lets go what is queued; the reason that is shown for it changes.
+func (s *State) pause(on bool, commandID, command string) {
+	s.Operation.Paused = on
+	s.remember(Outcome{CommandID: commandID, Command: command, Operation: s.Operation.ID})
+	s.dirty.operation = true
+	for i, n := range s.Nodes {
+		if n.State == StateQueued {
+			s.touch(i)
+		}
+	}
+}
+
+func holdKey(pool, executor string) string { return pool + "/" + executor }
+
+func (n Node) holdKey() string { return holdKey(n.PoolName(), n.Executor) }
+
+func (s *State) held(b Held) {
+	key := holdKey(b.Pool, b.Executor)
+	if b.Reason == nil {
+		delete(s.Operation.Holds, key)
+	} else {
+		if s.Operation.Holds == nil {
+			s.Operation.Holds = map[string]Held{}
+		}
+		s.Operation.Holds[key] = b
+	}
+	for i, n := range s.Nodes {
+		if n.State == StateQueued && n.holdKey() == key {
+			s.touch(i)
+		}
+	}
+}
+
 func (s *State) validating() {
 	s.Status, s.Operation.Validating = Validating, true
 	for i, n := range s.Nodes {
 		if n.Probed {
 			s.include(i, event.Validate)
 			n.Unmet, n.Status = 0, Validating
-			s.setState(i, StateQueued)
-			s.Operation.Ready = append(s.Operation.Ready, i)
+			s.ready(i)
 		}
 	}
+}
+
+// ready puts a step behind those that may run.
+func (s *State) ready(i int) {
+	s.Nodes[i].QueuedAt = s.UpdatedAt
+	s.setState(i, StateQueued)
+	s.Operation.Ready = append(s.Operation.Ready, i)
 }
 
 func (s *State) begin(o Operation, command string) {
@@ -110,7 +172,7 @@ func (s *State) begin(o Operation, command string) {
 func (s *State) include(i int, verb event.Verb) {
 	n := s.Nodes[i]
 	n.Verb, n.State, n.Failures, n.Losses, n.Attempt = verb, "", 0, 0, 0
-	n.Runner, n.Error, n.Because = "", nil, ""
+	n.Runner, n.Error, n.Because, n.Waiting, n.Progress, n.QueuedAt = "", nil, "", "", nil, time.Time{}
 	n.StartedAt, n.FinishedAt, n.NotBefore, n.AcceptBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	n.Unmet = len(s.before(i))
 	s.Operation.Remaining++
@@ -141,8 +203,7 @@ func (s *State) free(first int) {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		if s.Nodes[i].State == StateBlocked {
-			s.setState(i, StateQueued)
-			s.Operation.Ready = append(s.Operation.Ready, i)
+			s.ready(i)
 			continue
 		}
 		if s.Nodes[i].State == "" {

@@ -13,9 +13,19 @@ func (s *State) evolveStep(f Fact) error {
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.waiting(i, n, b) })
 	case StepRunning:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
-			n.Runner, n.StartedAt, n.Losses = b.Runner, b.StartedAt, 0
+			n.Runner, n.StartedAt, n.Losses, n.Waiting = b.Runner, b.StartedAt, 0, ""
 			s.setState(i, StateRunning)
 		})
+	case StepProgress:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
+			n.Progress = &b.Progress
+			s.touch(i)
+		})
+	case TaskRefused:
+		if s.Operation != nil {
+			s.Operation.Refusals++
+		}
+		return nil
 	case StepComplete:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.complete(i, n, b) })
 	case StepQueued:
@@ -46,6 +56,7 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 	o.Ready, o.Delayed = remove(o.Ready, i), remove(o.Delayed, i)
 	o.Flight = append(o.Flight, i)
 	n.Attempt, n.AcceptBefore, n.NotBefore, n.leaseUntil = b.Attempt, b.AcceptBefore, time.Time{}, time.Time{}
+	n.Progress = nil
 	switch n.Verb {
 	case event.Apply:
 		n.Inputs, n.Status, n.Exists = b.Inputs, Deploying, true
@@ -82,11 +93,16 @@ func (s *State) succeed(i int) {
 func (s *State) requeued(i int, n *Step, b StepQueued) {
 	o := s.Operation
 	o.Flight = remove(o.Flight, i)
-	n.Runner, n.Error = "", b.Error
-	if b.Cause == CauseFailed {
+	n.Runner, n.Error, n.Waiting, n.Progress = "", b.Error, b.Cause.reason(), nil
+	switch b.Cause {
+	case CauseFailed:
 		n.Failures++
-	} else {
+	case CauseUnavailable:
+	default:
 		n.Losses++
+	}
+	if n.State == StateRunning {
+		n.QueuedAt = s.UpdatedAt // it had been taken: it waits anew
 	}
 	if b.NotBefore == nil {
 		o.Ready = append(o.Ready, i)

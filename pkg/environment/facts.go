@@ -82,6 +82,16 @@ type StatusDestroying struct {
 	Epoch       uint64 `json:"epoch"`
 }
 
+// StatusRetrying: a create operation begins again where the one before failed. Nodes that are deployed take no part.
+type StatusRetrying struct {
+	CommandID   string `json:"command_id"`
+	RequestedBy string `json:"requested_by,omitempty"`
+	Operation   string `json:"operation"`
+	FailFast    bool   `json:"fail_fast,omitempty"`
+	Parallelism int    `json:"parallelism"`
+	Epoch       uint64 `json:"epoch"`
+}
+
 // StatusDestroyed: nothing is left, and that was proven resource by resource.
 type StatusDestroyed struct {
 	Operation string `json:"operation"`
@@ -99,6 +109,29 @@ type Cancelling struct {
 	RequestedBy string `json:"requested_by,omitempty"`
 	Operation   string `json:"operation"`
 	Reason      string `json:"reason,omitempty"`
+}
+
+// Paused: nothing new is started; what runs goes on.
+type Paused struct {
+	CommandID   string `json:"command_id"`
+	RequestedBy string `json:"requested_by,omitempty"`
+	Operation   string `json:"operation"`
+	Reason      string `json:"reason,omitempty"`
+}
+
+// Resumed: the pause is over.
+type Resumed struct {
+	CommandID   string `json:"command_id"`
+	RequestedBy string `json:"requested_by,omitempty"`
+	Operation   string `json:"operation"`
+}
+
+// Held: steps of one executor in one pool can't be offered now, or can be again where Reason is absent.
+type Held struct {
+	Operation string  `json:"operation"`
+	Pool      string  `json:"pool"`
+	Executor  string  `json:"executor"`
+	Reason    *Reason `json:"reason,omitempty"`
 }
 
 // Finished: the operation is over.
@@ -146,7 +179,7 @@ type StepQueued struct {
 	Operation string       `json:"operation"`
 	Step      string       `json:"step"`
 	Attempt   int          `json:"attempt"`
-	Cause     QueueCause   `json:"cause" jsonschema:"enum=failed,enum=lapsed,enum=refused,enum=lost"`
+	Cause     QueueCause   `json:"cause" jsonschema:"enum=failed,enum=lapsed,enum=refused,enum=lost,enum=unavailable"`
 	NotBefore *time.Time   `json:"not_before,omitempty"`
 	Error     *fault.Error `json:"error,omitempty"`
 }
@@ -159,7 +192,21 @@ const (
 	CauseLapsed  QueueCause = "lapsed"  // nobody accepted the offer in time
 	CauseRefused QueueCause = "refused" // the runner that got it did not start it
 	CauseLost    QueueCause = "lost"    // the runner that accepted it is not heard any more
+	// CauseUnavailable: what the executor talks to is away, and its circuit breaker open. This counts as no failure.
+	CauseUnavailable QueueCause = "unavailable"
 )
+
+func (c QueueCause) reason() ReasonCode {
+	switch c {
+	case CauseUnavailable:
+		return BecauseBreaker
+	case CauseLost, CauseRefused:
+		return BecauseLost
+	case CauseLapsed:
+		return BecauseNoRunner
+	}
+	return BecauseBackoff
+}
 
 // StepError: the step has failed for good.
 type StepError struct {
@@ -168,6 +215,24 @@ type StepError struct {
 	Attempt   int          `json:"attempt"`
 	Runner    string       `json:"runner,omitempty"`
 	Error     *fault.Error `json:"error"`
+}
+
+// StepProgress: a running step tells how far it is.
+type StepProgress struct {
+	Operation string `json:"operation"`
+	Step      string `json:"step"`
+	Attempt   int    `json:"attempt"`
+	event.Progress
+}
+
+// TaskRefused: what a runner said was not taken, since it is about an older attempt, operation or epoch, or is said by
+// another runner than the one that has the step.
+type TaskRefused struct {
+	Operation string `json:"operation"`
+	Step      string `json:"step"`
+	Attempt   int    `json:"attempt"`
+	Runner    string `json:"runner"`
+	Epoch     uint64 `json:"epoch"`
 }
 
 // StepSkipped: the step does not run in this operation.
@@ -185,6 +250,12 @@ func (StatusValidating) Type() string    { return "environment.validating" }
 func (StatusDeployed) Type() string      { return "environment.deployed" }
 func (StatusFailed) Type() string        { return "environment.failed" }
 func (StatusDestroying) Type() string    { return "environment.destroying" }
+func (StatusRetrying) Type() string      { return "environment.retrying" }
+func (Paused) Type() string              { return "operation.paused" }
+func (Resumed) Type() string             { return "operation.resumed" }
+func (Held) Type() string                { return "operation.held" }
+func (StepProgress) Type() string        { return "step.progress" }
+func (TaskRefused) Type() string         { return "task.refused" }
 func (StatusDestroyed) Type() string     { return "environment.destroyed" }
 func (StatusDestroyFailed) Type() string { return "environment.destroy-failed" }
 func (Cancelling) Type() string          { return "operation.cancelling" }
@@ -202,6 +273,7 @@ func Bodies() []Body {
 		CommandRejected{}, Created{}, StatusDeploying{}, StatusValidating{}, StatusDeployed{}, StatusFailed{},
 		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
+		StatusRetrying{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{},
 	}
 }
 
@@ -236,6 +308,12 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepQueued{}.Type():          decode[StepQueued],
 	StepError{}.Type():           decode[StepError],
 	StepSkipped{}.Type():         decode[StepSkipped],
+	StatusRetrying{}.Type():      decode[StatusRetrying],
+	Paused{}.Type():              decode[Paused],
+	Resumed{}.Type():             decode[Resumed],
+	Held{}.Type():                decode[Held],
+	StepProgress{}.Type():        decode[StepProgress],
+	TaskRefused{}.Type():         decode[TaskRefused],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -45,6 +45,19 @@ type CancelInput struct {
 	event.Cancel
 }
 
+// RetryInput is environment.retry, PauseInput environment.pause, ResumeInput environment.resume.
+type (
+	RetryInput struct {
+		CommandMeta
+		event.Retry
+	}
+	PauseInput struct {
+		CommandMeta
+		event.Pause
+	}
+	ResumeInput struct{ CommandMeta }
+)
+
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.
 type RejectInput struct {
 	CommandMeta
@@ -60,6 +73,7 @@ type (
 	HeartbeatInput struct {
 		Runner string
 		event.TaskRef
+		Progress *event.Progress // nil: nothing new
 	}
 )
 
@@ -72,6 +86,9 @@ type TickInput struct{}
 func (CreateInput) input()        {}
 func (DestroyInput) input()       {}
 func (CancelInput) input()        {}
+func (RetryInput) input()         {}
+func (PauseInput) input()         {}
+func (ResumeInput) input()        {}
 func (RejectInput) input()        {}
 func (AcceptedInput) input()      {}
 func (RefusedInput) input()       {}
@@ -87,6 +104,23 @@ type Resolver interface {
 	Endpoint(address string, outputs func(string) (json.RawMessage, bool)) (*event.Endpoint, error)
 	Outputs(outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error)
 	Entrypoints(outputs func(string) (json.RawMessage, bool)) ([]Entrypoint, error)
+}
+
+// Pool is what is known of the runners of a pool that have one executor.
+type Pool struct {
+	// Runners that are heard, and how many tasks they run at once in all.
+	Runners     int
+	Concurrency int
+	// Open is the breaker that all of these runners have open, nil when one of them can work.
+	Open *event.Breaker
+}
+
+// Surroundings is what decides beside the state: how to evaluate, and who is there to work. It is asked only where a
+// step could be offered, so what it answers is in the facts.
+type Surroundings struct {
+	Resolver Resolver
+	// Pool tells about runners; nil when nothing is known of any, and then everything is offered.
+	Pool func(pool, executor string) Pool
 }
 
 // Policy holds the decider's bounds. The zero value of a field takes the default.

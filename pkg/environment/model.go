@@ -74,6 +74,8 @@ type Node struct {
 	Retry   *RetryPolicy  `json:"retry,omitempty"`
 	// Probed nodes have a status endpoint, which is evaluated and asked once everything is applied.
 	Probed bool `json:"probed,omitempty"`
+	// Expiry is how long a step may wait for a runner, in nanoseconds, before it fails; 0 for ever.
+	Expiry time.Duration `json:"expiry,omitempty"`
 	// Bundle is the content hash of the files that the executor needs, kept beside the templates.
 	Bundle string `json:"bundle,omitempty"`
 	// Description is the author's.
@@ -115,6 +117,7 @@ type OperationKind string
 const (
 	CreateOperation  OperationKind = "create"
 	DestroyOperation OperationKind = "destroy"
+	RetryOperation   OperationKind = "retry"
 )
 
 // OperationStatus is how far an operation is.
@@ -130,12 +133,29 @@ const (
 
 // Reason says why a step does not run now, and what would free it.
 type Reason struct {
-	// Code is one of: dependency, environment-limit, backoff, no-runner, operation-cancelled.
-	Code   string `json:"code"`
-	Detail string `json:"detail,omitempty"`
+	// Code is one of the constants Because....
+	Code   ReasonCode `json:"code"`
+	Detail string     `json:"detail,omitempty"`
 	// Until is when it ends by itself, if it does.
 	Until *time.Time `json:"until,omitempty"`
 }
+
+// ReasonCode is a stable name of a reason.
+type ReasonCode string
+
+const (
+	BecauseDependency       ReasonCode = "dependency"
+	BecauseDependencyFailed ReasonCode = "dependency-failed"
+	BecauseEnvironmentLimit ReasonCode = "environment-limit"
+	BecausePoolLimit        ReasonCode = "pool-limit"
+	BecauseNoRunner         ReasonCode = "no-runner"
+	BecauseBreaker          ReasonCode = "breaker-open"
+	BecauseBackoff          ReasonCode = "backoff"
+	BecausePaused           ReasonCode = "paused"
+	BecauseOffered          ReasonCode = "offered"
+	BecauseLost             ReasonCode = "runner-lost"
+	BecauseCancelled        ReasonCode = "operation-cancelled"
+)
 
 // The records below are the projection: what the store keeps for readers, written in the transaction that appends
 // the facts. Secrets in them are sealed leaves; whoever shows them runs secret.Show first.
@@ -186,6 +206,8 @@ type StepRecord struct {
 	Error      *fault.Error `json:"error,omitempty"`
 	StartedAt  *time.Time   `json:"started_at,omitempty"`
 	FinishedAt *time.Time   `json:"finished_at,omitempty"`
+	// Progress is what the executor told last.
+	Progress *event.Progress `json:"progress,omitempty"`
 }
 
 // OperationRecord is an operation as readers see it.
@@ -199,6 +221,7 @@ type OperationRecord struct {
 	FailFast    bool              `json:"fail_fast,omitempty"`
 	Force       bool              `json:"force,omitempty"`
 	Parallelism int               `json:"parallelism"`
+	Paused      bool              `json:"paused,omitempty"`
 	Steps       map[StepState]int `json:"steps"` // count by state
 	Error       *fault.Error      `json:"error,omitempty"`
 	StartedAt   time.Time         `json:"started_at"`

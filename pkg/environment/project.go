@@ -73,7 +73,7 @@ func (s *State) record(partition int, revision uint64) Record {
 func (s *State) operationRecord(revision uint64) OperationRecord {
 	o := s.Operation
 	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
-		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism,
+		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Paused: o.Paused,
 		Steps: o.counts(), Error: o.Error, StartedAt: o.StartedAt,
 		FinishedAt: timePtr(o.FinishedAt), Revision: revision}
 }
@@ -94,7 +94,7 @@ func (s *State) resourceRecord(n *Step, revision uint64) ResourceRecord {
 	if n.State != "" && s.Operation != nil {
 		r.Step = StepRecord{Operation: s.Operation.ID, Verb: n.Verb, State: n.State, Attempt: n.Attempt,
 			Failures: n.Failures, Runner: n.Runner, Reason: s.reason(n), Error: n.Error,
-			StartedAt: timePtr(n.StartedAt), FinishedAt: timePtr(n.FinishedAt)}
+			StartedAt: timePtr(n.StartedAt), FinishedAt: timePtr(n.FinishedAt), Progress: n.Progress}
 	}
 	return r
 }
@@ -102,24 +102,41 @@ func (s *State) resourceRecord(n *Step, revision uint64) ResourceRecord {
 // reason says why a step does not run. It holds what stays true until the record is written again; which of several
 // dependencies are still to come is for the reader to see from their records.
 func (s *State) reason(n *Step) *Reason {
-	switch {
-	case n.State == StateBlocked:
-		return &Reason{Code: "dependency", Detail: "waits for what it depends on"}
-	case n.State == StateQueued && !n.NotBefore.IsZero():
-		return &Reason{Code: "backoff", Detail: "the last attempt came to nothing; there will be another one", Until: timePtr(n.NotBefore)}
-	case n.State == StateQueued:
-		return &Reason{Code: "environment-limit", Detail: "as many steps run as this environment may have at once"}
-	case n.State == StateWaiting && n.Losses > 0:
-		return &Reason{Code: "no-runner", Detail: "no runner of pool \"" + n.PoolName() +
-			"\" has taken it yet: start one, or wait until one is free", Until: timePtr(n.AcceptBefore)}
-	case n.State == StateWaiting:
-		return &Reason{Code: "offered", Detail: "offered to the runners of pool \"" + n.PoolName() + "\"", Until: timePtr(n.AcceptBefore)}
-	case n.State == StateSkipped && n.Because != "":
-		return &Reason{Code: "dependency-failed", Detail: n.Because + " failed"}
-	case n.State == StateSkipped:
-		return &Reason{Code: "operation-cancelled", Detail: s.Operation.Reason}
+	switch n.State {
+	case StateBlocked:
+		return &Reason{Code: BecauseDependency, Detail: "waits for what it depends on"}
+	case StateQueued:
+		return s.queuedReason(n)
+	case StateWaiting:
+		if n.Losses > 0 {
+			return &Reason{Code: BecauseNoRunner, Detail: "no runner of pool \"" + n.PoolName() +
+				"\" has taken it yet: start one, or wait until one is free", Until: timePtr(n.AcceptBefore)}
+		}
+		return &Reason{Code: BecauseOffered, Detail: "offered to the runners of pool \"" + n.PoolName() + "\"", Until: timePtr(n.AcceptBefore)}
+	case StateSkipped:
+		if n.Because != "" {
+			return &Reason{Code: BecauseDependencyFailed, Detail: n.Because + " failed: mend it, and retry the environment"}
+		}
+		return &Reason{Code: BecauseCancelled, Detail: s.Operation.Reason}
 	}
 	return nil
+}
+
+func (s *State) queuedReason(n *Step) *Reason {
+	hold, held := s.Operation.Holds[n.holdKey()]
+	switch {
+	case s.Operation.Paused:
+		return &Reason{Code: BecausePaused, Detail: "the operation is paused: resume it"}
+	case !n.NotBefore.IsZero():
+		r := &Reason{Code: n.Waiting, Detail: "the last attempt came to nothing; there will be another one", Until: timePtr(n.NotBefore)}
+		if n.Error != nil {
+			r.Detail = n.Error.Message
+		}
+		return r
+	case held:
+		return hold.Reason
+	}
+	return &Reason{Code: BecauseEnvironmentLimit, Detail: "as many steps run as this environment may have at once"}
 }
 
 // DefaultPool is the pool of nodes that ask for none.

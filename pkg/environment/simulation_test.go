@@ -48,11 +48,26 @@ type world struct {
 	applied map[string]bool // what is really there
 	latest  map[string]int  // attempt last offered of each step
 	command int
+	pools   map[string]Pool // what is known of the runners, by executor
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{}}
+		state: NewState("sim"), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
+		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}}}
+}
+
+func (w *world) around() Surroundings {
+	return Surroundings{Resolver: w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }}
+}
+
+// drawPool lets runners come and go, and breakers open and close.
+func (w *world) drawPool() {
+	p := Pool{Runners: rapid.IntRange(0, 2).Draw(w.t, "runners"), Concurrency: rapid.IntRange(1, 3).Draw(w.t, "concurrency")}
+	if rapid.IntRange(0, 3).Draw(w.t, "open") == 0 {
+		p.Open = &event.Breaker{Target: "vault", Until: w.now.Add(10 * time.Second)}
+	}
+	w.pools[rapid.SampledFrom([]string{"x", "y"}).Draw(w.t, "executor")] = p
 }
 
 func (w *world) graph() []Node {
@@ -60,7 +75,10 @@ func (w *world) graph() []Node {
 	nodes := make([]Node, count)
 	w.plan.nodes = map[string]Node{}
 	for i := range nodes {
-		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Type: ResourceNode, Executor: "x"}
+		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Type: ResourceNode, Executor: rapid.SampledFrom([]string{"x", "y"}).Draw(w.t, "executor")}
+		if rapid.IntRange(0, 6).Draw(w.t, "expires") == 0 {
+			n.Expiry = time.Minute
+		}
 		if rapid.IntRange(0, 4).Draw(w.t, "action") == 0 {
 			n.Type = ActionNode
 		}
@@ -80,7 +98,7 @@ func (w *world) graph() []Node {
 
 func (w *world) decide(in Input) *event.Answer {
 	before := w.state.Busy()
-	d := w.decider.Decide(w.state, w.plan, in, w.now)
+	d := w.decider.Decide(w.state, w.around(), in, w.now)
 	for _, f := range d.Facts {
 		w.check(f)
 	}
@@ -98,6 +116,12 @@ func (w *world) decide(in Input) *event.Answer {
 func (w *world) check(f Fact) {
 	switch b := f.Body.(type) {
 	case StepWaiting:
+		if p := w.pools[w.plan.nodes[b.Step].Executor]; p.Runners == 0 || (p.Open != nil && p.Open.Until.After(w.now)) {
+			w.t.Fatalf("%s is offered to a pool that can't take it", b.Step)
+		}
+		if w.state.Operation.Paused {
+			w.t.Fatalf("%s is offered while the operation is paused", b.Step)
+		}
 		for _, ref := range w.tasks {
 			if ref.Step == b.Step && ref.Operation == b.Operation && !w.lapsed(ref) {
 				w.t.Fatalf("%s is offered again while attempt %d is under way", b.Step, ref.Attempt)
@@ -210,9 +234,14 @@ func (w *world) take(i int) event.TaskRef {
 
 func (w *world) resultOf(ref event.TaskRef) ResultInput {
 	r := event.Result{TaskRef: ref, Runner: "r/1", StartedAt: w.now, FinishedAt: w.now, Outputs: json.RawMessage(`{"a":1}`)}
-	switch rapid.IntRange(0, 7).Draw(w.t, "outcome") {
+	switch rapid.IntRange(0, 11).Draw(w.t, "outcome") {
 	case 0:
 		r.Error = fault.New(fault.GiveUp, fault.ExecutorFailed, "broken")
+	case 3:
+		r.Error = fault.New(fault.Retry, fault.RunnerLost, "let go")
+	case 4:
+		soon := w.now.Add(3 * time.Second)
+		r.Error, r.NotBefore = fault.New(fault.Wait, fault.BreakerOpen, "away"), &soon
 	case 1, 2:
 		r.Error = fault.New(fault.Retry, fault.ExecutorFailed, "shaky")
 	}
@@ -222,7 +251,7 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 13).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 18).Draw(w.t, "what"); {
 	case what <= 1:
 		w.decide(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
 	case what == 2:
@@ -246,6 +275,17 @@ func (w *world) act() {
 		w.old = append(w.old, w.tasks...)
 		w.tasks = nil
 		w.decide(RunnerStartedInput{Name: "r", Runner: "r/3"})
+	case what == 11:
+		w.drawPool()
+		w.decide(TickInput{})
+	case what == 12:
+		w.decide(RetryInput{CommandMeta: w.meta(), Retry: event.Retry{FailFast: rapid.Bool().Draw(w.t, "failfast")}})
+	case what == 13 && w.state.Operation != nil && w.state.Operation.Paused:
+		w.decide(ResumeInput{CommandMeta: w.meta()})
+	case what == 13 && rapid.Bool().Draw(w.t, "really"):
+		w.decide(PauseInput{CommandMeta: w.meta()})
+	case what == 14 && len(w.tasks) > 0:
+		w.decide(HeartbeatInput{Runner: "r/1", TaskRef: w.tasks[pick(w.tasks)], Progress: &event.Progress{Done: rapid.IntRange(0, 3).Draw(w.t, "done")}})
 	case len(w.tasks) > 0:
 		w.decide(w.resultOf(w.take(pick(w.tasks))))
 	}
@@ -284,6 +324,10 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 		w.replay()
+		w.pools = map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 1, Concurrency: 2}}
+		if w.state.Busy() && w.state.Operation.Paused {
+			w.decide(ResumeInput{CommandMeta: w.meta()})
+		}
 		for round := 0; w.state.Busy(); round++ { // every operation ends once tasks are answered or have lapsed
 			require.Less(t, round, 2000, "the operation does not end")
 			for len(w.tasks) > 0 {

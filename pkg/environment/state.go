@@ -64,7 +64,10 @@ type Step struct {
 	StartedAt    time.Time
 	FinishedAt   time.Time
 	Error        *fault.Error
-	Because      string // the step whose failure skipped this one
+	Because      string     // the step whose failure skipped this one
+	Waiting      ReasonCode // of the last attempt that came to nothing: why it is queued again
+	QueuedAt     time.Time  // when it began to wait for a runner; what Expiry counts from
+	Progress     *event.Progress
 	Inputs       json.RawMessage
 	Outputs      json.RawMessage
 	// Unmet counts the steps of the operation that have to end before this one.
@@ -88,6 +91,7 @@ type Operation struct {
 	Force       bool
 	Parallelism int
 	Validating  bool
+	Paused      bool
 	Reason      string
 	Error       *fault.Error // of the first step that failed
 	StartedAt   time.Time
@@ -100,6 +104,10 @@ type Operation struct {
 	// Flight holds the steps that are waiting or running, in the order of their offers.
 	Flight []int
 	Counts map[StepState]int
+	// Holds says why steps of an executor in a pool are not offered, by holdKey.
+	Holds map[string]Held
+	// Refusals counts the TaskRefused facts: a runner gone wild must not fill the journal.
+	Refusals int
 }
 
 // maxCommands bounds how many outcomes a state remembers: the older ones are in the journal only.
@@ -202,18 +210,30 @@ func (s *State) remember(o Outcome) {
 	s.Commands = append(s.Commands, o)
 }
 
-// Wake is when the next backoff passes, zero when none is waited for. Leases and offers need no more than a tick now and then.
-func (s *State) Wake() time.Time {
+// Wake is when the next backoff passes after a time, zero when none does. Leases and offers need no more than a tick
+// now and then.
+func (s *State) Wake(after time.Time) time.Time {
 	var first time.Time
-	if !s.Busy() {
-		return first
-	}
-	for _, i := range s.Operation.Delayed {
-		if t := s.Nodes[i].NotBefore; first.IsZero() || t.Before(first) {
+	s.delayed(func(t time.Time) {
+		if t.After(after) && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
-	}
+	})
 	return first
+}
+
+// Due tells whether a backoff has passed.
+func (s *State) Due(now time.Time) (due bool) {
+	s.delayed(func(t time.Time) { due = due || !t.After(now) })
+	return due
+}
+
+func (s *State) delayed(visit func(time.Time)) {
+	if s.Busy() {
+		for _, i := range s.Operation.Delayed {
+			visit(s.Nodes[i].NotBefore)
+		}
+	}
 }
 
 // InFlight calls visit for every step that is waiting or running.

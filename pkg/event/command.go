@@ -13,7 +13,15 @@ const (
 	EnvironmentCreate  = "environment.create"
 	EnvironmentDestroy = "environment.destroy"
 	EnvironmentCancel  = "environment.cancel"
+	EnvironmentRetry   = "environment.retry"
+	EnvironmentPause   = "environment.pause"
+	EnvironmentResume  = "environment.resume"
 )
+
+// Commands are the names of all commands.
+func Commands() []string {
+	return []string{EnvironmentCreate, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume}
+}
 
 // Create is the data of environment.create. Only Templates is required.
 type Create struct {
@@ -43,6 +51,20 @@ type Destroy struct {
 type Cancel struct {
 	Reason string `json:"reason,omitempty" jsonschema:"maxLength=4096"`
 }
+
+// Retry is the data of environment.retry: what failed, and what depends on it, is tried again.
+type Retry struct {
+	// FailFast cancels what still runs at the first failure.
+	FailFast bool `json:"fail_fast,omitempty"`
+}
+
+// Pause is the data of environment.pause: what runs goes on, nothing new is started.
+type Pause struct {
+	Reason string `json:"reason,omitempty" jsonschema:"maxLength=4096"`
+}
+
+// Resume is the data of environment.resume.
+type Resume struct{}
 
 // AnswerType is the CloudEvents type of the answer to a command, sent to its reply_to.
 const AnswerType = TypePrefix + "command.answer" + TypeSuffix

@@ -18,6 +18,9 @@ const (
 	RunnerHeartbeat = "runner.heartbeat"
 	RunnerHello     = "runner.hello"
 	RunnerWelcome   = "runner.welcome"
+	RunnerAlive     = "runner.alive"
+	RunnerRollCall  = "runner.roll-call"
+	ServerAlive     = "server.alive"
 	PartitionTick   = "partition.tick"
 )
 
@@ -104,6 +107,8 @@ type Result struct {
 	FinishedAt time.Time       `json:"finished_at"`
 	Outputs    json.RawMessage `json:"outputs,omitempty"`
 	Error      *fault.Error    `json:"error,omitempty"`
+	// NotBefore is when trying again makes sense, where the runner knows: its breaker for the target is open until then.
+	NotBefore *time.Time `json:"not_before,omitempty"`
 }
 
 // Heartbeat keeps the leases of the tasks that a runner works on in one partition.
@@ -112,6 +117,47 @@ type Heartbeat struct {
 	Pools  []string  `json:"pools,omitempty"`
 	Time   time.Time `json:"time"`
 	Tasks  []TaskRef `json:"tasks,omitempty"`
+	// Progress of those of the tasks whose executor tells.
+	Progress []TaskProgress `json:"progress,omitempty"`
+}
+
+// TaskProgress is how far the work of a task is.
+type TaskProgress struct {
+	TaskRef
+	Progress
+}
+
+// Progress is how far a piece of work is, in the executor's own measure; Total 0 is unknown.
+type Progress struct {
+	Message string `json:"message,omitempty"`
+	Done    int    `json:"done,omitempty"`
+	Total   int    `json:"total,omitempty"`
+}
+
+// Alive is what every runner tells every server, every two seconds and when asked by a roll call, on the topic
+// "runners" of the control exchange: who is there, for whom, and what it can't reach now.
+type Alive struct {
+	Name        string   `json:"name"`
+	Runner      string   `json:"runner"`
+	Pools       []string `json:"pools"`
+	Executors   []string `json:"executors"`
+	Labels      []string `json:"labels,omitempty"`
+	Concurrency int      `json:"concurrency"`
+	Running     int      `json:"running"`
+	// Leaving: it takes no more tasks.
+	Leaving  bool      `json:"leaving,omitempty"`
+	Breakers []Breaker `json:"breakers,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	Time     time.Time `json:"time"`
+}
+
+// Breaker is an open circuit breaker of a runner.
+type Breaker struct {
+	Executor string `json:"executor"`
+	Target   string `json:"target"`
+	// Until is when the target is tried again.
+	Until time.Time `json:"until"`
+	Error string    `json:"error,omitempty"`
 }
 
 // Hello announces a runner; Name stays over restarts, Runner is new with each, so that whoever sees a newer
@@ -154,6 +200,16 @@ type Logs struct {
 	TaskRef
 	First int       `json:"first"`
 	Lines []LogLine `json:"lines"`
+}
+
+// ServerPresence is what every server tells every other, each second, on the topic "servers" of the control exchange: the
+// partitions are spread over those that are heard.
+type ServerPresence struct {
+	Server string `json:"server"`
+	Owned  []int  `json:"owned"`
+	// Leaving: it takes over nothing more.
+	Leaving bool      `json:"leaving,omitempty"`
+	Time    time.Time `json:"time"`
 }
 
 // Tick lets time pass in a partition: whoever owns the partition gets it.

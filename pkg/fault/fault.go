@@ -51,6 +51,8 @@ const (
 	ValidationFailed  Code = "validation-failed"
 	DependencyFailed  Code = "dependency-failed"
 	SecretUnavailable Code = "secret-unavailable"
+	BreakerOpen       Code = "breaker-open"
+	Expired           Code = "expired"
 )
 
 // Diagnostic points at one mistake in a file, in the form HCL users know.

@@ -45,7 +45,7 @@ func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 		in = *create
 	}
 	known := s.Knows(e.ID)
-	d := t.p.decider.Decide(s, t.resolverOf(resolved, subject), in, t.now)
+	d := t.p.decider.Decide(s, t.around(t.resolverOf(resolved, subject)), in, t.now)
 	if create != nil && err == nil && d.Answer.Accepted && !known {
 		t.plans[subject] = resolved
 	}
@@ -90,9 +90,20 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		in := environment.CancelInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Cancel)
 		return in, nil, err
+	case event.EnvironmentRetry:
+		in := environment.RetryInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Retry)
+		return in, nil, err
+	case event.EnvironmentPause:
+		in := environment.PauseInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Pause)
+		return in, nil, err
+	case event.EnvironmentResume:
+		err := event.DecodeData(e.Data, &event.Resume{})
+		return environment.ResumeInput{CommandMeta: meta}, nil, err
 	}
-	return nil, nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are %s, %s and %s",
-		clip(e.Type), event.TypeOf(event.EnvironmentCreate), event.TypeOf(event.EnvironmentDestroy), event.TypeOf(event.EnvironmentCancel))
+	return nil, nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",
+		clip(e.Type), strings.Join(event.Commands(), ","))
 }
 
 func badName(subject string) error {

@@ -58,7 +58,8 @@ func (x *Orchestrator) hello(d bus.Delivery) {
 			x.Log.Error("the cluster's key could not be wrapped for a runner", "runner", h.Runner, "error", err)
 		}
 	}
-	x.Log.Info("runner", "runner", h.Runner, "pools", h.Pools, "executors", h.Executors)
+	x.Log.Info("a runner says hello", "runner", h.Runner, "pools", h.Pools, "executors", h.Executors)
+	x.runners.hello(h, time.Now())
 	m := d.Message()
 	x.reply(m.ReplyTo, m.CorrelationID, event.TypeOf(event.RunnerWelcome), w)
 	for n := range x.Partitions {
@@ -114,6 +115,9 @@ func (x *Orchestrator) tick() {
 			if !x.Bus.Status().Connected || !x.ready.Load() {
 				continue
 			}
+			x.present(false)
+			x.runners.expire(now)
+			x.balance(now)
 			for n := range x.Partitions {
 				m := x.message(bus.Address{Key: bus.Partition(n)}, event.TypeOf(event.PartitionTick),
 					event.Tick{Partition: n, Server: x.Server, Time: now.UTC()})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/service"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -58,6 +59,9 @@ type Orchestrator struct {
 	partitions []*partition
 	pools      sync.Map // pool name -> struct{}: declared
 	plans      planCache
+	runners    *registry
+	peers      *peers
+	control    bus.Listener
 
 	run     context.Context // ends when what is left has to be dropped
 	cancel  context.CancelFunc
@@ -75,6 +79,8 @@ type Status struct {
 	Ready bool `json:"ready"`
 	// Owned lists the partitions that this server has heard a tick of lately, and so owns.
 	Owned []int `json:"owned"`
+	// Runners that are heard, by name.
+	Runners []event.Alive `json:"runners"`
 }
 
 // New checks the options; nothing runs before Start.
@@ -103,6 +109,7 @@ func New(o Options) (*Orchestrator, error) {
 	o.Policy.Epoch = o.Epoch
 	x := &Orchestrator{Options: o, decider: environment.NewDecider(o.Policy)}
 	x.plans.orchestrator = x
+	x.runners, x.peers = newRegistry(), newPeers(o.Server)
 	x.run, x.cancel = context.WithCancel(context.Background())
 	for n := range o.Partitions {
 		x.partitions = append(x.partitions, newPartition(x, n))
@@ -117,6 +124,9 @@ func (x *Orchestrator) Start(ctx context.Context) error {
 	}
 	for _, p := range x.Pools {
 		x.pools.Store(p, struct{}{})
+	}
+	if err := x.listen(ctx); err != nil {
+		return errors.Join(err, x.Stop(ctx))
 	}
 	for _, p := range x.partitions {
 		if err := p.start(ctx); err != nil {
@@ -147,6 +157,10 @@ func (x *Orchestrator) Stop(ctx context.Context) error {
 	}
 	x.ready.Store(false)
 	var all error
+	if x.control != nil {
+		x.present(true)
+		all = x.control.Stop(ctx)
+	}
 	for i := len(x.subs) - 1; i >= 0; i-- {
 		all = errors.Join(all, x.subs[i].Stop(ctx))
 	}
@@ -160,13 +174,17 @@ func (x *Orchestrator) Stop(ctx context.Context) error {
 
 // Status is cheap and may be called at any time.
 func (x *Orchestrator) Status() Status {
-	s := Status{Ready: x.ready.Load(), Owned: []int{}}
+	return Status{Ready: x.ready.Load(), Owned: x.owned(), Runners: x.runners.list()}
+}
+
+func (x *Orchestrator) owned() []int {
+	owned := []int{}
 	for _, p := range x.partitions {
-		if time.Since(time.Unix(0, p.heard.Load())) < 5*time.Second {
-			s.Owned = append(s.Owned, p.number)
+		if p.isOwned() {
+			owned = append(owned, p.number)
 		}
 	}
-	return s
+	return owned
 }
 
 // partitionOf says where an environment belongs. It is part of what is stored: it must never change.

@@ -28,11 +28,13 @@ type partition struct {
 	done   chan struct{}
 	quit   chan struct{}
 	once   sync.Once
-	sub    bus.Subscription
+	sub    bus.Subscription // guarded by subscribed, since a partition may be left and joined again
 	relay  *relay
 	heard  atomic.Int64 // Unix time in ns of the last tick
 
-	started bool
+	subscribed sync.Mutex
+	closed     bool
+	started    bool
 
 	loaded     bool
 	seq        uint64 // of the last entry in the journal
@@ -53,8 +55,12 @@ func (p *partition) start(ctx context.Context) error {
 	p.relay.start()
 	p.started = true
 	go p.loop()
-	var err error
-	p.sub, err = p.Bus.Consume(ctx, bus.ConsumeOptions{Queue: bus.Partition(p.number), Prefetch: partitionPrefetch, Lost: p.lost},
+	return p.consume(ctx)
+}
+
+// consume joins the line of servers that consume the partition's queue; the caller holds subscribed, or is alone.
+func (p *partition) consume(ctx context.Context) error {
+	sub, err := p.Bus.Consume(ctx, bus.ConsumeOptions{Queue: bus.Partition(p.number), Prefetch: partitionPrefetch, Lost: p.lost},
 		func(d bus.Delivery) {
 			select {
 			case p.inbox <- d:
@@ -64,15 +70,42 @@ func (p *partition) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", bus.Partition(p.number), err)
 	}
+	p.sub = sub
 	return nil
+}
+
+// isOwned tells whether this server has heard a tick of the partition lately.
+func (p *partition) isOwned() bool { return time.Since(time.Unix(0, p.heard.Load())) < 3*time.Second }
+
+// unsubscribe ends deliveries for good.
+func (p *partition) unsubscribe(ctx context.Context) error {
+	p.subscribed.Lock()
+	defer p.subscribed.Unlock()
+	p.closed = true
+	if p.sub == nil {
+		return nil
+	}
+	return p.sub.Stop(ctx)
+}
+
+// leave lets the next server in line have the partition, and goes to the end of the line.
+func (p *partition) leave(ctx context.Context) error {
+	p.subscribed.Lock()
+	defer p.subscribed.Unlock()
+	if p.closed {
+		return nil
+	}
+	if err := p.sub.Stop(ctx); err != nil {
+		return err
+	}
+	p.heard.Store(0)
+	p.lost() // what is in the inbox is decided on first; whoever is next is fenced from it, or fences it
+	return p.consume(ctx)
 }
 
 // stop decides on what is in the inbox, then waits for the relay.
 func (p *partition) stop(ctx context.Context) error {
-	var err error
-	if p.sub != nil {
-		err = p.sub.Stop(ctx)
-	}
+	err := p.unsubscribe(ctx)
 	if p.started {
 		p.once.Do(func() { close(p.quit) })
 		<-p.done
@@ -133,9 +166,10 @@ func (p *partition) drain() {
 }
 
 func (p *partition) untilWake() time.Duration {
-	next := time.Now().Add(time.Hour)
+	now := time.Now()
+	next := now.Add(time.Hour)
 	for name := range p.busy {
-		if t := p.states[name].Wake(); !t.IsZero() && t.Before(next) {
+		if t := p.states[name].Wake(now); !t.IsZero() && t.Before(next) {
 			next = t
 		}
 	}
@@ -172,7 +206,7 @@ func (p *partition) load(ctx context.Context) error {
 	}
 	p.loaded = true
 	p.relay.resume(head.Relayed, p.seq)
-	p.Log.Info("partition loaded", "partition", p.number, "seq", p.seq, "environments", len(p.states), "busy", len(p.busy))
+	p.Log.Debug("partition loaded", "partition", p.number, "seq", p.seq, "environments", len(p.states), "busy", len(p.busy))
 	return nil
 }
 

@@ -87,6 +87,10 @@ func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
 	return resolver{find: func() (*plan.Plan, error) { return p, nil }}
 }
 
+func (t *turn) around(r environment.Resolver) environment.Surroundings {
+	return environment.Surroundings{Resolver: r, Pool: t.p.runners.pool}
+}
+
 type recorded = func(string) (json.RawMessage, bool)
 
 func (r resolver) Inputs(address string, outputs recorded) (json.RawMessage, error) {

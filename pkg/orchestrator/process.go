@@ -83,7 +83,7 @@ func (p *partition) complain(err error) (leave bool) {
 		p.Log.Warn("another server owns the partition, or did: loading it again", "partition", p.number)
 	case errors.Is(err, store.ErrStaleEpoch):
 		p.Log.Error("a higher epoch is in force: this server no longer acts", "partition", p.number, "epoch", p.Epoch)
-		p.running.Go(func() { _ = p.sub.Stop(p.run) })
+		p.running.Go(func() { _ = p.unsubscribe(p.run) })
 		return true
 	case p.run.Err() != nil:
 		return true
@@ -149,8 +149,12 @@ func on[M any](handle func(*turn, M) error) func(*turn, json.RawMessage) error {
 }
 
 func (t *turn) heartbeat(m event.Heartbeat) error {
+	progress := map[event.TaskRef]*event.Progress{}
+	for i := range m.Progress {
+		progress[m.Progress[i].TaskRef] = &m.Progress[i].Progress
+	}
 	for _, ref := range m.Tasks {
-		if err := t.decide(ref.Environment, environment.HeartbeatInput{Runner: m.Runner, TaskRef: ref}); err != nil {
+		if err := t.decide(ref.Environment, environment.HeartbeatInput{Runner: m.Runner, TaskRef: ref, Progress: progress[ref]}); err != nil {
 			return err
 		}
 	}
@@ -172,7 +176,7 @@ func (t *turn) tick(m event.Tick) error {
 // wake decides on backoffs that have passed since; it is what a turn without deliveries is for.
 func (t *turn) wake() error {
 	for name := range t.p.busy {
-		if at := t.p.states[name].Wake(); !at.IsZero() && !at.After(t.now) {
+		if t.p.states[name].Due(t.now) {
 			if err := t.decide(name, environment.TickInput{}); err != nil {
 				return err
 			}
@@ -200,7 +204,7 @@ func (t *turn) decide(name string, in environment.Input) error {
 	if err != nil {
 		return err
 	}
-	d := t.p.decider.Decide(s, t.resolver(name), in, t.now)
+	d := t.p.decider.Decide(s, t.around(t.resolver(name)), in, t.now)
 	return t.record(s, d.Facts)
 }
 

@@ -34,6 +34,8 @@ const (
 	defaultInFlight  = 8192
 	// dialTimeout bounds one attempt to connect, handshakes included.
 	dialTimeout = 10 * time.Second
+	// confirmTimeout bounds the wait for one confirm.
+	confirmTimeout = 15 * time.Second
 	// inFlightBytes bounds the bodies that are sent and not yet confirmed.
 	inFlightBytes = 64 << 20
 	// maxBody is the largest body of a message; it is the same in every driver.

@@ -19,6 +19,7 @@ type item struct {
 	weight   int64 // of the window; 0 for what did not have to wait for it
 	done     func(error)
 	returned bool
+	at       time.Time // when it was written
 }
 
 // pipeline publishes, in the order in which it is given messages, on one channel, without waiting for one confirm
@@ -212,6 +213,8 @@ func (s *session) run() {
 
 // write sends what comes until the channel or the pipeline ends, and returns how to report what is left.
 func (s *session) write() error {
+	tick := time.NewTicker(confirmTimeout / 4)
+	defer tick.Stop()
 	for {
 		for it := s.p.next(); it != nil; it = s.p.next() {
 			if err := s.publish(it); err != nil {
@@ -222,6 +225,11 @@ func (s *session) write() error {
 		case <-s.p.wake:
 		case why := <-s.lost:
 			return s.reason(why)
+		case now := <-tick.C:
+			if s.p.overdue(now.Add(-confirmTimeout)) {
+				s.p.link.log.Warn("the broker does not confirm what it was sent; publishing anew")
+				return errLost
+			}
 		case <-s.p.ctx.Done():
 			return errClosed
 		}
@@ -252,8 +260,17 @@ func (p *pipeline) next() *item {
 	it := p.queue[0]
 	p.queue[0] = nil
 	p.queue = p.queue[1:]
+	it.at = time.Now()
 	p.sent = append(p.sent, it)
 	return it
+}
+
+// overdue tells whether the oldest confirm should have come by now. A queue that has just lost its leader may have lost a
+// message, too, without the connection being lost; all later confirms would wait for that one.
+func (p *pipeline) overdue(since time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sent) > 0 && p.sent[0].at.Before(since)
 }
 
 // publish writes one message; an error ends the session.

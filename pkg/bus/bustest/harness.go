@@ -30,7 +30,7 @@ type Broker struct {
 }
 
 // patience bounds the wait for anything that has to happen.
-const patience = 15 * time.Second
+const patience = 40 * time.Second
 
 // partitions is how many partition queues the suite declares; each test takes one of its own.
 const partitions = 32

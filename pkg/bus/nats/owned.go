@@ -87,6 +87,9 @@ func (s *session) takePushed(n *client.Msg) {
 		s.c.log.Warn("a message without JetStream's data", "error", err)
 		return
 	}
+	s.mu.Lock()
+	s.last = d.reply
+	s.mu.Unlock()
 	_ = s.keep(d) // else it comes again to the next consumer
 }
 
@@ -106,13 +109,24 @@ func (s *session) retireOwner() {
 	s.gone = true
 	s.mu.Unlock()
 	if !s.isDead() {
-		_ = s.c.b.nc.FlushTimeout(requestTimeout) // the acknowledgements come before the removal
+		s.sync()
 		s.release()
 	}
 	select {
 	case <-s.quiet():
 	case <-s.dead:
 	case <-s.c.closing:
+	}
+}
+
+// sync waits until the server has done what it was told so far: removed, the consumer would forget what it has not come to.
+// The server takes acknowledgements in their order and answers one that has a reply subject, so a harmless one is sent behind.
+func (s *session) sync() {
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if last != "" {
+		_, _ = s.c.b.nc.Request(last, []byte(ackProgress), requestTimeout)
 	}
 }
 

@@ -37,6 +37,7 @@ type session struct {
 	buffer  []*delivery            // came and not handed out
 	held    map[*delivery]struct{} // handed out and not settled
 	asked   int                    // asked of the server and not come
+	last    string                 // where the last message that came is acknowledged
 	release func()                 // of the queue of a partition: lets the next consumer have it
 	gone    bool                   // released: acknowledgements have to go another way
 	calm    chan struct{}          // closed when nothing is held; nil when nobody waits for that
