@@ -78,7 +78,7 @@ func (c *decision) poolReason(pool, executor string, limit bool) *Reason {
 		return &Reason{Code: BecauseNoRunner, Detail: fmt.Sprintf("no runner of pool %q with the executor %q is there: start one with `vivarium runner --pool %s`", pool, executor, pool)}
 	case p.Open != nil && p.Open.Until.After(c.now):
 		return &Reason{Code: BecauseBreaker, Detail: fmt.Sprintf("%s does not answer; it is tried again when the breaker lets one through", p.Open.Target), Until: &p.Open.Until}
-	case limit && c.offered(pool) >= max(p.Concurrency, 1):
+	case limit && c.offered(pool) >= 2*max(p.Concurrency, 1):
 		return &Reason{Code: BecausePoolLimit, Detail: fmt.Sprintf("the runners of pool %q have their hands full: %d tasks at once", pool, p.Concurrency)}
 	}
 	return nil

@@ -162,7 +162,7 @@ func (p *Plan) makeNodes() {
 		b := inst.group.block
 		node := environment.Node{
 			Address: inst.address, Type: b.Type, Template: inst.group.scope.t.Name, Executor: b.Kind.Name, Name: b.Name,
-			Key: inst.key, Group: b.Group, Pool: inst.settings.Pool, Timeout: inst.settings.Timeout, Retry: inst.settings.Retry,
+			Key: inst.key, Group: b.Group, Pool: inst.settings.Pool, Timeout: inst.settings.Timeout, Expiry: inst.settings.Expiry, Retry: inst.settings.Retry,
 			Probed: b.Probed(), Bundle: b.BundleHash, Description: b.Description,
 		}
 		for _, dep := range inst.deps {

@@ -104,7 +104,10 @@ func (e *evaluation) output(o *template.OutputValue) (cty.Value, hcl.Diagnostics
 // Node is the object of a node, or of the instances that are asked for.
 func (e *evaluation) Node(need *lang.NodeNeed) cty.Value {
 	g := e.scope.groups[e.scope.t.Block(need.Root, need.Kind, need.Name)]
-	if g.block.Repeat == "" {
+	switch {
+	case g.block.Repeat == "" && e.outputs == nil:
+		return g.beforehand()
+	case g.block.Repeat == "":
 		return e.instance(g.list[0], need)
 	}
 	some := map[string]cty.Value{}
@@ -146,15 +149,23 @@ func (e *evaluation) key(ref *lang.Reference) (key string, known bool) {
 
 func (e *evaluation) all(g *group, need *lang.NodeNeed) cty.Value {
 	if e.outputs == nil {
-		g.once.Do(func() { g.pending = g.collect(func(i *instance) cty.Value { return i.pending() }) })
-		return g.pending
+		return g.beforehand()
 	}
 	return g.collect(func(i *instance) cty.Value { return e.instance(i, need) })
 }
 
-// collect makes one value of all instances: a tuple for count, else an object by key.
+// beforehand is what is known of the whole block before anything is applied. Many ask for it.
+func (g *group) beforehand() cty.Value {
+	g.once.Do(func() { g.pending = g.collect((*instance).pending) })
+	return g.pending
+}
+
+// collect makes one value of all instances: a tuple for count, an object by key for for_each.
 func (g *group) collect(one func(*instance) cty.Value) cty.Value {
-	if g.block.Repeat == template.CountRepeat {
+	switch g.block.Repeat {
+	case "":
+		return one(g.list[0])
+	case template.CountRepeat:
 		list := make([]cty.Value, len(g.list))
 		for i, inst := range g.list {
 			list[i] = one(inst)

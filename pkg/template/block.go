@@ -44,17 +44,18 @@ type Block struct {
 
 	refs     []*lang.Reference
 	settings settings
-	element  cty.Value
-	open     bool
+	element  cty.Value // each.value, as far as it is known to the compiler
+	unknown  cty.Value // see pending
+	open     bool      // what it puts out could not be found out, which was reported
 }
 
 // CommonAttributes are the attributes and blocks that every resource and action may have besides its kind's own.
 var CommonAttributes = []string{
-	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "retry", "status",
+	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "expiry", "retry", "status",
 }
 
 var commonSchema = &hcl.BodySchema{
-	Attributes: attributes(nil, "group", "description", "for_each", "count", "depends_on", "pool", "timeout").Attributes,
+	Attributes: attributes(nil, "group", "description", "for_each", "count", "depends_on", "pool", "timeout", "expiry").Attributes,
 	Blocks:     []hcl.BlockHeaderSchema{{Type: "retry"}, {Type: "status"}},
 }
 
@@ -94,8 +95,12 @@ func (b *Block) StatusRefs() []*lang.Reference {
 	return b.settings.url.Refs
 }
 
-// pending is the object of one instance before it was applied: its outputs are of known type only.
+// pending is the object of one instance before it was applied: its outputs are of known type only. The compiler asks
+// for it once what the block puts out is known, and again for every mention of the block.
 func (b *Block) pending() cty.Value {
+	if b.unknown != cty.NilVal {
+		return b.unknown
+	}
 	outputs := make(map[string]cty.Value, len(b.Outputs))
 	for name, o := range b.Outputs {
 		v := cty.UnknownVal(o.Type)
@@ -104,7 +109,8 @@ func (b *Block) pending() cty.Value {
 		}
 		outputs[name] = v
 	}
-	return cty.ObjectVal(map[string]cty.Value{"outputs": cty.ObjectVal(outputs)})
+	b.unknown = cty.ObjectVal(map[string]cty.Value{"outputs": cty.ObjectVal(outputs)})
+	return b.unknown
 }
 
 func (c *compiler) declareBlock(h *hclsyntax.Block) {

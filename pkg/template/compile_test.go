@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,6 +108,28 @@ func TestDeepNestingAndHugeNumbersAreRefused(t *testing.T) {
 		})
 	}
 	mustCompile(t, head+"locals {\n"+strings.Repeat("# ((((((( {{{{ ---- ???? !!!!\n", 1000)+"a = 1e9\n}")
+}
+
+func TestLargeFilesAreReadInParts(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(head)
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "resource \"box\" \"r%d\" {\n  image = \"x\"\n}\n", i)
+	}
+	require.Greater(t, b.Len(), 2*partSize)
+	require.Greater(t, len(parseParts([]byte(b.String()), "x.hcl")), 1)
+	require.Len(t, mustCompile(t, b.String()).Blocks(), 20_000)
+	lines := strings.Count(b.String(), "\n")
+	_, err := compileText(b.String() + "parameter \"p\" { type = strin }\n")
+	f := requireFault(t, err, fault.InvalidTemplate)
+	require.Equal(t, lines+1, f.Diagnostics[0].Line)
+	require.Contains(t, f.Diagnostics[0].Snippet, "strin")
+	typed := mustCompile(t, b.String()+"parameter \"p\" { type = list( string ) }\n")
+	require.Equal(t, "list( string )", typed.Parameters()[0].Type)
+	// A heredoc full of what looks like ends of blocks is taken as a whole.
+	script := head + "resource \"box\" \"a\" {\n  image = <<EOT\n" + strings.Repeat("f() { # "+strings.Repeat("x", 1000)+"\n}\n", partSize/500) + "EOT\n}\n"
+	require.Nil(t, parseParts([]byte(script), "x.hcl"))
+	require.Len(t, mustCompile(t, script).Blocks(), 1)
 }
 
 func TestSensitiveDetailsAreWithheld(t *testing.T) {

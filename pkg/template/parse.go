@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -30,11 +31,45 @@ func (c *compiler) parse() []*hclsyntax.Body {
 			c.add(refused)
 			continue
 		}
+		if parts := parseParts(source, d.Name()); parts != nil {
+			bodies = append(bodies, parts...)
+			continue
+		}
 		file, diags := hclsyntax.ParseConfig(source, d.Name(), hcl.InitialPos)
 		c.add(diags...)
 		if file != nil {
 			bodies = append(bodies, file.Body.(*hclsyntax.Body))
 		}
+	}
+	return bodies
+}
+
+// partSize is from how many bytes on a file is parsed in parts: the parser keeps all tokens of what it is given at
+// once, some twenty times the size of the text.
+const partSize = 256 << 10
+
+// parseParts cuts a large file behind lines that are "}" alone. Such a line mostly ends a block; where it does not,
+// as within a heredoc, the part does not parse, and nil says that the file has to be taken as a whole.
+func parseParts(source []byte, name string) []*hclsyntax.Body {
+	if len(source) <= partSize {
+		return nil
+	}
+	var bodies []*hclsyntax.Body
+	start := hcl.InitialPos
+	for start.Byte < len(source) {
+		end := len(source)
+		if start.Byte+partSize < end {
+			if at := bytes.Index(source[start.Byte+partSize:], []byte("\n}\n")); at >= 0 {
+				end = start.Byte + partSize + at + len("\n}\n")
+			}
+		}
+		part := source[start.Byte:end]
+		file, diags := hclsyntax.ParseConfig(part, name, start)
+		if diags.HasErrors() || file == nil {
+			return nil
+		}
+		bodies = append(bodies, file.Body.(*hclsyntax.Body))
+		start = hcl.Pos{Byte: end, Line: start.Line + bytes.Count(part, []byte("\n")), Column: 1}
 	}
 	return bodies
 }

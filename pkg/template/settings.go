@@ -20,12 +20,14 @@ type Eval func(*Expr) (cty.Value, hcl.Diagnostics)
 type Settings struct {
 	Pool    string
 	Timeout time.Duration
-	Retry   *environment.RetryPolicy
+	// Expiry is how long a step may wait for a runner, 0 for ever.
+	Expiry time.Duration
+	Retry  *environment.RetryPolicy
 }
 
 // settings are the expressions that Settings and the status endpoint come from; what is absent is nil.
 type settings struct {
-	pool, timeout                 *Expr
+	pool, timeout, expiry         *Expr
 	retry                         *hcl.Range
 	attempts, backoff, maxBackoff *Expr
 	status                        *hcl.Range
@@ -35,7 +37,7 @@ type settings struct {
 // static are those that have to be known before anything is applied.
 func (s *settings) static() []*Expr {
 	var list []*Expr
-	for _, e := range []*Expr{s.pool, s.timeout, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window} {
+	for _, e := range []*Expr{s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window} {
 		if e != nil {
 			list = append(list, e)
 		}
@@ -47,6 +49,7 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 	s := &b.settings
 	c.setting(&s.pool, content.Attributes["pool"])
 	c.setting(&s.timeout, content.Attributes["timeout"])
+	c.setting(&s.expiry, content.Attributes["expiry"])
 	for _, nested := range content.Blocks {
 		place, schema := &s.retry, attributes([]string{"attempts"}, "backoff", "max_backoff")
 		if nested.Type == "status" {
@@ -91,7 +94,8 @@ func (b *Block) Probed() bool { return b.settings.status != nil }
 // Settings evaluates the settings of one instance. What is unknown, as everything is to the compiler, is left out.
 func (b *Block) Settings(eval Eval) (Settings, hcl.Diagnostics) {
 	r := settingReader{eval: eval}
-	s := Settings{Pool: r.text(b.settings.pool, "pool"), Timeout: r.duration(b.settings.timeout, "timeout")}
+	s := Settings{Pool: r.text(b.settings.pool, "pool"), Timeout: r.duration(b.settings.timeout, "timeout"),
+		Expiry: r.duration(b.settings.expiry, "expiry")}
 	if s.Pool != "" && !ValidName(s.Pool) {
 		r.fail(b.settings.pool, "Invalid pool", fmt.Sprintf("%q can't be the name of a pool. %s", s.Pool, nameRule))
 	}
