@@ -30,6 +30,8 @@ type cluster struct {
 	bus   bus.Bus
 	store *sqlite.Store
 	names int
+
+	orchestrator *orchestrator.Orchestrator
 }
 
 func kinds() template.Kinds {
@@ -67,7 +69,7 @@ func newCluster(ctx context.Context, dir string, b bus.Bus) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{bus: b, store: s, Group: service.NewGroup(service.Member{Name: "orchestrator", Service: o}, service.Member{Name: "runner", Service: r})}
+	c := &cluster{bus: b, store: s, orchestrator: o, Group: service.NewGroup(service.Member{Name: "orchestrator", Service: o}, service.Member{Name: "runner", Service: r})}
 	return c, c.Start(ctx)
 }
 

@@ -24,6 +24,7 @@ var sections = []section{
 	{"rabbitmq", overheadRabbitMQ},
 	{"plan", planning},
 	{"idle", idle},
+	{"restart", restart},
 }
 
 // report is the table that is printed while it grows.
@@ -35,7 +36,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
