@@ -108,6 +108,7 @@ func inspectionKey(kind string, static map[string]cty.Value) string {
 // inspected takes over what was found.
 func (c *compiler) inspected(b *Block, found Inspection, r InspectRequest) {
 	b.Inputs = found.Inputs
+	b.unknown = cty.NilVal // somebody may have asked before the outputs were known
 	if len(found.Outputs) > 0 {
 		b.Outputs = make(map[string]Output, len(b.Kind.Outputs)+len(found.Outputs))
 		for name, o := range b.Kind.Outputs {
