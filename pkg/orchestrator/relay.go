@@ -140,12 +140,12 @@ func (r *relay) loop(ctx context.Context) {
 func (r *relay) take(ctx context.Context) (entry store.Entry, life int, ok bool) {
 	r.mu.Lock()
 	if r.failed {
+		r.mu.Unlock()
+		r.pause(ctx) // what else is on its way may be confirmed yet
+		r.mu.Lock()
 		r.failed = false
 		r.life++
 		r.next, r.queue, r.pending = r.confirmed+1, nil, map[uint64]bool{}
-		r.mu.Unlock()
-		r.pause(ctx)
-		r.mu.Lock()
 	}
 	full := r.next > r.confirmed+relayWindow
 	if !r.active || full || r.next > r.last {
