@@ -22,9 +22,9 @@ func idle(ctx context.Context, r *report) error {
 		if err := writeTemplates(filepath.Join(dir, "catalogue")); err != nil {
 			return err
 		}
-		binary := filepath.Join(dir, "vivarium")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/vivarium").CombinedOutput(); err != nil {
-			return fmt.Errorf("go build: %w: %s", err, out)
+		binary, err := build(ctx, dir)
+		if err != nil {
+			return err
 		}
 		data := filepath.Join(dir, "data")
 		server := exec.CommandContext(ctx, binary, "server", "--primary", "--data-dir", data, "--catalogue", filepath.Join(dir, "catalogue"),

@@ -25,6 +25,9 @@ var sections = []section{
 	{"plan", planning},
 	{"idle", idle},
 	{"restart", restart},
+	{"scaling", scaling},
+	{"takeover", takeover},
+	{"logs", slowReaders},
 }
 
 // report is the table that is printed while it grows.
@@ -36,7 +39,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart, scaling, takeover, logs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
