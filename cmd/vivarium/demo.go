@@ -67,7 +67,7 @@ func (c *cli) demo(ctx context.Context, settings config.Settings) (err error) {
 	defer func() { err = errors.Join(err, s.stop(c.hard)) }()
 	_, _ = fmt.Fprint(c.out, s.banner(c.style(c.out), false))
 	err = c.deploySample(ctx, s)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.As(err, new(refusal)) {
 		return err
 	}
 	// Also after a failure, since what was raised should not be left behind.
@@ -123,7 +123,7 @@ func (c *cli) demoOrder(ctx context.Context, s *instance, command string, data a
 	o := order{command: command, environment: sample, data: body, want: want}
 	answer, err := x.send(ctx, o)
 	if err != nil {
-		return err
+		return refusal{err}
 	}
 	record, err := c.waitFor(ctx, s.client(), o, answer.Operation, c.out)
 	if err != nil {
@@ -133,6 +133,11 @@ func (c *cli) demoOrder(ctx context.Context, s *instance, command string, data a
 	_, _ = fmt.Fprintln(c.out)
 	return err
 }
+
+// refusal is the error of a command that was not taken.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
 
 func (s *instance) client() *client.API { return client.NewAPI(s.apiURL(), nil) }
 

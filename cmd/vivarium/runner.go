@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/telemetry"
 )
@@ -42,19 +43,16 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	if err != nil {
 		return err
 	}
-	address := settings.Bus
-	if address == "embedded" {
-		d, err := findServer(settings.DataDir)
-		if err != nil {
-			return err
-		}
-		address = d.Bus
+	address, err := busOf(settings)
+	if err != nil {
+		return err
 	}
 	dir, err := filepath.Abs(filepath.Join(settings.DataDir, "runner"))
 	if err != nil {
 		return err
 	}
-	k := newKit(ctx, settings, runnerName(settings, strings.Join(settings.Runner.Pools, "-")), dir, c.variables, log)
+	pools := settings.Runner.Pools
+	k := newKit(ctx, settings, runnerName(settings, strings.Join(pools, "-")), dir, c.variables, log)
 	held, err := k.hold(ctx)
 	if err != nil {
 		return err
@@ -64,12 +62,7 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	if err != nil {
 		return err
 	}
-	closeBus := func() error {
-		closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		return b.Close(closing)
-	}
-	defer func() { err = errors.Join(err, closeBus()) }()
+	defer func() { err = errors.Join(err, closeWithin(b)) }()
 	r, err := k.runner(b, nil)
 	if err != nil {
 		return err
@@ -77,12 +70,27 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(c.out, "Runner %s takes tasks of pool %s. Ctrl-C stops it.\n", k.name, strings.Join(settings.Runner.Pools, ", "))
+	_, _ = fmt.Fprintf(c.out, "Runner %s takes tasks of pool %s. Ctrl-C stops it.\n", k.name, strings.Join(pools, ", "))
 	<-ctx.Done()
 	log.Info("the runner is stopping", "timeout", settings.StopTimeout)
 	drain, cancel := context.WithTimeout(c.hard, settings.StopTimeout)
 	defer cancel()
 	return r.Stop(drain)
+}
+
+// busOf is the configured bus, or that of the server on this machine.
+func busOf(settings config.Settings) (string, error) {
+	if settings.Bus != "embedded" {
+		return settings.Bus, nil
+	}
+	d, err := findServer(settings.DataDir)
+	return d.Bus, err
+}
+
+func closeWithin(b bus.Bus) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return b.Close(ctx)
 }
 
 // runnerName is the configured one, or the host's with what tells several runners on one host apart.

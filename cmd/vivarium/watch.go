@@ -110,7 +110,7 @@ func (x *watcher) follow(ctx context.Context) error {
 	if !errors.Is(err, errOver) {
 		return err
 	}
-	_ = <-ended // the end that cancel has brought about
+	<-ended // the end that cancel has brought about
 	return nil
 }
 

@@ -2,12 +2,12 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // readFile returns the values of a file by their settings' paths, and what is wrong with it.
@@ -76,8 +76,34 @@ func schemaOf(prefix string) (map[string]Setting, *hcl.BodySchema) {
 	return settings, schema
 }
 
-// readAttribute evaluates an attribute; null counts as not given.
+// plain tells whether an expression is a value written out. There is nothing to refer to in a configuration file, and
+// what can be computed without (numbers of a billion digits) is of use to nobody.
+func plain(e hcl.Expression) bool {
+	switch e := e.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return true
+	case *hclsyntax.TemplateExpr:
+		return e.IsStringLiteral()
+	case *hclsyntax.TupleConsExpr:
+		for _, one := range e.Exprs {
+			if !plain(one) {
+				return false
+			}
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+// readAttribute reads an attribute; null counts as not given.
 func readAttribute(t Setting, a *hcl.Attribute) (*given, hcl.Diagnostics) {
+	if !plain(a.Expr) {
+		return nil, hcl.Diagnostics{{
+			Severity: hcl.DiagError, Summary: "Not a plain value", Subject: a.Expr.Range().Ptr(),
+			Detail: fmt.Sprintf("%s has to be written out: there are no references, functions or calculations in a configuration file.", t.Path),
+		}}
+	}
 	v, diags := a.Expr.Value(nil)
 	if diags.HasErrors() {
 		return nil, diags
@@ -118,11 +144,15 @@ func single(v cty.Value, want cty.Type) (value, bool) {
 	if !v.Type().Equals(want) {
 		return value{}, false
 	}
-	text, err := convert.Convert(v, cty.String)
-	if err != nil {
-		return value{}, false
+	switch want {
+	case cty.Bool:
+		return value{text: strconv.FormatBool(v.True())}, true
+	case cty.Number:
+		// Short for any exponent; whole numbers that a setting may have come out digit by digit.
+		return value{text: v.AsBigFloat().Text('g', 20)}, true
+	default:
+		return value{text: v.AsString()}, true
 	}
-	return value{text: text.AsString()}, true
 }
 
 func listFromCty(v cty.Value) (value, bool) {

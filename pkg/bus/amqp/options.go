@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
@@ -47,8 +48,9 @@ const (
 // complete fills in the defaults and reads the address; its errors do not repeat the URL, which has the password in it.
 func (o *Options) complete() (address string, err error) {
 	uri, err := amqp091.ParseURI(o.URL)
-	if err != nil {
-		return "", fault.New(fault.Reject, fault.Invalid, "the address of the bus is not an AMQP URL; write amqp://user:password@host:5672/vhost")
+	// An @ behind the host is a password that was not percent-encoded, the first part of which looks like the host.
+	if err != nil || strings.Contains(uri.Vhost, "@") {
+		return "", fault.New(fault.Reject, fault.Invalid, "the address of the bus is not an AMQP URL; write amqp://user:password@host:5672/vhost, with what is special in the password percent-encoded")
 	}
 	if o.Name == "" {
 		o.Name = "vivarium"

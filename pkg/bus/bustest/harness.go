@@ -30,7 +30,7 @@ type Broker struct {
 }
 
 // patience bounds the wait for anything that has to happen.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // partitions is how many partition queues the suite declares; each test takes one of its own.
 const partitions = 32
@@ -54,8 +54,12 @@ func newRig(t *testing.T, b Broker) *rig {
 	return r
 }
 
+// MaxDeliveries is what the suite declares. A broker does not let it be changed, so that others who declare on the same
+// broker take it too.
+const MaxDeliveries = 8
+
 func (r *rig) topology() bus.Topology {
-	return bus.Topology{Partitions: partitions, Pools: []string{r.pool}, MaxDeliveries: 8}
+	return bus.Topology{Partitions: partitions, Pools: []string{r.pool}, MaxDeliveries: MaxDeliveries}
 }
 
 func (r *rig) declare(b bus.Bus) {

@@ -95,7 +95,7 @@ func pipelined(r *rig) {
 	in := r.consume(r.dial(""), r.Queue, 1000)
 	start := time.Now()
 	for i := range n {
-		require.NoError(r, b.Send(r.ctx1(), message(r.Queue, fmt.Sprint("m", i, " ", body)), c.done))
+		require.NoError(r, b.Send(context.Background(), message(r.Queue, fmt.Sprint("m", i, " ", body)), c.done))
 	}
 	<-c.all
 	r.Logf("%d confirmed in %s", n, time.Since(start))
@@ -107,9 +107,6 @@ func pipelined(r *rig) {
 	}
 	r.Logf("and received after %s", time.Since(start))
 }
-
-// ctx1 is without a deadline, since twenty thousand clean-ups are too many.
-func (r *rig) ctx1() context.Context { return context.Background() }
 
 func concurrent(r *rig) {
 	shared := r.dial("")

@@ -15,6 +15,7 @@ func Run(t *testing.T, factory func(t *testing.T) Broker) {
 		{"confirmed means stored", stored},
 		{"a dead connection's deliveries come again and say so", redelivery},
 		{"prefetch bounds what is unacknowledged", prefetch},
+		{"acknowledging does not acknowledge what came before", gaps},
 		{"requeue delivers again", requeue},
 		{"requeue delays", requeueDelay},
 		{"a delayed message does not block those behind it", requeueBehind},

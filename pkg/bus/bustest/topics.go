@@ -54,7 +54,7 @@ func topics(r *rig) {
 			require.NoError(r, l.Stop(r.ctx()))
 		}
 	}
-	require.NoError(r, l2stop(r, b))
+	require.NoError(r, stopTwice(r, b))
 }
 
 // heard gathers keys until the message "end" and as many others as are wanted, or more, were there.
@@ -79,8 +79,8 @@ func sorted(s []string) []string {
 	return s
 }
 
-// l2stop: stopping twice is harmless.
-func l2stop(r *rig, b bus.Bus) error {
+// stopTwice: stopping twice is harmless.
+func stopTwice(r *rig, b bus.Bus) error {
 	l, _ := r.listen(b)
 	require.NoError(r, l.Stop(r.ctx()))
 	return l.Stop(r.ctx())

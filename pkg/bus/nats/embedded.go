@@ -71,7 +71,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 	s.Start()
 	if err := e.ready(ctx); err != nil {
 		_ = e.Stop(context.WithoutCancel(ctx))
-		if last := log.last(); last != "" {
+		if last := log.last(); last != "" && !fault.Is(err, fault.Invalid) {
 			return nil, fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the embedded bus can't be started: %s", last)
 		}
 		return nil, err
@@ -85,7 +85,24 @@ func (e *Embedded) ready(ctx context.Context) error {
 		limit = min(limit, time.Until(deadline))
 	}
 	if !e.server.ReadyForConnections(limit) || !e.server.JetStreamEnabled() {
-		return fault.New(fault.GiveUp, fault.Unavailable, "the embedded bus does not start (is its port taken, or its encryption key another one than before?)")
+		return fault.New(fault.GiveUp, fault.Unavailable, "the embedded bus does not start; is its port taken?")
+	}
+	return e.complete()
+}
+
+// complete makes sure that all streams of the folder are there: the server goes on without those that it can't read, and
+// new ones of the same names would take the place of their messages.
+func (e *Embedded) complete() error {
+	stored, err := filepath.Glob(filepath.Join(e.o.Dir, server.JetStreamStoreDir, "*", "streams", "*"))
+	if err != nil {
+		return err
+	}
+	is, err := e.server.Jsz(&server.JSzOptions{})
+	if err != nil {
+		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the embedded bus does not work")
+	}
+	if is.Streams < len(stored) {
+		return fault.New(fault.GiveUp, fault.Invalid, "%d of %d streams in the folder %q of the embedded bus can't be read; is the encryption key another one than before?", len(stored)-is.Streams, len(stored), e.o.Dir)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -58,8 +59,9 @@ func (o *Options) complete() (address string, err error) {
 		o.InFlight = defaultInFlight
 	}
 	u, err := url.Parse(o.URL)
-	if err != nil || u.Host == "" {
-		return "", fault.New(fault.Reject, fault.Invalid, "the address of the bus is not a NATS URL; write nats://user:password@host:4222")
+	// An @ behind the host is a password that was not percent-encoded, the first part of which looks like the host.
+	if err != nil || u.Host == "" || strings.Contains(u.Path+u.RawQuery, "@") {
+		return "", fault.New(fault.Reject, fault.Invalid, "the address of the bus is not a NATS URL; write nats://user:password@host:4222, with what is special in the password percent-encoded")
 	}
 	if u.Port() == "" {
 		return net.JoinHostPort(u.Hostname(), "4222"), nil

@@ -10,6 +10,21 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
+// Send implements bus.Bus. Messages are published in the order of the calls.
+func (b *Bus) Send(ctx context.Context, m bus.Message, done func(error)) error {
+	if err := b.open(); err != nil {
+		return err
+	}
+	if err := check(&m); err != nil {
+		return err
+	}
+	subject, stored, err := route(m.To)
+	if err != nil {
+		return err
+	}
+	return b.out.send(ctx, encode(&m, subject, stored), stored, done)
+}
+
 // Publish implements bus.Bus. What was not confirmed when the connection was lost is sent again, from the first such
 // message on, so that the order holds.
 func (b *Bus) Publish(ctx context.Context, messages ...bus.Message) error {
