@@ -9,7 +9,7 @@ BINARY := bin/vivarium
 LINT := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 SERVERS := $(GO) run ./test/servers/cmd/servers
 
-.PHONY: build run demo check test unit bench fmt lint generate clean help
+.PHONY: build run demo check test test-faults unit bench fmt lint generate clean help
 
 build: ## build bin/vivarium
 	@mkdir -p bin
@@ -23,18 +23,22 @@ demo: build ## deploy the sample in a temporary folder, destroy it again and exi
 	@terraform=$$($(SERVERS) opentofu -prefer-path) && \
 	VIVARIUM_TERRAFORM="$${VIVARIUM_TERRAFORM:-$$terraform}" exec $(BINARY) demo
 
-check: lint unit ## vet, lint and the tests that need no server
+check: lint unit ## build, vet, lint and the tests that need no server
 
 unit:
 	$(GO) build ./...
 	$(GO) vet ./...
 	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v '/test/')
 
-test: check ## check, then all tests with the race detector, RabbitMQ and OpenTofu
+test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ and a real OpenTofu
+	$(GO) vet ./...
 	@echo "The servers that the tests use:"
 	@tofu=$$($(SERVERS) opentofu) && "$$tofu" version | sed -n 1p
 	@$(SERVERS) rabbitmq
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 25m ./...
+
+test-faults: ## the long fault tests: kills, cuts, full disk, forged results; prints a table
+	VIVARIUM_FAULTS=long $(GO) test -count=1 -timeout 60m -v ./test/faults
 
 bench: ## measure throughput, latency and memory, beside the floors of this machine
 	$(GO) run ./test/bench
@@ -54,4 +58,4 @@ clean: ## remove what was built, and the data of make run
 	rm -rf bin .vivarium
 
 help: ## print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14

@@ -48,6 +48,28 @@ func TestPackIsDeterministicAndLeavesHiddenFilesOut(t *testing.T) {
 	require.Equal(t, a.Hash, hash)
 }
 
+func TestTheLockFileOfProvidersTravels(t *testing.T) {
+	const lock = ".terraform.lock.hcl"
+	files := sample()
+	without, err := Hash(files, "modules/network")
+	require.NoError(t, err)
+	files["modules/network/"+lock] = &fstest.MapFile{Data: []byte("1.0")}
+	b, err := Pack(files, "modules/network")
+	require.NoError(t, err)
+	require.NotEqual(t, without, b.Hash)
+	dir := filepath.Join(t.TempDir(), b.Hash)
+	require.NoError(t, Unpack(b, dir))
+	text, err := os.ReadFile(filepath.Join(dir, lock))
+	require.NoError(t, err)
+	require.Equal(t, "1.0", string(text))
+	require.NoFileExists(t, filepath.Join(dir, ".hidden"))
+
+	files["modules/network/"+lock].Data = []byte("1.1")
+	other, err := Hash(files, "modules/network")
+	require.NoError(t, err)
+	require.NotEqual(t, b.Hash, other, "its content counts")
+}
+
 func TestHashSeesNamesModesAndContents(t *testing.T) {
 	seen := map[string]bool{}
 	for _, files := range []fstest.MapFS{

@@ -40,8 +40,14 @@ func (f file) mode() fs.FileMode {
 	return 0o644
 }
 
-// Pack packs the regular files below dir. Files and folders whose name begins with a dot are left out, and so are
-// empty folders; a symbolic link or anything else that is not a file is an error, and so is more than MaxPacked.
+// lockFile is where Terraform and OpenTofu pin the versions of providers.
+const lockFile = ".terraform.lock.hcl"
+
+// Hidden tells whether files and folders of a name stay behind: those that begin with a dot, but for Terraform's lock
+// file, without which a module would be applied with other providers than it was tried with.
+func Hidden(name string) bool { return strings.HasPrefix(name, ".") && name != lockFile }
+
+// Pack packs the regular files below dir. Files and folders whose name is Hidden are left out, and so are empty folders; a symbolic link or anything else that is not a file is an error, and so is more than MaxPacked.
 // Every error is a *fault.Error that names the path.
 func Pack(fsys fs.FS, dir string) (*event.Bundle, error) {
 	files, err := collect(fsys, dir)
@@ -78,9 +84,9 @@ func collect(fsys fs.FS, dir string) ([]file, error) {
 			return unreadable(name, err)
 		case name == dir:
 			return nil
-		case strings.HasPrefix(d.Name(), ".") && d.IsDir():
+		case Hidden(d.Name()) && d.IsDir():
 			return fs.SkipDir
-		case strings.HasPrefix(d.Name(), ".") || d.IsDir():
+		case Hidden(d.Name()) || d.IsDir():
 			return nil
 		case d.Type() != 0:
 			return irregular(name)

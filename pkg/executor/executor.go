@@ -25,6 +25,9 @@ type Request struct {
 	WorkDir string
 	// Log takes a line of output; stream is "out" or "err". It cleans, masks and bounds it. Safe for concurrent use.
 	Log func(stream, line string)
+	// Progress takes how far the work is, as often as one likes: it costs little, and only the latest counts. It cleans,
+	// masks and bounds the message. Safe for concurrent use; nil when nobody wants to know.
+	Progress func(event.Progress)
 }
 
 // Outputs are the outcome of an Apply, by name.
@@ -57,4 +60,12 @@ type Executor interface {
 	Destroy(ctx context.Context, r Request) error
 	// Observe looks without changing anything.
 	Observe(ctx context.Context, r Request) (Presence, error)
+}
+
+// Targeter is what an Executor may be besides: it names the server behind a task (this Vault, that Consul), in the same
+// way for all its tasks, so that one that does not answer is left alone for a while. "" is none. Target asks nobody and
+// holds nothing secret; inputs that it can't read have no target. An error with the disposition Wait or the code
+// fault.Unavailable says that the target did not answer.
+type Targeter interface {
+	Target(r Request) string
 }

@@ -18,8 +18,20 @@ const (
 	Closed State = "closed"
 	// Open: the target failed too often; calls fail at once with Wait.
 	Open State = "open"
-	// HalfOpen: calls are made again, and the next failure opens the breaker again.
+	// HalfOpen: one call is made, and what comes of it opens the breaker again or closes it.
 	HalfOpen State = "half-open"
+)
+
+// Verdict is what the end of a call says of its target.
+type Verdict int
+
+const (
+	// Answered: the target is there, whether or not it did what was asked.
+	Answered Verdict = iota
+	// Failed: the target is to blame.
+	Failed
+	// Unclear: the end says nothing of the target, as that of a call that was cancelled.
+	Unclear
 )
 
 // Change is what happens to a breaker.
@@ -31,125 +43,173 @@ type Change struct {
 	Err error
 }
 
-// BreakerPolicy says when breakers open and close. The zero value takes 5 failures, 1 success and 30 s.
-type BreakerPolicy struct {
-	// Failures without CoolDown between them open the breaker.
-	Failures int
-	// Successes in a row close a half-open breaker.
-	Successes int
-	// CoolDown is how long an open breaker lets nothing through.
-	CoolDown time.Duration
-}
-
-// Breakers holds one Breaker a target. It is safe for concurrent use.
-type Breakers struct {
+// Breaker is the circuit breaker of one target. For CoolDown after it opened, one goroutine of go-resiliency waits for
+// the end of that. It is safe for concurrent use.
+type Breaker struct {
+	target   string
 	policy   BreakerPolicy
 	onChange func(Change)
 
-	mu  sync.Mutex
-	all map[string]*Breaker
+	mu      sync.Mutex
+	circuit *breaker.Breaker
+	state   State
+	// period grows with each change: a call that was begun in an earlier one says nothing of the present.
+	period   uint64
+	since    time.Time // it closed, or the target stopped answering
+	until    time.Time // no call before, unless closed
+	failures int       // in a row, while closed
+	calls    int       // under way
+	last     error     // the last failure
 }
 
-// NewBreakers makes an empty set. onChange, when not nil, hears every change, one at a time for each target and in
-// order; it has to return soon and may not call the breaker. That an open breaker became half-open is noticed by
-// the next call, or by States.
-func NewBreakers(p BreakerPolicy, onChange func(Change)) *Breakers {
-	if p.Failures <= 0 {
-		p.Failures = 5
+func newBreaker(target string, p BreakerPolicy, onChange func(Change)) *Breaker {
+	return &Breaker{
+		target: target, policy: p, onChange: onChange, state: Closed, since: time.Now(),
+		circuit: breaker.New(p.Failures, p.Successes, p.CoolDown),
 	}
-	if p.Successes <= 0 {
-		p.Successes = 1
-	}
-	if p.CoolDown <= 0 {
-		p.CoolDown = 30 * time.Second
-	}
-	if onChange == nil {
-		onChange = func(Change) {}
-	}
-	return &Breakers{policy: p, onChange: onChange, all: map[string]*Breaker{}}
 }
 
-// For finds the breaker of a target and makes it when there is none.
-func (b *Breakers) For(target string) *Breaker {
+// Do makes the call unless the breaker holds it back; then the error is BreakerOpen with Wait.
+func (b *Breaker) Do(call func() error) (err error) {
+	done, err := b.Allow()
+	if err != nil {
+		return err
+	}
+	outcome := errUnclear // of a call that panics
+	defer func() { done(outcome) }()
+	err = call()
+	outcome = err
+	return err
+}
+
+// errUnclear stands for the end of a call that nobody saw.
+var errUnclear error = fault.New(fault.Retry, fault.Cancelled, "the call did not come to an end")
+
+// Allow asks whether a call may be made. Without an error the caller makes it and then calls done, once, with what
+// came of it; the error is BreakerOpen with Wait. While the breaker is half-open one call is allowed, and another
+// whenever that takes longer than the cool-down.
+func (b *Breaker) Allow() (done func(error), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	found := b.all[target]
-	if found == nil {
-		found = &Breaker{
-			target: target, coolDown: b.policy.CoolDown, onChange: b.onChange, state: Closed,
-			circuit: breaker.New(b.policy.Failures, b.policy.Successes, b.policy.CoolDown),
-		}
-		b.all[target] = found
+	state, now := b.notice(nil), time.Now()
+	if state == Open || state == HalfOpen && now.Before(b.until) {
+		return nil, fault.Wrap(b.last, fault.Wait, fault.BreakerOpen,
+			"%s has not answered since %s; it is asked again at %s", b.target, clock(b.since), clock(b.until))
 	}
-	return found
+	if state == HalfOpen {
+		b.until = now.Add(b.policy.CoolDown)
+	}
+	b.calls++
+	period := b.period
+	var once sync.Once
+	return func(outcome error) { once.Do(func() { b.settle(period, outcome) }) }, nil
 }
 
-// States tells how every breaker stands, by target.
-func (b *Breakers) States() map[string]State {
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// settle takes what came of a call that was allowed.
+func (b *Breaker) settle(period uint64, outcome error) {
+	verdict := b.policy.Judge(outcome)
 	b.mu.Lock()
-	all := make([]*Breaker, 0, len(b.all))
-	for _, one := range b.all {
-		all = append(all, one)
+	defer b.mu.Unlock()
+	b.calls--
+	if b.notice(nil); b.period != period {
+		return
 	}
-	b.mu.Unlock()
-	states := make(map[string]State, len(all))
-	for _, one := range all {
-		states[one.target] = one.State()
-	}
-	return states
-}
-
-// Breaker is the circuit breaker of one target. While it is open, one goroutine of go-resiliency waits for the end
-// of the cool-down. It is safe for concurrent use.
-type Breaker struct {
-	target   string
-	coolDown time.Duration
-	onChange func(Change)
-	circuit  *breaker.Breaker
-
-	mu    sync.Mutex
-	state State
-}
-
-// Do makes the call unless the breaker is open; then the error is Unavailable with Wait. Only what the target is to
-// blame for counts as a failure: errors with Retry or Wait that are not a cancel. A target that rejects is there.
-func (b *Breaker) Do(call func() error) error {
-	b.notice(nil)
-	var result error
-	err := b.circuit.Run(func() error {
-		if result = call(); b.blames(result) {
-			return result
+	switch {
+	case verdict == Unclear:
+		if b.state == HalfOpen {
+			b.until = time.Now() // the next one may try
 		}
-		return nil
-	})
-	if errors.Is(err, breaker.ErrBreakerOpen) {
-		return fault.Wrap(err, fault.Wait, fault.Unavailable,
-			"%s failed several times in a row; it is asked again after %s", b.target, b.coolDown)
+		return
+	case verdict == Failed:
+		b.failures++
+		b.last = outcome
+		b.count(outcome)
+	case b.state == HalfOpen:
+		b.until = time.Now()
+		b.count(nil)
+	case b.failures > 0:
+		// go-resiliency forgets failures by time only; here a target that answers is there.
+		b.failures = 0
+		b.circuit = breaker.New(b.policy.Failures, b.policy.Successes, b.policy.CoolDown)
 	}
-	b.notice(result)
-	return result
+	b.notice(outcome)
 }
 
-func (b *Breaker) blames(err error) bool {
-	e := fault.From(err)
-	return e != nil && e.Code != fault.Cancelled && (e.Disposition == fault.Retry || e.Disposition == fault.Wait)
+// count tells go-resiliency's breaker. Its error is the one it was given, or that it is open already.
+func (b *Breaker) count(outcome error) {
+	_ = b.circuit.Run(func() error { return outcome })
+}
+
+// Status tells how a breaker stands.
+type Status struct {
+	Target string
+	State  State
+	// Since is when the target stopped answering, or when the breaker closed.
+	Since time.Time
+	// Until is when the next call is made, unless the breaker is closed; it may be in the past.
+	Until time.Time
+	// Err is the last failure of the target, nil when closed. It may hold more than users may see.
+	Err error
+}
+
+// Status tells how the breaker stands.
+func (b *Breaker) Status() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Status{Target: b.target, State: b.notice(nil), Since: b.since}
+	if s.State != Closed {
+		s.Until, s.Err = b.until, b.last
+	}
+	return s
 }
 
 // State tells how the breaker stands.
-func (b *Breaker) State() State { return b.notice(nil) }
+func (b *Breaker) State() State { return b.Status().State }
 
-func (b *Breaker) notice(cause error) State {
+// idle: there is nothing to remember of the target.
+func (b *Breaker) idle() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.notice(nil) == Closed && b.failures == 0 && b.calls == 0
+}
+
+// notice sees what has become of go-resiliency's breaker; mu is held.
+func (b *Breaker) notice(cause error) State {
 	now := map[breaker.State]State{breaker.Closed: Closed, breaker.Open: Open, breaker.HalfOpen: HalfOpen}[b.circuit.GetState()]
 	if now == b.state {
 		return now
 	}
 	change := Change{Target: b.target, From: b.state, To: now, At: time.Now()}
-	if now == Open {
+	b.period++
+	b.failures = 0
+	switch now {
+	case Open:
 		change.Err = cause
+		if b.state == Closed {
+			b.since = change.At // one that opens again has not answered since then
+		}
+		b.until = change.At.Add(b.policy.CoolDown)
+	case Closed:
+		b.since, b.last = change.At, nil
 	}
 	b.state = now
 	b.onChange(change)
 	return now
+}
+
+// Judge is the verdict where a policy has none of its own: errors with Retry or Wait are the target's, unless the call
+// was cancelled. A target that rejects is there.
+func Judge(err error) Verdict {
+	e := fault.From(err)
+	switch {
+	case e == nil:
+		return Answered
+	case e.Code == fault.Cancelled, errors.Is(err, errUnclear):
+		return Unclear
+	case e.Disposition == fault.Retry, e.Disposition == fault.Wait:
+		return Failed
+	}
+	return Answered
 }

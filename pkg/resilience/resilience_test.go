@@ -112,7 +112,7 @@ func TestBreakerOpensAndClosesAndSaysSo(t *testing.T) {
 			require.Equal(t, down, b.Do(func() error { return down }))
 		}
 		err := b.Do(func() error { t.Error("called although open"); return nil })
-		require.True(t, fault.Is(err, fault.Unavailable))
+		require.True(t, fault.Is(err, fault.BreakerOpen))
 		require.Equal(t, fault.Wait, fault.From(err).Disposition)
 		require.Equal(t, map[string]State{"vault": Open}, all.States())
 		require.Equal(t, Closed, all.For("consul").State(), "targets do not share a breaker")

@@ -27,6 +27,8 @@ func (r *Runner) control(m *bus.Message) {
 		if err = json.Unmarshal(envelope.Data, &c); err == nil {
 			r.cancelTask(c)
 		}
+	case event.TypeOf(event.RunnerRollCall):
+		r.tellNews()
 	case event.TypeOf(event.RunnerWelcome):
 		var w event.Welcome
 		if err = json.Unmarshal(envelope.Data, &w); err == nil {
@@ -54,7 +56,7 @@ func (r *Runner) enter(w *event.Welcome) error {
 		return nil
 	}
 	if w.HeartbeatEvery > 0 {
-		r.beat.Store(int64(max(w.HeartbeatEvery, shortHeartbeat)))
+		r.beat.Store(int64(min(max(w.HeartbeatEvery, shortHeartbeat), longHeartbeat)))
 	}
 	if r.welcome.Swap(w) == nil {
 		r.log.Info("welcomed", "cluster", w.Cluster, "epoch", w.Epoch)
@@ -92,6 +94,7 @@ func (r *Runner) announce() {
 			if err := r.consume(r.taking); err != nil && r.taking.Err() == nil {
 				r.log.Warn("no tasks can be taken yet", "error", err)
 			}
+			r.tellNews()
 		}
 	}
 }
@@ -102,12 +105,8 @@ func (r *Runner) hello() {
 	if r.welcome.Load() != nil {
 		lapse = helloAgain
 	}
-	names := make([]string, 0, len(r.executors))
-	for _, e := range r.o.Executors {
-		names = append(names, e.Kind().Name)
-	}
 	m := r.message(bus.Runners, event.RunnerHello, event.Envelope{}, event.Hello{
-		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools, Executors: names, Version: r.o.Version, PublicKey: r.public[:],
+		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools, Executors: r.executorNames(), Version: r.o.Version, PublicKey: r.public[:],
 	})
 	m.ReplyTo, m.Expires, m.Transient = r.listener.Address(), 2*lapse, true
 	ctx, cancel := context.WithTimeout(r.living, helloEvery)

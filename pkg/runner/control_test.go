@@ -31,7 +31,9 @@ func TestARunnerWithoutAKeyWaitsForItsWelcome(t *testing.T) {
 	}}
 	inBubble(t, x, func(t *testing.T, g *rig) {
 		require.Equal(t, bus.Topology{Pools: []string{"default", "gpu"}}, g.bus.declared)
-		require.Equal(t, []bus.Address{{Exchange: bus.Control, Key: "pool.default"}, {Exchange: bus.Control, Key: "pool.gpu"}}, g.bus.listening)
+		require.Equal(t, []bus.Address{
+			{Exchange: bus.Control, Key: "roll-call"}, {Exchange: bus.Control, Key: "pool.default"}, {Exchange: bus.Control, Key: "pool.gpu"},
+		}, g.bus.listening)
 		g.pass(4 * helloEvery)
 		require.Len(t, hellos(g), 5)
 		require.Nil(t, g.bus.consumer(bus.Tasks("default")))

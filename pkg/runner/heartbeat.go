@@ -44,17 +44,19 @@ func (r *Runner) beatOnce(every time.Duration) {
 			ctx, cancel := context.WithTimeout(r.living, leaseBeats*every)
 			defer cancel()
 			at := time.Now()
-			if err := r.send(ctx, r.heartbeat(partition, jobs, every)); err != nil {
+			progress, of := r.progressOf(jobs)
+			if err := r.send(ctx, r.heartbeat(partition, jobs, progress, every)); err != nil {
 				r.log.Warn("a heartbeat is not confirmed", "partition", partition, "tasks", len(jobs), "error", err)
 				return
 			}
 			r.heard(jobs, at)
+			r.told(of)
 		})
 	}
 }
 
-func (r *Runner) heartbeat(partition int, jobs []*job, every time.Duration) bus.Message {
-	h := event.Heartbeat{Runner: r.id, Pools: r.o.Pools, Time: time.Now().UTC()}
+func (r *Runner) heartbeat(partition int, jobs []*job, progress []event.TaskProgress, every time.Duration) bus.Message {
+	h := event.Heartbeat{Runner: r.id, Pools: r.o.Pools, Time: time.Now().UTC(), Progress: progress}
 	for _, j := range jobs {
 		h.Tasks = append(h.Tasks, j.task.TaskRef)
 	}

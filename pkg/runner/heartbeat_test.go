@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,5 +109,77 @@ func TestOnePartitionOutOfReachCostsNoOtherLease(t *testing.T) {
 		require.Equal(t, "a", g.result().Step)
 		require.Equal(t, fault.RunnerLost, g.result().Error.Code)
 		require.Equal(t, 1, g.runner.Status().Running)
+	})
+}
+
+// TestAShortCutCostsNothing: a runner that comes back within its lease goes on with its tasks.
+func TestAShortCutCostsNothing(t *testing.T) {
+	gate := make(chan struct{})
+	x := funcs{apply: func(ctx context.Context, r executor.Request) (executor.Outputs, error) {
+		if r.Step == "ends meanwhile" {
+			<-time.After(time.Minute + defaultHeartbeat)
+			return nil, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-gate:
+			return nil, nil
+		}
+	}}
+	inBubble(t, x, func(t *testing.T, g *rig) {
+		gate = make(chan struct{})
+		g.offer(task(named("goes on")))
+		g.offer(task(named("ends meanwhile")))
+		g.pass(time.Minute)
+		before := len(sent[event.Heartbeat](g, event.RunnerHeartbeat))
+		g.bus.stall()
+		g.pass(2*defaultHeartbeat + defaultHeartbeat/2)
+		g.bus.release()
+		g.bus.reconnect()
+		g.pass(time.Minute)
+		require.Greater(t, len(sent[event.Heartbeat](g, event.RunnerHeartbeat)), before+10, "it is heard again")
+		require.Equal(t, "ends meanwhile", g.result().Step, "sent when the bus was back")
+		require.Nil(t, g.result().Error)
+		require.Equal(t, 1, g.runner.Status().Running)
+		close(gate)
+		g.settle()
+		require.Len(t, g.results(), 2)
+		require.Nil(t, g.results()[1].Error)
+		require.NotContains(t, g.logged.String(), "lease")
+	})
+}
+
+// TestAResultNeverOvertakesTheAcceptance: the server would take an acceptance behind the result for a new beginning.
+func TestAResultNeverOvertakesTheAcceptance(t *testing.T) {
+	gate := make(chan struct{})
+	x := funcs{apply: func(context.Context, executor.Request) (executor.Outputs, error) {
+		<-time.After(time.Second)
+		return nil, nil
+	}}
+	inBubble(t, x, func(t *testing.T, g *rig) {
+		gate = make(chan struct{})
+		open := sync.OnceFunc(func() { close(gate) })
+		defer open()
+		g.bus.mu.Lock()
+		g.bus.before = func(m bus.Message) {
+			if m.Type == event.TypeOf(event.TaskAccepted) {
+				<-gate
+			}
+		}
+		g.bus.mu.Unlock()
+		g.offer(task())
+		g.pass(10 * time.Second)
+		require.Empty(t, g.results(), "the acceptance is on its way")
+		open()
+		g.settle()
+		g.result()
+		var types []string
+		for _, m := range g.bus.messages() {
+			if m.Type == event.TypeOf(event.TaskAccepted) || m.Type == event.TypeOf(event.TaskFinished) {
+				types = append(types, m.Type)
+			}
+		}
+		require.Equal(t, []string{event.TypeOf(event.TaskAccepted), event.TypeOf(event.TaskFinished)}, types)
 	})
 }

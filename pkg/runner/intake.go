@@ -33,6 +33,11 @@ func (in *intake) take(d bus.Delivery) {
 		d.Dead(string(e.Code), e.Message)
 		return
 	}
+	if r.nowhere(task) {
+		r.log.Warn("a task is of a partition that the cluster does not have", "pool", in.pool, "partition", task.Partition)
+		d.Dead(string(fault.Unreadable), "the cluster has no such partition, so nobody would hear of the task")
+		return
+	}
 	if code, reason := r.refusal(task, d.Redelivered()); code != "" {
 		if !r.ours(task) {
 			r.refuse(task, cause, code, reason)
@@ -118,6 +123,12 @@ func readTask(body []byte) (*event.Task, event.Envelope, error) {
 		return nil, envelope, fault.New(fault.Reject, fault.Unreadable, "the task does not say which environment, step and partition it is of")
 	}
 	return task, envelope, nil
+}
+
+// nowhere: nobody could ever take the task's result.
+func (r *Runner) nowhere(task *event.Task) bool {
+	w := r.welcome.Load()
+	return w != nil && w.Partitions > 0 && task.Partition >= w.Partitions
 }
 
 // refusal tells why a task is not begun, "" when nothing speaks against it.

@@ -224,3 +224,25 @@ func TestANewerAttemptWaitsForTheOlderOneToEnd(t *testing.T) {
 		require.Zero(t, g.runner.Status().Running)
 	}, func(o *Options) { o.Concurrency = 3 })
 }
+
+// TestAnOfferThatLapsesWhileItGetsItsPlace takes a place in the very moment in which the offer lapses.
+func TestAnOfferThatLapsesWhileItGetsItsPlace(t *testing.T) {
+	ran := false
+	x := funcs{apply: func(context.Context, executor.Request) (executor.Outputs, error) { ran = true; return nil, nil }}
+	inBubble(t, x, func(t *testing.T, g *rig) {
+		offered := task(func(t *event.Task) { t.AcceptBefore = time.Now().Add(time.Second) })
+		expired, ok := g.runner.takePlace(&offered)
+		require.False(t, expired)
+		require.True(t, ok)
+		g.pass(time.Second)
+		d := &memoryDelivery{}
+		(&intake{runner: g.runner, pool: "default"}).begin(d, &offered, event.Envelope{})
+		g.settle()
+		require.Equal(t, []string{"ack"}, d.fates())
+		require.False(t, ran)
+		require.Len(t, g.refusals(), 1)
+		require.Equal(t, Expired, g.refusals()[0].Code)
+		require.Empty(t, g.results())
+		require.Empty(t, g.runner.slots, "its place is free again")
+	})
+}

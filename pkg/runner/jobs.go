@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
@@ -38,8 +39,11 @@ type job struct {
 	before *job                    // the older attempt that has to end first, nil for none
 	worked chan struct{}           // closed when nothing is done for the task any more but sending
 	began  time.Time
-	// heard is when the server last heard of the task for certain; guarded by the runner's mu.
-	heard time.Time
+	// heard is when the server last heard of the task for certain, and told the progress that it knows; guarded by the
+	// runner's mu.
+	heard    time.Time
+	told     *progress
+	progress atomic.Pointer[progress] // the latest
 }
 
 // register makes a job of a task, under one lock with all that may speak against it. Without a job the code says

@@ -23,7 +23,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	if err := r.o.Bus.Declare(ctx, bus.Topology{Pools: r.o.Pools}); err != nil {
 		return fmt.Errorf("declare the queues of the pools: %w", err)
 	}
-	topics := make([]bus.Address, 0, len(r.o.Pools))
+	topics := []bus.Address{topicRollCall}
 	for _, pool := range r.o.Pools {
 		topics = append(topics, bus.Address{Exchange: bus.Control, Key: "pool." + pool})
 	}
@@ -39,6 +39,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	}
 	r.started = true
 	r.background.Go(r.announce)
+	r.background.Go(r.tellAlive)
 	r.background.Go(r.beatAll)
 	return nil
 }
@@ -90,7 +91,7 @@ func (r *Runner) consuming() int {
 	return len(r.consumers)
 }
 
-// Stop takes no new tasks, waits for those that run until ctx ends, cancels the rest, and returns once their results
+// Stop says that the runner is leaving, takes no new tasks, waits for those that run until ctx ends, cancels the rest, and returns once their results
 // are sent, at the latest when Options.Grace is over too. Heartbeats go on meanwhile. The error says how many tasks
 // were cancelled, and which would not end.
 func (r *Runner) Stop(ctx context.Context) error {
@@ -106,6 +107,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	if !r.started {
 		return nil
 	}
+	r.sayLeaving(ctx)
 	all := r.stopConsumers(ctx)
 	all = errors.Join(all, r.drain(ctx))
 	r.stopLiving()

@@ -47,6 +47,7 @@ type lines struct {
 type line struct {
 	event.LogLine
 	start   int // position in the scan of its stream
+	more    int // bytes of it that were not looked at
 	spans   []span
 	settled bool
 	kept    bool // in pending, and counted in bytes
@@ -108,7 +109,7 @@ func (l *lines) addOne(now time.Time, name, raw string) {
 		s = &stream{scan: l.mask.scan()}
 		l.streams[name] = s
 	}
-	one := &line{start: s.scan.pos}
+	one := &line{start: s.scan.pos, more: max(0, len(raw)-rawBytes)}
 	one.Time, one.Stream, one.Text = now, name, s.cleaner.line(raw[:min(len(raw), rawBytes)])
 	s.open = append(s.open, one)
 	var found []span
@@ -155,7 +156,7 @@ func (l *lines) noteDropped(now time.Time) {
 // settle makes the text of a line final.
 func (l *lines) settle(one *line) {
 	before := len(one.Text)
-	one.Text, one.spans, one.settled = cut(cover(one.Text, one.spans)), nil, true
+	one.Text, one.spans, one.settled = cutMore(cover(one.Text, one.spans), one.more), nil, true
 	if one.kept {
 		l.bytes += len(one.Text) - before
 	}
@@ -195,13 +196,24 @@ func (l *lines) take() []event.LogLine {
 }
 
 // cut bounds a text that is already masked.
-func cut(s string) string {
-	if len(s) <= lineBytes {
+func cut(s string) string { return cutMore(s, 0) }
+
+// cutMore is cut for a text that had more bytes yet.
+func cutMore(s string, more int) string {
+	shown := brief(s, lineBytes)
+	if more += len(s) - len(shown); more == 0 {
 		return s
 	}
-	end := lineBytes
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
+	return fmt.Sprintf("%s (cut: %d more bytes)", shown, more)
+}
+
+// brief is at most so many bytes of a text that is already masked, and never half a character.
+func brief(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return fmt.Sprintf("%s (cut: %d more bytes)", s[:end], len(s)-end)
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -138,7 +139,7 @@ func TestLinesAreBatched(t *testing.T) {
 		require.Len(t, batches[0].Lines, batchLines)
 		g.pass(batchAfter)
 		require.Len(t, g.lines(), batchLines+1)
-		require.Equal(t, bus.Address{Key: bus.Logs}, g.bus.messages()[1].To)
+		require.Equal(t, bus.Address{Key: bus.Logs}, g.first(event.TaskLogs).To)
 		close(gate)
 		g.settle()
 		g.result()
@@ -168,7 +169,7 @@ func TestLinesComeBeforeTheResult(t *testing.T) {
 		g.offer(task())
 		var types []string
 		for _, m := range g.bus.messages() {
-			if m.Type != event.TypeOf(event.RunnerHello) {
+			if strings.HasPrefix(m.Type, event.TypePrefix+"task.") {
 				types = append(types, m.Type)
 			}
 		}
@@ -229,5 +230,30 @@ func TestLinesAfterTheEndAreNotTaken(t *testing.T) {
 		late("out", "b")
 		g.pass(time.Second)
 		require.Equal(t, []string{"a"}, g.lines())
+	})
+}
+
+// TestAbsurdOutput is 10 MB in one line, what is no UTF-8, and what a terminal would obey.
+func TestAbsurdOutput(t *testing.T) {
+	const size = 10 << 20
+	x := printing(func(log func(stream, line string)) {
+		log("out", "hunter2"+strings.Repeat("x", size))
+		log("err", "\xff\xfe\x00\x1b]0;title\x07\x1b[2J\x1b[31mred\x1b[0m\u202e")
+		log("out", strings.Repeat("\xff", size))
+		log("out", "after")
+	})
+	inBubble(t, x, func(t *testing.T, g *rig) {
+		g.secretly()
+		lines := g.lines()
+		require.Len(t, lines, 4)
+		require.True(t, strings.HasPrefix(lines[0], "(sensitive)xxx"), lines[0][:20])
+		require.Regexp(t, `x \(cut: 104[0-9]{5} more bytes\)$`, lines[0])
+		require.Equal(t, "\ufffd\ufffdred", lines[1])
+		require.True(t, utf8.ValidString(lines[2]))
+		require.Equal(t, "after", lines[3])
+		for _, m := range g.bus.messages() {
+			require.Less(t, len(m.Body), 2*batchBytes)
+		}
+		require.Nil(t, g.result().Error)
 	})
 }

@@ -21,6 +21,7 @@ type memoryBus struct {
 	held      []func(error)           // confirms that hold keeps back
 	hold      bool                    // no confirm comes until release
 	refuse    func(bus.Message) error // what the broker says to a message; nil takes it
+	before    func(bus.Message)       // called before a message is taken, and may block as a full connection does
 	declared  bus.Topology
 	listening []bus.Address
 	hear      func(*bus.Message)
@@ -62,6 +63,12 @@ func (b *memoryBus) Publish(ctx context.Context, messages ...bus.Message) error 
 }
 
 func (b *memoryBus) Send(_ context.Context, m bus.Message, done func(error)) error {
+	b.mu.Lock()
+	before := b.before
+	b.mu.Unlock()
+	if before != nil {
+		before(m)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var err error

@@ -16,6 +16,7 @@ import (
 
 const (
 	defaultProbeInterval = time.Second
+	shortProbeInterval   = 10 * time.Millisecond // no endpoint is asked more often
 	defaultProbeTimeout  = time.Minute
 	oneProbe             = 10 * time.Second // a single one does not hang longer
 	probeBody            = 64 << 10         // read, so that the server sees its answer taken
@@ -84,6 +85,7 @@ func newProbe(e *event.Endpoint) (*probe, error) {
 	if p.interval <= 0 {
 		p.interval = defaultProbeInterval
 	}
+	p.interval = max(p.interval, shortProbeInterval)
 	if p.timeout <= 0 {
 		p.timeout = defaultProbeTimeout
 	}

@@ -11,16 +11,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
+	"github.com/vivarium-env/vivarium/test/servers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servers.Main(m) }
 
 // funcs is an executor made of functions; a nil one does nothing.
 type funcs struct {
@@ -52,6 +52,14 @@ func (f funcs) Observe(ctx context.Context, r executor.Request) (executor.Presen
 	}
 	return f.observe(ctx, r)
 }
+
+// aimed is an executor whose tasks have a target.
+type aimed struct {
+	funcs
+	target func(executor.Request) string
+}
+
+func (a aimed) Target(r executor.Request) string { return a.target(r) }
 
 // untilCancelled works until its context ends.
 func untilCancelled(ctx context.Context, _ executor.Request) (executor.Outputs, error) {
@@ -120,7 +128,8 @@ func prepare(t *testing.T, x funcs, changes ...func(*Options)) *rig {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		g.bus.release()
-		g.stop(0)
+		_ = g.stop(0)
+		<-time.After(time.Hour) // of the bubble's clock: go-resiliency's goroutines end with their cool-downs
 	})
 	return g
 }
@@ -188,6 +197,17 @@ func sent[T any](g *rig, name string) []T {
 		}
 	}
 	return all
+}
+
+// first is the first message of a name.
+func (g *rig) first(name string) bus.Message {
+	for _, m := range g.bus.messages() {
+		if m.Type == event.TypeOf(name) {
+			return m
+		}
+	}
+	require.Fail(g.t, "there is no message "+name)
+	return bus.Message{}
 }
 
 func (g *rig) results() []event.Result { return sent[event.Result](g, event.TaskFinished) }

@@ -96,13 +96,23 @@ func (r *Runner) work(j *job) event.Result {
 	outputs, err := w.do(ctx)
 	w.lines.close()
 	if err != nil {
-		return event.Result{Error: w.verdict(ctx, err)}
+		return w.failed(ctx, err)
 	}
 	sealed, err := w.seal(outputs)
 	if err != nil {
 		return event.Result{Error: w.verdict(context.Background(), err)}
 	}
 	return event.Result{Outputs: sealed}
+}
+
+// failed is the result of work that came to nothing.
+func (w *worker) failed(ctx context.Context, err error) event.Result {
+	result := event.Result{Error: w.verdict(ctx, err)}
+	var h *held
+	if result.Error.Code == fault.BreakerOpen && errors.As(err, &h) {
+		result.NotBefore = &h.until
+	}
+	return result
 }
 
 // verdict is the error as others may see it. That the work was cancelled or late explains whatever it said then.

@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/service"
 )
@@ -47,6 +48,11 @@ type Options struct {
 	Log *slog.Logger
 	// Version of the program, for the server to see.
 	Version string
+	// Labels say what is special about the runner, for people to see.
+	Labels []string
+	// Breaker says when a target that does not answer is left alone, and for how long; 0 takes 5 failures and 30 s. Its
+	// Judge is the runner's own.
+	Breaker resilience.BreakerPolicy
 	// Grace is how long Stop waits for tasks that it had to cancel; 0 takes one minute.
 	Grace time.Duration
 }
@@ -58,6 +64,7 @@ const (
 	helloAgain       = time.Minute           // afterwards: the server may be a new one
 	defaultHeartbeat = 5 * time.Second       // until the server says
 	shortHeartbeat   = 50 * time.Millisecond // no server makes the runner beat faster
+	longHeartbeat    = 10 * time.Minute      // nor slower
 	leaseBeats       = 3                     // heartbeats that may be missed
 	cancelMemory     = 10 * time.Minute      // a cancel may arrive before its task
 	publishDeadline  = 30 * time.Second      // then a message is sent again, under its ID
@@ -80,6 +87,9 @@ type Runner struct {
 	beat     atomic.Int64  // time.Duration between heartbeats
 	messages atomic.Uint64 // counts the messages sent, for their IDs
 	welcomed chan struct{} // holds one token after a welcome
+	news     chan struct{} // holds one token when the servers are to hear of the runner at once
+	telling  sync.Mutex    // held while one message of that is made and sent
+	breakers *resilience.Breakers
 
 	// Three phases of stopping: no new tasks, nothing in the background, no sending any more.
 	taking, living, sending context.Context
@@ -116,12 +126,13 @@ func New(o Options) (*Runner, error) {
 	r := &Runner{
 		o: o, id: o.Name + "/" + hex.EncodeToString(incarnation), log: o.Log, public: public, private: private,
 		executors: map[string]executor.Executor{}, folders: folders{root: o.WorkDir},
-		slots: make(chan struct{}, o.Concurrency), welcomed: make(chan struct{}, 1),
+		slots: make(chan struct{}, o.Concurrency), welcomed: make(chan struct{}, 1), news: make(chan struct{}, 1),
 		jobs: map[step]*job{}, cancelled: map[attempt]cancellation{},
 	}
 	for _, e := range o.Executors {
 		r.executors[e.Kind().Name] = e
 	}
+	r.breakers = r.newBreakers()
 	r.idle = sync.NewCond(&r.mu)
 	r.box.Store(o.Box)
 	r.beat.Store(int64(defaultHeartbeat))

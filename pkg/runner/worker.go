@@ -16,6 +16,7 @@ import (
 // worker is what one job is done with: its inputs in the clear, and what keeps them out of sight.
 type worker struct {
 	runner          *Runner
+	job             *job
 	task            *event.Task
 	log             *slog.Logger
 	box             *secret.Box
@@ -29,7 +30,7 @@ type worker struct {
 func (r *Runner) open(j *job) (*worker, error) {
 	t := j.task
 	w := &worker{
-		runner: r, task: t, box: r.Box(),
+		runner: r, job: j, task: t, box: r.Box(),
 		log: r.log.With("environment", t.Environment, "step", t.Step, "attempt", t.Attempt),
 	}
 	for _, doc := range []struct {
@@ -79,7 +80,12 @@ func (w *worker) apply(ctx context.Context) (executor.Outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.executor().Apply(ctx, request)
+	var outputs executor.Outputs
+	err = w.guarded(ctx, request, func() error {
+		outputs, err = w.executor().Apply(ctx, request)
+		return err
+	})
+	return outputs, err
 }
 
 // destroy is over only when a look shows that nothing is left.
@@ -88,10 +94,14 @@ func (w *worker) destroy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.executor().Destroy(ctx, request); err != nil {
+	presence := executor.Unknown
+	err = w.guarded(ctx, request, func() error {
+		if err := w.executor().Destroy(ctx, request); err != nil {
+			return err
+		}
+		presence, err = w.executor().Observe(ctx, request)
 		return err
-	}
-	presence, err := w.executor().Observe(ctx, request)
+	})
 	if err != nil {
 		return err
 	}
@@ -108,7 +118,9 @@ func (w *worker) destroy(ctx context.Context) error {
 func (w *worker) executor() executor.Executor { return w.runner.executors[w.task.Executor] }
 
 func (w *worker) request() (executor.Request, error) {
-	request := executor.Request{TaskRef: w.task.TaskRef, Inputs: w.inputs, Outputs: w.outputs, Secrets: w.secrets, Log: w.lines.add}
+	request := executor.Request{
+		TaskRef: w.task.TaskRef, Inputs: w.inputs, Outputs: w.outputs, Secrets: w.secrets, Log: w.lines.add, Progress: w.progress,
+	}
 	var err error
 	if w.task.Bundle != nil {
 		if request.Bundle, err = w.runner.folders.bundle(w.task.Bundle); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/bundle"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -105,7 +106,7 @@ func stampOf(dir string) stamp {
 			fmt.Fprintln(&files, name, err)
 			return nil
 		}
-		if strings.HasPrefix(d.Name(), ".") && name != dir {
+		if bundle.Hidden(d.Name()) && name != dir {
 			if d.IsDir() {
 				return fs.SkipDir
 			}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -54,9 +53,9 @@ func (r *reader) visit(name string, d fs.DirEntry, err error) error {
 		return err
 	case name == ".":
 		return nil
-	case strings.HasPrefix(d.Name(), ".") && d.IsDir():
+	case bundle.Hidden(d.Name()) && d.IsDir():
 		return fs.SkipDir
-	case strings.HasPrefix(d.Name(), ".") || d.IsDir():
+	case bundle.Hidden(d.Name()) || d.IsDir():
 		return nil
 	case d.Type()&fs.ModeSymlink != 0:
 		r.link(name)

@@ -39,7 +39,10 @@ type Executor struct {
 	path, home string
 }
 
-var _ executor.Executor = (*Executor)(nil)
+var (
+	_ executor.Executor = (*Executor)(nil)
+	_ executor.Targeter = (*Executor)(nil)
+)
 
 // New makes the executor.
 func New(o Options) *Executor {

@@ -8,20 +8,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/internal/bundle"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
-
-// connectTimeout bounds how long a server may take to begin its answer.
-const connectTimeout = 30 * time.Second
 
 // maxApp is the largest app in bytes; more would rather be an image.
 const maxApp = 1 << 30
@@ -66,9 +61,9 @@ func (a app) sum() string {
 // fetch returns the app's file in the cache. An app whose hash is given is fetched once; another is fetched again
 // with every attempt, since nothing says whether it is still the same.
 func (e *Executor) fetch(ctx context.Context, r executor.Request, a app) (string, error) {
-	dir := filepath.Join(e.options.CacheDir, "apps")
-	if at := filepath.Join(dir, a.sum()); a.SHA256 != "" && bundle.IsFile(os.DirFS(dir), a.sum()) {
-		return at, nil
+	dir := e.apps()
+	if e.cached(a) {
+		return filepath.Join(dir, a.sum()), nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", wrap(ctx, err, "the cache of apps can't be written")
@@ -79,6 +74,13 @@ func (e *Executor) fetch(ctx context.Context, r executor.Request, a app) (string
 	}
 	defer from.Close() //nolint:errcheck // only read from
 	return store(ctx, dir, r, a, from)
+}
+
+func (e *Executor) apps() string { return filepath.Join(e.options.CacheDir, "apps") }
+
+// cached: it is here already, and nobody is asked for it.
+func (e *Executor) cached(a app) bool {
+	return a.SHA256 != "" && bundle.IsFile(os.DirFS(e.apps()), a.sum())
 }
 
 func (e *Executor) open(ctx context.Context, r executor.Request, a app) (io.ReadCloser, error) {
@@ -110,30 +112,6 @@ func openFile(ctx context.Context, r executor.Request, at string) (io.ReadCloser
 		return nil, wrap(ctx, err, "the app of %s can't be read", r.Step)
 	}
 	return file, nil
-}
-
-// download asks once; whether it is asked again is for the step's retry policy.
-func (e *Executor) download(ctx context.Context, r executor.Request, u *url.URL) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "the url of the app of %s can't be asked for", r.Step)
-	}
-	answer, err := e.options.Client.Do(request)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, fault.From(ctx.Err())
-		}
-		return nil, fault.Wrap(err, fault.Retry, fault.Unavailable, "the app of %s can't be fetched: %s does not answer", r.Step, u.Host)
-	}
-	if answer.StatusCode == http.StatusOK {
-		return answer.Body, nil
-	}
-	_ = answer.Body.Close() // the answer is given up
-	disposition := fault.GiveUp
-	if answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusRequestTimeout {
-		disposition = fault.Retry
-	}
-	return nil, fault.New(disposition, fault.Unavailable, "the app of %s can't be fetched: %s answers %s", r.Step, u.Host, answer.Status)
 }
 
 // store writes an app to the cache under its hash: whole or not at all.

@@ -26,7 +26,7 @@ func (run *run) execute(ctx context.Context, verb string) (err error) {
 			err = run.wrap(ctx, gone, "the inputs of %s can't be taken away again", run.request.Step)
 		}
 	}()
-	said := &messages{run: run, stray: &plain{run: run}}
+	said := &messages{run: run, progress: progress{tell: run.request.Progress}, stray: &plain{run: run}}
 	command := run.command([]string{verb, "-auto-approve", "-json", "-input=false", "-no-color", "-var-file=" + path}, said.out, said.err)
 	command.Files = append(command.Files, file)
 	code, err := process.Run(ctx, command)

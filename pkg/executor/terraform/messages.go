@@ -20,9 +20,10 @@ const strayLimit = 1000
 
 // messages takes what apply and destroy say with -json: lines for people to the log, errors for the fault.
 type messages struct {
-	run    *run
-	errors []tfjson.Diagnostic // written by the reader of stdout, read when it has ended
-	stray  *plain
+	run      *run
+	errors   []tfjson.Diagnostic // written by the reader of stdout, read when it has ended
+	progress progress
+	stray    *plain
 }
 
 func (m *messages) out(line []byte, _ bool) {
@@ -36,6 +37,7 @@ func (m *messages) out(line []byte, _ bool) {
 	case tfjson.DiagnosticLogMessage:
 		m.diagnose(message.Diagnostic)
 	default:
+		m.progress.hear(line)
 		m.run.log("out", message.Message())
 	}
 }
