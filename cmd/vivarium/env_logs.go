@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -24,6 +25,11 @@ func newEnvironmentLogs(x *connection) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if selection.Step != "" {
+				if selection.Step, err = stepAddress(cmd.Context(), api, args[0], selection.Step); err != nil {
+					return err
+				}
+			}
 			if selection.Operation == "" {
 				record, err := api.Environment(cmd.Context(), args[0])
 				if err != nil {
@@ -32,6 +38,7 @@ func newEnvironmentLogs(x *connection) *cobra.Command {
 				selection.Operation = record.Operation
 			}
 			show := x.c.logPrinter(selection.Step == "", format)
+			selection.Missed = x.c.missedPrinter(selection.Step == "", format)
 			if follow {
 				selection.UntilSettled = true
 				return api.FollowLogs(cmd.Context(), args[0], selection, show)
@@ -40,14 +47,16 @@ func newEnvironmentLogs(x *connection) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&selection.Step, "step", "", "only this step's, by its address")
+	cmd.Flags().IntVar(&selection.Attempt, "attempt", 0, "only of this attempt (default: all)")
 	cmd.Flags().StringVar(&selection.Operation, "operation", "", "of this operation (default: the last)")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the operation is over")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the operation, or with --step the step, is over")
 	outputFlag(cmd, &format, formatTable, formatJSON)
 	return cmd
 }
 
 // everyLine follows the pages to the end.
 func everyLine(ctx context.Context, api *client.API, name string, selection client.LogFilter, show func(store.LogRecord) error) error {
+	numbers := numbering{missed: selection.Missed}
 	for {
 		page, err := api.Logs(ctx, name, selection)
 		if err != nil {
@@ -55,7 +64,7 @@ func everyLine(ctx context.Context, api *client.API, name string, selection clie
 		}
 		for _, line := range page.Items {
 			selection.After = line.ID
-			if err := show(line); err != nil {
+			if err := errors.Join(numbers.before(line), show(line)); err != nil {
 				return err
 			}
 		}

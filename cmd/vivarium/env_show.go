@@ -60,6 +60,7 @@ func (c *cli) show(w io.Writer, r environment.Record, resources []environment.Re
 	for _, line := range t.render(view{now: time.Now(), width: max(width-1, 40), style: s}) {
 		b.WriteString(line + "\n")
 	}
+	writeWaiting(&b, r.Name, t, waitingOf(t, resources), s)
 	b.WriteString("\n")
 	facts := [][2]string{
 		{"Description", r.Description}, {"Tags", strings.Join(r.Tags, ", ")}, {"Templates", templatesText(r.Templates)},

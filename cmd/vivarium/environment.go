@@ -15,7 +15,7 @@ func newEnvironment(c *cli) *cobra.Command {
 	cmd.AddCommand(
 		newEnvironmentCreate(x), newEnvironmentDestroy(x), newEnvironmentCancel(x), newEnvironmentList(x),
 		newEnvironmentShow(x), newEnvironmentWatch(x), newEnvironmentGraph(x), newEnvironmentLogs(x),
-		newEnvironmentJournal(x),
+		newEnvironmentJournal(x), newEnvironmentRetry(x), newEnvironmentPause(x), newEnvironmentResume(x),
 	)
 	return cmd
 }

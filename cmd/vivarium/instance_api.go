@@ -9,17 +9,32 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/api"
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/event"
 )
 
 func (s *instance) startAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(api.Options{
 		Listen: s.settings.Listen, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
+		Runners: s.runnersHeard(), Pools: func() []string { return s.settings.Runner.Pools },
 	})
 	if err != nil {
 		return err
 	}
 	return s.api.Start(ctx)
+}
+
+// runnersHeard is nil in a secondary, which hears none.
+func (s *instance) runnersHeard() func() []event.Alive {
+	if !s.settings.Primary {
+		return nil
+	}
+	return func() []event.Alive {
+		if !s.up.Load() {
+			return nil
+		}
+		return s.orchestrator.Status().Runners
+	}
 }
 
 func (s *instance) stopAPI(ctx context.Context) error { return s.api.Stop(ctx) }

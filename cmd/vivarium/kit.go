@@ -83,7 +83,7 @@ func (k *kit) runner(b bus.Bus, box *secret.Box) (*runner.Runner, error) {
 		return nil, err
 	}
 	r, err := runner.New(runner.Options{
-		Bus: b, Name: k.name, Pools: k.settings.Runner.Pools, Executors: k.executors,
+		Bus: b, Name: k.name, Pools: k.settings.Runner.Pools, Labels: k.settings.Runner.Labels, Executors: k.executors,
 		Concurrency: k.settings.Runner.Concurrency, WorkDir: work, Box: box, Log: k.log.With("part", "runner"), Version: version,
 	})
 	if err != nil {

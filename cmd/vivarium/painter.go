@@ -94,6 +94,10 @@ func (p *printer) whole(t *tree, now time.Time) {
 		p.status = t.status
 		_, _ = fmt.Fprintf(p.w, "%8s  %-10s %s\n", elapsed(t.took(now)), t.status, t.name)
 	}
+	if t.news != "" {
+		_, _ = fmt.Fprintf(p.w, "%8s  %s\n", elapsed(t.took(now)), t.news)
+		t.news = ""
+	}
 }
 
 func (p *printer) tick(*tree, time.Time) {}

@@ -22,6 +22,7 @@ func newRunner(c *cli) *cobra.Command {
 		Long: "Runs a runner until SIGINT or SIGTERM: the first lets running tasks finish, the second cancels them.\n\n" +
 			"It needs nothing but the bus's address, and opens no port. Without --bus it finds the server of the data folder.",
 		Example: "  vivarium runner --pool eu --bus amqps://runner:secret@rabbitmq.example.test/",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, err := c.settings(cmd)
 			if err != nil {
@@ -33,7 +34,8 @@ func newRunner(c *cli) *cobra.Command {
 			return c.serveRunner(cmd.Context(), settings)
 		},
 	}
-	settingFlags(cmd, "pool", "bus", "name", "concurrency", "work-dir", "data-dir", "stop-timeout", "log-level", "log-format")
+	cmd.AddCommand(newRunnerList(c, "list"))
+	settingFlags(cmd, "pool", "bus", "name", "label", "concurrency", "work-dir", "data-dir", "stop-timeout", "log-level", "log-format")
 	return cmd
 }
 

@@ -25,6 +25,9 @@ type tree struct {
 	single  bool     // one template: its name is left out of the addresses
 	stale   bool     // a new operation began: everything has to be read again
 	current string   // operation
+	paused  bool
+	holds   map[[2]string]string // why pools take nothing, by pool and executor
+	news    string               // what happened to the operation, for who prints lines
 }
 
 // leaf is one step.
@@ -38,6 +41,9 @@ type leaf struct {
 	started        time.Time
 	finished       time.Time
 	note           string // why it does not run, or why it failed
+	needs          []string
+	pool, executor string
+	progress       *event.Progress
 }
 
 func newTree(name string) *tree { return &tree{name: name, leaves: map[string]*leaf{}} }
@@ -52,6 +58,7 @@ func (t *tree) load(r environment.Record, resources []environment.ResourceRecord
 		t.leaves[l.address] = l
 		templates[l.template] = true
 	}
+	t.needs(resources)
 	t.single = len(templates) <= 1
 	t.widest = 0
 	for _, l := range t.leaves {
@@ -62,7 +69,7 @@ func (t *tree) load(r environment.Record, resources []environment.ResourceRecord
 
 // begin says which operation is watched, and since when it runs.
 func (t *tree) begin(o environment.OperationRecord) {
-	t.current, t.since, t.until = o.ID, o.StartedAt, time.Time{}
+	t.current, t.since, t.until, t.paused = o.ID, o.StartedAt, time.Time{}, o.Paused
 	if o.FinishedAt != nil {
 		t.until = *o.FinishedAt
 	}
@@ -72,6 +79,7 @@ func leafOf(r *environment.ResourceRecord) *leaf {
 	l := &leaf{
 		address: r.Address, group: r.Group, template: r.Template, status: r.Status,
 		verb: r.Step.Verb, state: r.Step.State, attempt: r.Step.Attempt,
+		pool: r.PoolName(), executor: r.Executor, progress: r.Step.Progress,
 	}
 	if r.Step.StartedAt != nil {
 		l.started = *r.Step.StartedAt
@@ -82,7 +90,7 @@ func leafOf(r *environment.ResourceRecord) *leaf {
 	switch {
 	case r.Step.Error != nil:
 		l.note = r.Step.Error.Message
-	case r.Step.Reason != nil && !l.state.Ended():
+	case r.Step.Reason != nil && l.state != environment.StateComplete:
 		l.note = r.Step.Reason.Detail
 	}
 	return l

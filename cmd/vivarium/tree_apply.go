@@ -37,6 +37,9 @@ func (t *tree) apply(e store.Entry) (*leaf, error) {
 		}), nil
 	case environment.StepSkipped:
 		return t.step(b.Step, environment.StateSkipped, func(l *leaf) { l.note = skipNote(b) }), nil
+	case environment.StepProgress:
+		t.step(b.Step, environment.StateRunning, func(l *leaf) { l.progress = &b.Progress })
+		return nil, nil // not worth a line of its own
 	default:
 		t.whole(body, e.Time)
 		return nil, nil
@@ -49,7 +52,7 @@ func (t *tree) step(address string, state environment.StepState, change func(*le
 		t.stale = true
 		return nil
 	}
-	l.state, l.note = state, ""
+	l.state, l.note, l.progress = state, "", nil
 	change(l)
 	return l
 }
@@ -69,12 +72,20 @@ func (t *tree) whole(body environment.Body, at time.Time) {
 		t.status = environment.Failed
 	case environment.StatusDestroying:
 		t.status, t.current, t.since, t.until, t.stale = environment.Destroying, b.Operation, at, time.Time{}, true
+	case environment.StatusRetrying:
+		t.status, t.current, t.since, t.until, t.stale = environment.Deploying, b.Operation, at, time.Time{}, true
+	case environment.Paused:
+		t.pause(true, b.Reason)
+	case environment.Resumed:
+		t.pause(false, "")
+	case environment.Held:
+		t.hold(b)
 	case environment.StatusDestroyed:
 		t.status = environment.Destroyed
 	case environment.StatusDestroyFailed:
 		t.status = environment.DestroyFailed
 	case environment.Finished:
-		t.until = at
+		t.until, t.paused, t.holds = at, false, nil
 	}
 }
 
@@ -84,6 +95,8 @@ func queueNote(b environment.StepQueued) string {
 		environment.CauseLapsed:  "no runner has taken it yet",
 		environment.CauseRefused: "the runner did not start it",
 		environment.CauseLost:    "the runner is not heard any more",
+
+		environment.CauseUnavailable: "what it talks to does not answer, will be tried again",
 	}[b.Cause]
 	if b.Error != nil {
 		note = fmt.Sprintf("%s: %s", note, b.Error.Message)

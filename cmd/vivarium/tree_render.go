@@ -60,8 +60,12 @@ func (t *tree) headline(v view) string {
 	if took := t.took(v.now); took > 0 {
 		rest += "  " + elapsed(took)
 	}
-	room := max(v.width-utf8.RuneCountInString(rest)-2-len(t.status), 8)
-	return v.style.bold(cut(t.name, room)) + "  " + v.style.status(t.status) + v.style.dim(rest)
+	paused := ""
+	if t.paused {
+		paused = "  paused"
+	}
+	room := max(v.width-utf8.RuneCountInString(rest)-2-len(t.status)-len(paused), 8)
+	return v.style.bold(cut(t.name, room)) + "  " + v.style.status(t.status) + v.style.yellow(paused) + v.style.dim(rest)
 }
 
 func (t *tree) took(now time.Time) time.Duration {
@@ -108,8 +112,8 @@ func (t *tree) leafLine(l *leaf, v view) string {
 	if l.verb == event.Validate && !l.state.Ended() {
 		facts = append(facts, "checking that it answers")
 	}
-	if l.note != "" {
-		facts = append(facts, cut(t.shorten(l.note), v.width))
+	if why := t.why(l); why != "" {
+		facts = append(facts, cut(t.shorten(why), v.width))
 	}
 	used := 6 + utf8.RuneCountInString(name) + len(pad) + 1
 	text := strings.TrimRight(clip(strings.Join(facts, "  "), v.width-used), " ")

@@ -98,6 +98,9 @@ func (p parameter) takes(value string) bool {
 	case p.kind == numberValue:
 		n, err := strconv.ParseUint(value, 10, 64)
 		return err == nil && n >= p.min && (p.max == 0 || n <= p.max)
+	case p.kind == positionValue:
+		_, ok := parsePosition(value)
+		return ok
 	default:
 		return len(value) <= maxText && utf8.ValidString(value)
 	}

@@ -57,9 +57,13 @@ func requests() map[string][]string {
 			"/api/v1/environments/notes/resources/none"},
 		one + "/graph": {"/api/v1/environments/notes/graph", "/api/v1/environments/notes/graph?format=dot",
 			"/api/v1/environments/notes/graph?format=mermaid", "/api/v1/environments/old-1/graph"},
-		one + "/operations":                         {"/api/v1/environments/notes/operations?limit=1", "/api/v1/environments/notes/operations"},
-		one + "/journal":                            {"/api/v1/environments/notes/journal", "/api/v1/environments/nobody/journal", "/api/v1/environments/none/journal"},
-		one + "/logs":                               {"/api/v1/environments/notes/logs?limit=1", "/api/v1/environments/notes/logs?step=x"},
+		one + "/operations": {"/api/v1/environments/notes/operations?limit=1", "/api/v1/environments/notes/operations"},
+		one + "/journal":    {"/api/v1/environments/notes/journal", "/api/v1/environments/nobody/journal", "/api/v1/environments/none/journal"},
+		one + "/logs": {"/api/v1/environments/notes/logs?limit=1", "/api/v1/environments/notes/logs?step=x",
+			"/api/v1/environments/notes/logs?attempt=0"},
+		one + "/steps/{address}/logs": {"/api/v1/environments/notes/steps/notes.terraform.network/logs", "/api/v1/environments/notes/steps/x/logs",
+			"/api/v1/environments/none/steps/x/logs", "/api/v1/environments/notes/steps/notes.terraform.network/logs?until=ended"},
+		wire.Prefix + "/runners":                    {"/api/v1/runners"},
 		wire.Prefix + "/templates":                  {"/api/v1/templates", "/api/v1/templates?limit=1"},
 		wire.Prefix + "/templates/{name}":           {"/api/v1/templates/notes", "/api/v1/templates/none"},
 		wire.Prefix + "/templates/{name}/{version}": {"/api/v1/templates/notes/1.2.0", "/api/v1/templates/broken/0.1.0", "/api/v1/templates/panic/1"},
@@ -67,7 +71,7 @@ func requests() map[string][]string {
 }
 
 func TestAnswersAreAsTheDocumentSays(t *testing.T) {
-	f := start(t, nil)
+	f := start(t, func(o *Options) { o.Runners, o.Pools = heard, func() []string { return []string{"eu", "void"} } })
 	document := read[schema.Object](f, "/doc")
 	closeObjects(document["components"])
 	compiler := jsonschema.NewCompiler()

@@ -32,12 +32,20 @@ func (s *Server) environment(k *call) error {
 		return err
 	}
 	tag := fmt.Sprintf("\"%d-%d\"", record.Epoch, record.Revision)
-	k.echo.Response().Header().Set("ETag", tag)
-	k.echo.Response().Header().Set("Cache-Control", "no-cache")
+	header := k.echo.Response().Header()
+	header.Set("Cache-Control", "no-cache")
 	if matches(k.list("If-None-Match"), tag) {
+		header.Set("ETag", tag)
 		return k.echo.NoContent(http.StatusNotModified)
 	}
-	return k.answer(whole(record))
+	waiting, exact, err := s.waiting(k, record)
+	if err != nil {
+		return err
+	}
+	if exact {
+		header.Set("ETag", tag)
+	}
+	return k.answer(wire.EnvironmentDetail{Record: whole(record), Waiting: waiting})
 }
 
 // record is the environment that the path names.

@@ -49,7 +49,13 @@ type fixture struct {
 
 func start(t *testing.T, change func(*Options)) *fixture {
 	t.Helper()
-	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "api.db")})
+	return startOn(t, sqlite.Options{}, change)
+}
+
+func startOn(t *testing.T, options sqlite.Options, change func(*Options)) *fixture {
+	t.Helper()
+	options.Path = filepath.Join(t.TempDir(), "api.db")
+	s, err := sqlite.Open(context.Background(), options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	key, err := secret.NewKey()

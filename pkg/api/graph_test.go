@@ -113,7 +113,8 @@ func TestReasonsInDetail(t *testing.T) {
 		return found
 	}
 	want := map[string]string{
-		"c":       "as many steps as this environment may have at once are under way: 2",
+		"b":       "offered to the runners of pool \"default\"",
+		"c":       "as many steps as this environment may have at once are under way: 2; it begins when one of them ends",
 		"d":       "waits for notes.terraform.a",
 		"e":       "waits for notes.terraform.a",
 		"migrate": "waits for notes.terraform.a, notes.terraform.b, notes.terraform.c and 2 more",

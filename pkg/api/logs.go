@@ -11,36 +11,55 @@ import (
 )
 
 const (
-	// pollLogs is how often a stream looks for lines: the store tells of changes of the journal only.
-	pollLogs = 250 * time.Millisecond
-	// drainLogs is how long there has to be no line after the end of an operation: lines and results travel apart.
+	// drainLogs is how long there has to be no line after the end of an operation or a step: lines and results travel apart.
 	drainLogs = time.Second
+	// logPage is how many lines a stream holds at once.
+	logPage = 256
 )
 
+// logs are those of an environment.
 func (s *Server) logs(k *call) error {
 	if _, err := s.record(k); err != nil {
 		return err
 	}
-	until := k.text("until") != ""
-	if until && !k.streams() {
-		return badParameter("until", "only a stream ends by itself; add follow")
+	selection := store.LogSelection{
+		Environment: k.path("name"), Operation: k.text("operation"), Step: k.text("step"), Attempt: int(k.number("attempt")), //nolint:gosec // at most mostAttempt
 	}
-	if until && k.text("operation") != "" {
-		if _, known, err := s.operation(k.context(), k.path("name"), k.text("operation")); err != nil || !known {
-			return orNotFound(err, k.text("operation"))
+	if !k.streams() {
+		return s.logPage(k, selection, nil)
+	}
+	if k.text("until") == "" {
+		return s.followLogs(k, selection, nil)
+	}
+	if selection.Operation != "" {
+		if _, known, err := s.operation(k.context(), selection.Environment, selection.Operation); err != nil || !known {
+			return orNotFound(err, selection.Operation)
 		}
 	}
-	selection := store.LogSelection{
-		Environment: k.path("name"), Operation: k.text("operation"), Step: k.text("step"), After: k.after(),
-	}
-	if k.streams() {
-		return s.followLogs(k, selection, until)
+	return s.followLogs(k, selection, func(ctx context.Context) (any, error) {
+		operation, over, err := s.over(ctx, selection)
+		if err != nil || !over {
+			return nil, err
+		}
+		return wire.StreamEnd{Operation: operation.ID, Status: operation.Status}, nil
+	})
+}
+
+// logPage answers with lines behind a position; absent, when not nil, is asked for the error when there are none.
+func (s *Server) logPage(k *call, selection store.LogSelection, absent func() error) error {
+	if k.text("until") != "" {
+		return badParameter("until", "only a stream ends by itself; add follow")
 	}
 	limit := int(k.number("limit")) //nolint:gosec // at most mostItems
-	selection.Limit = limit + 1
+	selection.After, selection.Limit = k.position().id, limit+1
 	lines, err := s.options.Store.ReadLogs(k.context(), selection)
 	if err != nil {
 		return err
+	}
+	if len(lines) == 0 && absent != nil {
+		if err := absent(); err != nil {
+			return err
+		}
 	}
 	next := ""
 	if len(lines) > limit {
@@ -55,52 +74,6 @@ func orNotFound(err error, operation string) error {
 		return err
 	}
 	return notFound("the environment has no operation %q", clip(operation))
-}
-
-func (s *Server) followLogs(k *call, selection store.LogSelection, until bool) error {
-	ctx, cancel := context.WithCancel(k.context())
-	defer cancel()
-	selection.Limit = batchSize
-	var quiet time.Time // since when the operation is over and no line has come
-	return s.stream(ctx, k, pace{every: pollLogs}, func(w *eventWriter) (progress, error) {
-		lines, err := s.options.Store.ReadLogs(ctx, selection)
-		if err != nil {
-			return waiting, err
-		}
-		for _, line := range lines {
-			if err := w.send(strconv.FormatUint(line.ID, 10), "line", line); err != nil {
-				return waiting, err
-			}
-			selection.After = line.ID
-		}
-		if len(lines) == batchSize {
-			return more, w.flush()
-		}
-		if !until {
-			return waiting, w.flush()
-		}
-		operation, over, err := s.over(ctx, selection)
-		if err != nil || !over {
-			quiet = time.Time{}
-			return waiting, firstError(err, w.flush())
-		}
-		if len(lines) > 0 || quiet.IsZero() {
-			quiet = time.Now()
-		}
-		if time.Since(quiet) < drainLogs {
-			return waiting, w.flush()
-		}
-		return ended, firstError(w.send("", "end", wire.StreamEnd{Operation: operation.ID, Status: operation.Status}), w.flush())
-	})
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // over tells whether the selected operation, or the environment's newest when none is, has ended.

@@ -143,6 +143,8 @@ func (p parameter) describe(in string) schema.Object {
 		if p.absent > 0 {
 			value["default"] = p.absent
 		}
+	case p.kind == positionValue:
+		value["pattern"] = positionPattern
 	default:
 		value["maxLength"] = maxText
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
@@ -55,6 +56,10 @@ type Options struct {
 	// Info is asked for every request of self/info; Uptime may be left to the API.
 	Info   func() Info
 	Checks []Check
+	// Runners are those that were heard lately, with what they told; nil when nobody listens for them.
+	Runners func() []event.Alive
+	// Pools are those that should have runners; nil knows of none.
+	Pools func() []string
 	// Ready and Started tell how far the server is; nil is yes.
 	Ready   func() bool
 	Started func() bool

@@ -2,19 +2,29 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 )
 
-// named is how many of the dependencies that a step waits for are called by their address.
-const named = 3
+const (
+	// named is how many of the dependencies that a step waits for are called by their address.
+	named = 3
+	// mostSearched bounds how many nodes are looked at for what one step waits for.
+	mostSearched = 500
+)
 
-// waits tells whether a step's reason is worked out when it is read: which of its dependencies are still to come
-// changes without a new record of the one that waits.
+// waits tells whether a step is shown with a reason. It is worked out when it is read: which of its dependencies are
+// still to come changes without a new record of the one that waits.
 func waits(r environment.ResourceRecord) bool {
-	return r.Step.State == environment.StateBlocked || r.Step.State == environment.StateQueued
+	switch r.Step.State {
+	case environment.StateBlocked, environment.StateQueued, environment.StateWaiting:
+		return true
+	default:
+		return false
+	}
 }
 
 // explainer says for what steps of an environment wait, from the records of all of them.
@@ -51,47 +61,80 @@ func (e *explainer) explain(r *environment.ResourceRecord) environment.StepRecor
 		e.blocked(r, &reason)
 	case environment.StateQueued:
 		e.queued(step, &reason)
+	case environment.StateWaiting:
+		offered(r, &reason)
 	default:
 		return step
 	}
-	if reason != (environment.Reason{}) {
-		step.Reason = &reason
-	}
+	step.Reason = &reason
 	return step
 }
 
 func (e *explainer) blocked(r *environment.ResourceRecord, reason *environment.Reason) {
 	if reason.Code == "" {
-		reason.Code = "dependency"
+		*reason = environment.Reason{Code: environment.BecauseDependency, Detail: "waits for what it depends on"}
 	}
-	before, what := r.DependsOn, "waits for "
-	if r.Step.Verb == event.Destruct {
-		before, what = e.dependents[r.Address], "waits until these are gone: "
-	}
-	if open := e.open(before, r.Step.Operation); len(open) > 0 && reason.Code == "dependency" {
-		reason.Detail = what + some(open)
+	if open := e.unmet(r); len(open) > 0 && reason.Code == environment.BecauseDependency {
+		reason.Detail = waitsFor(r.Step.Verb, open)
 	}
 }
 
-// open are those whose step in the operation is not over.
-func (e *explainer) open(addresses []string, operation string) []string {
+func waitsFor(verb event.Verb, addresses []string) string {
+	if verb == event.Destruct {
+		return "waits until these are gone: " + some(addresses)
+	}
+	return "waits for " + some(addresses)
+}
+
+// unmet are the steps that a blocked one waits for: what it depends on, or, when it is to be destroyed, what depends
+// on it. Nodes that take no part in the operation pass the order on, so it is looked for behind them.
+func (e *explainer) unmet(r *environment.ResourceRecord) []string {
+	before := func(address string) []string {
+		if r.Step.Verb == event.Destruct {
+			return e.dependents[address]
+		}
+		if node := e.byAddress[address]; node != nil {
+			return node.DependsOn
+		}
+		return nil
+	}
 	var open []string
-	for _, address := range addresses {
+	seen := map[string]bool{}
+	for stack := slices.Clone(before(r.Address)); len(stack) > 0 && len(seen) < mostSearched; {
+		address := stack[0]
+		stack = stack[1:]
 		other := e.byAddress[address]
-		if other == nil || other.Step.Operation != operation || other.Step.State == "" || other.Step.State.Ended() {
+		if seen[address] || other == nil {
 			continue
 		}
-		open = append(open, address)
+		seen[address] = true
+		switch {
+		case other.Step.Operation != r.Step.Operation || other.Step.State == "":
+			stack = append(stack, before(address)...)
+		case !other.Step.State.Ended():
+			open = append(open, address)
+		}
 	}
 	return open
 }
 
 func (e *explainer) queued(step environment.StepRecord, reason *environment.Reason) {
-	switch {
-	case reason.Code == "environment-limit":
-		reason.Detail = fmt.Sprintf("as many steps as this environment may have at once are under way: %d", e.active)
-	case reason.Code == "backoff" && step.Attempt > 0:
+	switch reason.Code {
+	case environment.BecauseEnvironmentLimit:
+		reason.Detail = fmt.Sprintf("as many steps as this environment may have at once are under way: %d; it begins when one of them ends", e.active)
+	case environment.BecauseBackoff, environment.BecauseLost:
 		reason.Detail = fmt.Sprintf("attempt %d came to nothing; there will be another one", step.Attempt)
+		if step.Error != nil {
+			reason.Detail += ": " + step.Error.Message
+		}
+	case "":
+		*reason = environment.Reason{Code: environment.BecauseEnvironmentLimit, Detail: "waits for its turn"}
+	}
+}
+
+func offered(r *environment.ResourceRecord, reason *environment.Reason) {
+	if reason.Code == "" {
+		*reason = environment.Reason{Code: environment.BecauseOffered, Detail: fmt.Sprintf("offered to the runners of pool %q", r.PoolName())}
 	}
 }
 

@@ -26,7 +26,8 @@ type kind int
 const (
 	textValue kind = iota
 	numberValue
-	flagValue // given without a value, or true or false
+	flagValue     // given without a value, or true or false
+	positionValue // id of an event of a stream of lines
 )
 
 // parameter of a query, or a header. Every check of its value follows from its fields.
@@ -74,6 +75,8 @@ func (p parameter) allows() string {
 		return "true, false"
 	case p.kind == numberValue:
 		return bounds(p.min, p.max)
+	case p.kind == positionValue:
+		return "the id of an event of this stream"
 	default:
 		return "text of at most 1024 bytes"
 	}

@@ -47,7 +47,7 @@ func (s *Server) ping(k *call) error {
 func (s *Server) liveliness(k *call) error {
 	health, _ := s.health(k.context())
 	if k.text("type") == "summary" {
-		health.Checks = nil
+		health = wire.Health{Status: health.Status}
 	}
 	return k.answer(health)
 }
@@ -87,6 +87,7 @@ func (s *Server) health(ctx context.Context) (h wire.Health, failed []string) {
 		running.Go(func() { h.Checks[i] = probe(ctx, check) })
 	}
 	running.Wait()
+	s.addRunners(&h)
 	for _, result := range h.Checks {
 		if result.Status == up {
 			continue

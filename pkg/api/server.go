@@ -28,6 +28,9 @@ type Server struct {
 	options  Options
 	echo     *echo.Echo
 	document []byte
+	feeds    *feeds
+
+	summaries summaryCache
 
 	stopping chan struct{} // closed when streams have to end
 
@@ -47,7 +50,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, document: document, stopping: make(chan struct{})}
+	s := &Server{options: o, document: document, feeds: newFeeds(o.Store, o.Log), stopping: make(chan struct{})}
 	s.echo = s.router()
 	return s, nil
 }

@@ -13,7 +13,7 @@ import (
 
 const (
 	// stalled is how long one write may take before a client counts as gone.
-	stalled = 10 * time.Second
+	stalled = 30 * time.Second
 	// gather lets changes that follow each other closely be read at once.
 	gather = 10 * time.Millisecond
 	// reconnect is what clients are told to wait before they come back, in milliseconds.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"strings"
 
@@ -19,6 +20,11 @@ func routes() []route {
 		answers: []answer{{status: http.StatusOK, mime: mimeJSON, description: "OpenAPI 3.1", body: map[string]any{}}},
 	}}
 	all = append(all, selfRoutes()...)
+	all = append(all, route{
+		id: "listRunners", path: wire.Prefix + "/runners", tag: "self", summary: "Runners that were heard lately",
+		description: "All of them on one page. A runner that was not heard for some seconds is not listed.",
+		answers:     one("The runners", wire.List[wire.Runner]{}), handle: (*Server).runners,
+	})
 	all = append(all, environmentRoutes()...)
 	all = append(all, operationRoutes()...)
 	return append(all, templateRoutes()...)
@@ -63,17 +69,17 @@ func environmentRoutes() []route {
 			}, paging()...),
 			answers: one("A page of environments", wire.List[environment.Record]{}), handle: (*Server).environments,
 		}, {
-			id: "getEnvironment", path: single, tag: "environments", summary: "One environment",
+			id: "getEnvironment", path: single, tag: "environments", summary: "One environment, and what it waits for",
 			headers: []parameter{{name: "If-None-Match", description: "Answer only when the environment has changed", many: true}},
 			answers: []answer{
-				{status: http.StatusOK, mime: mimeJSON, description: "The environment", body: environment.Record{},
+				{status: http.StatusOK, mime: mimeJSON, description: "The environment", body: wire.EnvironmentDetail{},
 					headers: map[string]string{"ETag": "Changes with the environment's revision"}},
 				{status: http.StatusNotModified, description: "Not changed"},
 				problemAnswer(http.StatusNotFound, "No such environment"),
 			}, handle: (*Server).environment,
 		}, {
 			id: "listResources", path: single + "/resources", tag: "environments", summary: "Resources and actions of an environment",
-			description: "In the order of their addresses. What waits says for what in step.reason.",
+			description: "In the order of their addresses. Each step that neither runs nor is over says in step.reason why, and what would free it.",
 			query:       paging(), answers: found("A page of resources", wire.List[environment.ResourceRecord]{}), handle: (*Server).resources,
 		}, {
 			id: "getResource", path: single + "/resources/{address}", tag: "environments", summary: "One resource or action",
@@ -92,6 +98,7 @@ func environmentRoutes() []route {
 func operationRoutes() []route {
 	const single = wire.Prefix + "/environments/{name}"
 	lastID := []parameter{{name: "Last-Event-ID", kind: numberValue, description: "Go on behind this event of a stream; comes before the parameter after"}}
+	lastLine := []parameter{{name: "Last-Event-ID", kind: positionValue, description: "Go on behind this event of a stream; comes before the parameter after"}}
 	stream := func(what string) answer {
 		return answer{status: http.StatusOK, mime: mimeStream, description: what}
 	}
@@ -107,15 +114,32 @@ func operationRoutes() []route {
 			answers: append(found("A page of entries", wire.List[store.Entry]{}), stream("Entries as they are written")),
 		}, {
 			id: "readLogs", path: single + "/logs", tag: "environments", summary: "What the executors have printed",
-			description: "With follow, or Accept: text/event-stream, a live stream: id is the line's id, event is \"line\", data the line.",
-			query: append([]parameter{
-				{name: "operation", description: "Only of this operation"},
+			description: streamOfLines + " id is the line's id, at which it can be taken up again. until ends it once the operation is over.",
+			query: append(append([]parameter{
 				{name: "step", description: "Only of this address"},
-				{name: "follow", kind: flagValue, description: "Stream lines as they come"},
-				{name: "until", enum: []string{"settled"}, description: "End the stream with an event \"end\" once the operation is over"},
-			}, following()...), headers: lastID, live: true, handle: (*Server).logs,
+			}, lineParameters("settled", "ended")...), following()...), headers: lastLine, live: true, handle: (*Server).logs,
+			answers: append(found("A page of lines", wire.List[store.LogRecord]{}), stream("Lines as they come")),
+		}, {
+			id: "readStepLogs", path: single + "/steps/{address}/logs", tag: "environments", summary: "What one step has printed",
+			description: streamOfLines + " id is a position, at which it can be taken up again by Last-Event-ID. until ends it once the " +
+				"step, or the attempt that is asked for, has ended.",
+			query: append(lineParameters("ended"), following()...), headers: lastLine, live: true, handle: (*Server).stepLogs,
 			answers: append(found("A page of lines", wire.List[store.LogRecord]{}), stream("Lines as they come")),
 		},
+	}
+}
+
+const streamOfLines = "With follow, or Accept: text/event-stream, a live stream: event is \"line\", data the line. " +
+	"What a reader does not get, because it was pruned before it was read or never came, is told by an event \"missed\", whose data " +
+	"has the number of lines and of which attempt they are. With until, the last event is \"end\"."
+
+// lineParameters select lines, and say whether and for how long they are streamed.
+func lineParameters(until ...string) []parameter {
+	return []parameter{
+		{name: "operation", description: "Only of this operation"},
+		{name: "attempt", kind: numberValue, min: 1, max: math.MaxInt32, description: "Only of this attempt"},
+		{name: "follow", kind: flagValue, description: "Stream lines as they come"},
+		{name: "until", enum: until, description: "End the stream with an event \"end\" once nothing more is to come"},
 	}
 }
 

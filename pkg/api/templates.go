@@ -6,7 +6,6 @@ import (
 	"sort"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
-	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
@@ -84,7 +83,7 @@ func (s *Server) template(k *call) error {
 }
 
 // filled is never nil: clients read lists, not null.
-func filled[T string | TemplateParameter | environment.Group | TemplateResource | TemplateOutput | TemplateEntrypoint | TemplateFile](list []T) []T {
+func filled[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}

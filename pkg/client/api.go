@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -84,6 +85,11 @@ func (a *API) Environment(ctx context.Context, name string) (environment.Record,
 	return get[environment.Record](ctx, a, of(name), nil)
 }
 
+// EnvironmentDetail is one of them with what holds it up.
+func (a *API) EnvironmentDetail(ctx context.Context, name string) (wire.EnvironmentDetail, error) {
+	return get[wire.EnvironmentDetail](ctx, a, of(name), nil)
+}
+
 // Resources are all of an environment, in the order of their addresses.
 func (a *API) Resources(ctx context.Context, name string) ([]environment.ResourceRecord, error) {
 	return every[environment.ResourceRecord](ctx, a, of(name, "resources"))
@@ -119,23 +125,49 @@ func (a *API) Journal(ctx context.Context, name string, behind uint64, limit int
 // LogFilter selects lines; what is empty does not.
 type LogFilter struct {
 	Operation string
-	Step      string
+	Step      string // address
+	Attempt   int
 	After     uint64 // id of a line
 	Limit     int    // of a page; 0 is the server's
-	// UntilSettled ends FollowLogs when the operation is over.
+	// UntilSettled ends FollowLogs when the operation is over, or, with a Step, the selected attempts of the step are.
 	UntilSettled bool
+	// Missed is called by FollowLogs, between two lines, for lines that it does not get. Nil ignores them.
+	Missed func(wire.Missed) error
 }
 
-func (f LogFilter) query() url.Values {
-	q := after(f.After, f.Limit)
+// path of the lines: those of a step have their own.
+func (f LogFilter) path(name string) string {
+	if f.Step != "" {
+		return of(name, "steps", f.Step, "logs")
+	}
+	return of(name, "logs")
+}
+
+func (f LogFilter) selection() url.Values {
+	q := url.Values{}
 	set(q, "operation", f.Operation)
-	set(q, "step", f.Step)
+	if f.Attempt > 0 {
+		q.Set("attempt", strconv.Itoa(f.Attempt))
+	}
 	return q
 }
 
 // Logs is one page of lines.
 func (a *API) Logs(ctx context.Context, name string, f LogFilter) (wire.List[store.LogRecord], error) {
-	return get[wire.List[store.LogRecord]](ctx, a, of(name, "logs"), f.query())
+	q := after(f.After, f.Limit)
+	maps.Copy(q, f.selection())
+	return get[wire.List[store.LogRecord]](ctx, a, f.path(name), q)
+}
+
+// Runners are those that the server has heard lately, by name.
+func (a *API) Runners(ctx context.Context) ([]wire.Runner, error) {
+	list, err := get[wire.List[wire.Runner]](ctx, a, "/runners", nil)
+	return list.Items, err
+}
+
+// Health is how the server is, with its checks, open breakers, and pools without runners.
+func (a *API) Health(ctx context.Context) (wire.Health, error) {
+	return get[wire.Health](ctx, a, "/self/liveliness", url.Values{"type": {"detailed"}})
 }
 
 // Templates are those of the server's catalogue.

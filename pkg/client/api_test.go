@@ -31,8 +31,10 @@ const strange = `notes.terraform.net["a/b?c#d %"]`
 type fixture struct {
 	t     *testing.T
 	store store.Store
-	api   *API
-	seq   uint64
+	// options of the server.
+	options api.Options
+	api     *API
+	seq     uint64
 	// cut, when positive, breaks the next streams after so many writes.
 	cut   atomic.Int32
 	opens atomic.Int32
@@ -40,17 +42,29 @@ type fixture struct {
 
 func start(t *testing.T) *fixture {
 	t.Helper()
-	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "api.db")})
+	return startOn(t, sqlite.Options{Path: filepath.Join(t.TempDir(), "api.db")})
+}
+
+func startOn(t *testing.T, o sqlite.Options) *fixture {
+	t.Helper()
+	s, err := sqlite.Open(context.Background(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	f := &fixture{t: t, store: s}
-	server, err := api.New(api.Options{Store: s, Templates: catalogue{}, Info: func() api.Info { return api.Info{Name: "vivarium", Role: api.Primary} }})
+	f := &fixture{t: t, store: s, options: api.Options{
+		Store: s, Templates: catalogue{}, Info: func() api.Info { return api.Info{Name: "vivarium", Role: api.Primary} },
+	}}
+	server, err := api.New(f.options)
 	require.NoError(t, err)
-	proxy := httptest.NewServer(f.flaky(server.Handler()))
-	t.Cleanup(func() { require.NoError(t, server.Stop(context.Background())); proxy.Close() })
-	f.api = NewAPI(proxy.URL+"/", proxy.Client())
+	f.api = f.serve(server)
 	f.append(environment.StatusDeploying{Operation: "op"}, environment.StatusValidating{Operation: "op"})
 	return f
+}
+
+// serve gives a client of a server on connections that can be cut.
+func (f *fixture) serve(server *api.Server) *API {
+	proxy := httptest.NewServer(f.flaky(server.Handler()))
+	f.t.Cleanup(func() { require.NoError(f.t, server.Stop(context.Background())); proxy.Close() })
+	return NewAPI(proxy.URL+"/", proxy.Client())
 }
 
 type catalogue struct{}

@@ -40,17 +40,20 @@ func (a *API) FollowJournal(ctx context.Context, name string, behind uint64, fn 
 	})
 }
 
-// FollowLogs is FollowJournal for lines. With UntilSettled it returns nil once the operation is over and its lines
-// were given to fn.
+// FollowLogs is FollowJournal for lines. With UntilSettled it returns nil once what is followed is over and its lines were
+// given to fn. What the server says was missed goes to Missed.
 func (a *API) FollowLogs(ctx context.Context, name string, f LogFilter, fn func(store.LogRecord) error) error {
-	q := LogFilter{Operation: f.Operation, Step: f.Step}.query()
+	path, q := f.path(name), f.selection()
 	q.Set("follow", "true")
 	if f.UntilSettled {
-		q.Set("until", "settled")
+		q.Set("until", "ended")
 	}
-	return a.follow(ctx, of(name, "logs"), q, f.After, func(e streamEvent) (bool, error) {
-		if e.name == "end" {
+	return a.follow(ctx, path, q, f.After, func(e streamEvent) (bool, error) {
+		switch e.name {
+		case "end":
 			return true, nil
+		case "missed":
+			return false, f.miss(e)
 		}
 		var line store.LogRecord
 		if err := e.decode(&line); err != nil {
@@ -60,11 +63,37 @@ func (a *API) FollowLogs(ctx context.Context, name string, f LogFilter, fn func(
 	})
 }
 
+func (f LogFilter) miss(e streamEvent) error {
+	var missed wire.Missed
+	if err := e.decode(&missed); err != nil || f.Missed == nil {
+		return err
+	}
+	return f.Missed(missed)
+}
+
 // streamEvent is one server-sent event.
 type streamEvent struct {
-	id   uint64 // 0 when it has none
+	id   position // zero when it has none
 	name string
 	data string
+}
+
+// position in a stream. Its number grows; the text is what the server takes to go on behind it.
+type position struct {
+	number uint64
+	text   string
+}
+
+func behindNumber(n uint64) position { return position{n, strconv.FormatUint(n, 10)} }
+
+// readPosition reads an id; what does not begin with a number is no position to go on from.
+func readPosition(text string) position {
+	digits, _, _ := strings.Cut(text, "-")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil {
+		return position{}
+	}
+	return position{n, text}
 }
 
 func (e streamEvent) decode(v any) error {
@@ -78,8 +107,8 @@ func (e streamEvent) decode(v any) error {
 type handlerError struct{ error }
 
 // follow takes a stream up again until handle is done or ctx ends.
-func (a *API) follow(ctx context.Context, path string, q url.Values, behind uint64, handle func(streamEvent) (done bool, err error)) error {
-	pause, connected := firstPause, false
+func (a *API) follow(ctx context.Context, path string, q url.Values, after uint64, handle func(streamEvent) (done bool, err error)) error {
+	pause, connected, behind := firstPause, false, behindNumber(after)
 	for {
 		last := behind
 		done, err := a.once(ctx, path, q, &behind, &connected, handle)
@@ -94,7 +123,7 @@ func (a *API) follow(ctx context.Context, path string, q url.Values, behind uint
 		case err != nil && (!connected || !passes(err)):
 			return err
 		}
-		if behind > last {
+		if behind != last {
 			pause = firstPause
 		}
 		if err := wait(ctx, pause); err != nil {
@@ -123,13 +152,13 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // once reads one connection to its end.
 func (a *API) once(
-	ctx context.Context, path string, q url.Values, behind *uint64, connected *bool, handle func(streamEvent) (bool, error),
+	ctx context.Context, path string, q url.Values, behind *position, connected *bool, handle func(streamEvent) (bool, error),
 ) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watchdog := time.AfterFunc(silence, cancel)
 	defer watchdog.Stop()
-	header := http.Header{"Accept": {"text/event-stream"}, "Last-Event-Id": {strconv.FormatUint(*behind, 10)}}
+	header := http.Header{"Accept": {"text/event-stream"}, "Last-Event-Id": {behind.text}}
 	response, err := a.ask(ctx, path, q, header)
 	if err != nil {
 		return false, err
@@ -149,14 +178,14 @@ func (a *API) once(
 		if event.name == "error" {
 			return false, told(event)
 		}
-		if event.id != 0 && event.id <= *behind {
+		if event.id.number != 0 && event.id.number <= behind.number {
 			continue
 		}
 		done, err := handle(event)
 		if err != nil {
 			return false, handlerError{err}
 		}
-		if event.id != 0 {
+		if event.id.number != 0 {
 			*behind = event.id
 		}
 		if done {
@@ -177,7 +206,7 @@ func readEvent(lines *bufio.Scanner, watchdog *time.Timer) (streamEvent, error) 
 		value = strings.TrimPrefix(value, " ")
 		switch field {
 		case "id":
-			e.id, _ = strconv.ParseUint(value, 10, 64) // what is not a number is no position to go on from
+			e.id = readPosition(value)
 		case "event":
 			e.name = value
 		case "data":

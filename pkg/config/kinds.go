@@ -78,7 +78,7 @@ func duration(path, flag, def, doc string, field func(*Settings) *durationField)
 
 func list(path, flag, def, doc string, field func(*Settings) *[]string, check func(string) error) Setting {
 	return setting(path, flag, def, doc, listKind, func(s *Settings, v value) error {
-		if len(v.list) == 0 {
+		if len(v.list) == 0 && def != "" {
 			return fmt.Errorf("has to name at least one")
 		}
 		for _, e := range v.list {

@@ -46,6 +46,7 @@ type Runner struct {
 	Enabled bool
 	Name    string // empty: the host's name
 	Pools   []string
+	Labels  []string
 	// Concurrency is how many tasks run at once.
 	Concurrency int
 	// WorkDir keeps caches between attempts; empty: a folder in DataDir.

@@ -58,6 +58,8 @@ var table = []Setting{
 		func(s *Settings) *string { return &s.Runner.Name }, optionalName),
 	list("runner.pools", "pool", "default", "pools whose tasks the runner takes",
 		func(s *Settings) *[]string { return &s.Runner.Pools }, poolName),
+	list("runner.labels", "label", "", "what else there is to say of the runner, shown with it",
+		func(s *Settings) *[]string { return &s.Runner.Labels }, anything),
 	number("runner.concurrency", "concurrency", "8", "tasks that the runner works on at once", 1, 10000,
 		func(s *Settings) *int { return &s.Runner.Concurrency }),
 	text("runner.work_dir", "work-dir", "", "folder for the runner's caches; one in the data folder unless given",

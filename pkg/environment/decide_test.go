@@ -157,7 +157,7 @@ func TestALostRunnerGivesItsStepBack(t *testing.T) {
 	types, _ = st.decide(TickInput{})
 	require.Equal(t, []string{"step.waiting a"}, types)
 	types, _ = st.decide(ResultInput{event.Result{TaskRef: old, Runner: "box/1"}})
-	require.Equal(t, []string{"task.refused"}, types, "the first runner's result comes too late")
+	require.Equal(t, []string{"result.refused"}, types, "the first runner's result comes too late")
 	require.Len(t, st.finish("a", nil), 4)
 }
 
@@ -198,7 +198,7 @@ func TestALowerEpochIsRefused(t *testing.T) {
 	ref := st.ref("a")
 	ref.Epoch = 1
 	types, _ := st.decide(ResultInput{event.Result{TaskRef: ref, Runner: "r/1"}})
-	require.Equal(t, []string{"task.refused"}, types)
+	require.Equal(t, []string{"result.refused"}, types)
 	require.Equal(t, StateWaiting, st.s.Step("a").State)
 }
 
@@ -275,6 +275,7 @@ func TestValidationDecides(t *testing.T) {
 		st.finish("a", nil)
 		require.Equal(t, []string{"step.complete b", "environment.validating", "step.waiting a"}, st.finish("b", nil))
 		require.Equal(t, Validating, st.s.Status)
+		require.Equal(t, 2, st.s.Step("a").Attempt, "a second copy of the apply's result must not pass for the probe's")
 		types := st.finish("a", err)
 		if err == nil {
 			require.Equal(t, []string{"step.complete a", "operation.finished", "environment.deployed"}, types)
@@ -350,7 +351,7 @@ func TestAPausedOperationStartsNothingNew(t *testing.T) {
 }
 
 func TestAStepWaitsForARunnerAndSaysSo(t *testing.T) {
-	nodes := []Node{node("a"), node("b")}
+	nodes := []Node{node("a"), node("a2"), node("b")}
 	st := newStage(t, nodes...)
 	var pool Pool
 	st.pool = func(name, executor string) Pool {
@@ -370,7 +371,7 @@ func TestAStepWaitsForARunnerAndSaysSo(t *testing.T) {
 	require.Contains(t, reason().Detail, "vault.example.test")
 
 	st.now = st.now.Add(2 * time.Minute)
-	require.Equal(t, []string{"step.waiting a", "operation.held"}, tick())
+	require.Equal(t, []string{"step.waiting a", "step.waiting a2", "operation.held"}, tick(), "twice what they can do at once, so that they never idle")
 	require.Equal(t, BecausePoolLimit, reason().Code)
 	require.Equal(t, []string{"step.complete a", "step.waiting b", "operation.held"}, st.finish("a", nil))
 	require.Empty(t, st.s.Operation.Holds)

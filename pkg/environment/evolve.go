@@ -171,7 +171,10 @@ func (s *State) begin(o Operation, command string) {
 // include makes a node a step of the operation's present phase, blocked until release.
 func (s *State) include(i int, verb event.Verb) {
 	n := s.Nodes[i]
-	n.Verb, n.State, n.Failures, n.Losses, n.Attempt = verb, "", 0, 0, 0
+	n.Verb, n.State, n.Failures, n.Losses = verb, "", 0, 0
+	if verb != event.Validate {
+		n.Attempt = 0 // attempts are numbered through an operation, of which validating is a phase
+	}
 	n.Runner, n.Error, n.Because, n.Waiting, n.Progress, n.QueuedAt = "", nil, "", "", nil, time.Time{}
 	n.StartedAt, n.FinishedAt, n.NotBefore, n.AcceptBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	n.Unmet = len(s.before(i))

@@ -255,7 +255,7 @@ func (Paused) Type() string              { return "operation.paused" }
 func (Resumed) Type() string             { return "operation.resumed" }
 func (Held) Type() string                { return "operation.held" }
 func (StepProgress) Type() string        { return "step.progress" }
-func (TaskRefused) Type() string         { return "task.refused" }
+func (TaskRefused) Type() string         { return "result.refused" }
 func (StatusDestroyed) Type() string     { return "environment.destroyed" }
 func (StatusDestroyFailed) Type() string { return "environment.destroy-failed" }
 func (Cancelling) Type() string          { return "operation.cancelling" }

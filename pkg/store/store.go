@@ -131,10 +131,11 @@ type Reader interface {
 
 // LogRecord is one kept line; ID grows in the order of arrival within the store.
 type LogRecord struct {
-	ID      uint64 `json:"id"`
-	Step    string `json:"step"`
-	Attempt int    `json:"attempt"`
-	Number  int    `json:"number"` // within the attempt
+	ID        uint64 `json:"id"`
+	Operation string `json:"operation"`
+	Step      string `json:"step"`
+	Attempt   int    `json:"attempt"`
+	Number    int    `json:"number"` // within the attempt, from 0; what is missing was pruned, or never came
 	event.LogLine
 }
 
@@ -143,11 +144,14 @@ type LogSelection struct {
 	Environment string
 	Operation   string // empty: all
 	Step        string // empty: all
+	Attempt     int    // 0: all
 	After       uint64 // only higher IDs
 	Limit       int    // 0 takes 1000
+	Newest      bool   // the last lines up to Limit instead of the first, in the same order
 }
 
-// Logs keeps what executors print. A line of the same task and number is kept once.
+// Logs keeps what executors print. A line of the same task and number is kept once. What is kept is bounded in number and
+// in time; the oldest lines go, and readers see it by the numbers that are missing.
 type Logs interface {
 	AppendLogs(ctx context.Context, batches ...event.Logs) error
 	ReadLogs(ctx context.Context, s LogSelection) ([]LogRecord, error)

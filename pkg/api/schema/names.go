@@ -49,9 +49,12 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[environment.Status](): list(environment.Statuses()...),
 	reflect.TypeFor[environment.StepState](): list(environment.StateBlocked, environment.StateQueued, environment.StateWaiting,
 		environment.StateRunning, environment.StateComplete, environment.StateError, environment.StateSkipped),
-	reflect.TypeFor[environment.OperationKind](): list(environment.CreateOperation, environment.DestroyOperation),
+	reflect.TypeFor[environment.OperationKind](): list(environment.CreateOperation, environment.DestroyOperation, environment.RetryOperation),
 	reflect.TypeFor[environment.OperationStatus](): list(environment.OperationRunning, environment.OperationCancelling,
 		environment.OperationSucceeded, environment.OperationFailed, environment.OperationCancelled),
+	reflect.TypeFor[environment.ReasonCode](): list(environment.BecauseDependency, environment.BecauseDependencyFailed,
+		environment.BecauseEnvironmentLimit, environment.BecausePoolLimit, environment.BecauseNoRunner, environment.BecauseBreaker,
+		environment.BecauseBackoff, environment.BecausePaused, environment.BecauseOffered, environment.BecauseLost, environment.BecauseCancelled),
 	reflect.TypeFor[event.Verb](): list(event.Apply, event.Destruct, event.Validate),
 }
 

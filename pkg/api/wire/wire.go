@@ -71,10 +71,55 @@ type Ping struct {
 
 // Health is the answer to self/liveliness and self/readiness.
 type Health struct {
-	// Status is "up", or "degraded" when a check fails.
+	// Status is "up", or "degraded" when a check fails, a breaker is open or a pool has no runner.
 	Status string `json:"status" jsonschema:"enum=up,enum=degraded"`
-	// Checks are listed when the detailed answer was asked for.
+	// Checks are listed when the detailed answer was asked for, as are the following.
 	Checks []CheckResult `json:"checks,omitempty"`
+	// Breakers are the open circuit breakers of runners: what they do not reach now.
+	Breakers []RunnerBreaker `json:"breakers,omitempty"`
+	// PoolsWithoutRunners are those whose steps nobody would take now.
+	PoolsWithoutRunners []string `json:"pools_without_runners,omitempty"`
+}
+
+// RunnerBreaker is an open circuit breaker and the runner whose it is.
+type RunnerBreaker struct {
+	RunnerName string `json:"runner_name"`
+	event.Breaker
+}
+
+// Runner is a runner that was heard lately.
+type Runner struct {
+	Name string `json:"name"`
+	// Runner is the name with what is new at each start.
+	Runner    string   `json:"runner"`
+	Pools     []string `json:"pools"`
+	Executors []string `json:"executors"`
+	Labels    []string `json:"labels"`
+	// Concurrency is how many tasks it works on at once at most, Running how many it has now.
+	Concurrency int `json:"concurrency"`
+	Running     int `json:"running"`
+	// Leaving: it takes no more tasks.
+	Leaving bool `json:"leaving"`
+	// Breakers that are open.
+	Breakers  []event.Breaker `json:"breakers"`
+	Version   string          `json:"version,omitempty"`
+	LastHeard time.Time       `json:"last_heard"`
+}
+
+// EnvironmentDetail is an environment with what holds it up now.
+type EnvironmentDetail struct {
+	environment.Record
+	// Waiting sums up why steps do not run, the reason that most of them share first.
+	Waiting []Waiting `json:"waiting"`
+}
+
+// Waiting is a reason why steps do not run, and of how many.
+type Waiting struct {
+	Code   environment.ReasonCode `json:"code"`
+	Detail string                 `json:"detail,omitempty"`
+	// Until is when it ends by itself for the first of the steps, if it does.
+	Until *time.Time `json:"until,omitempty"`
+	Steps int        `json:"steps"`
 }
 
 // CheckResult is the outcome of one check.
@@ -126,4 +171,23 @@ type GraphEdge struct {
 type StreamEnd struct {
 	Operation string                      `json:"operation"`
 	Status    environment.OperationStatus `json:"status"`
+}
+
+// StepEnd is the data of the last event of a step's log stream that was asked to end.
+type StepEnd struct {
+	Operation string `json:"operation,omitempty"`
+	Step      string `json:"step"`
+	Attempt   int    `json:"attempt,omitempty"`
+	// State is empty when the step takes no part in the present operation, or is in a later operation or attempt already.
+	State environment.StepState `json:"state,omitempty"`
+}
+
+// Missed is the data of the event "missed" of a log stream: lines that the reader does not get, since they were pruned
+// before it read them, or never came. They belong to one attempt and are numbered from First.
+type Missed struct {
+	Lines     int    `json:"lines"`
+	Operation string `json:"operation"`
+	Step      string `json:"step"`
+	Attempt   int    `json:"attempt"`
+	First     int    `json:"first"`
 }

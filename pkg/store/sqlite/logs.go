@@ -174,7 +174,8 @@ func (c chunk) without(held map[int]bool) ([]chunk, error) {
 
 // count keeps the number of lines of the step and the environment, and prunes those that have too many.
 func (t *transaction) count(environment, step, added int64) error {
-	ofStep, _, err := t.integer("UPDATE log_steps SET lines = lines + ? WHERE id = ? RETURNING lines", added, step)
+	ofStep, _, err := t.integer("UPDATE log_steps SET lines = lines + ?, written = ? WHERE id = ? RETURNING lines",
+		added, t.store.options.now().Unix(), step)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,13 @@ type Options struct {
 	// StepLogLines and EnvironmentLogLines bound the log lines that are kept of one step of one operation and of one
 	// environment; the oldest go. A tenth more may be there between two prunings. 0 takes 10,000 and 200,000.
 	StepLogLines, EnvironmentLogLines int
+	// LogRetention is how long the lines of a step of an operation are kept after the last of them was written; 0 takes
+	// 30 days. They may be there for an hour more.
+	LogRetention time.Duration
+
+	// Tests have another time.
+	now                    func() time.Time
+	firstSweep, sweepEvery time.Duration
 }
 
 const (
@@ -52,6 +59,18 @@ func (o Options) withDefaults() Options {
 	}
 	if o.EnvironmentLogLines <= 0 {
 		o.EnvironmentLogLines = defaultEnvironmentLogLines
+	}
+	if o.LogRetention <= 0 {
+		o.LogRetention = defaultLogRetention
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	if o.firstSweep <= 0 {
+		o.firstSweep = firstSweep
+	}
+	if o.sweepEvery <= 0 {
+		o.sweepEvery = sweepEvery
 	}
 	return o
 }

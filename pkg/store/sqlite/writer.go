@@ -110,12 +110,14 @@ func (w *writer) close() error {
 	return w.conn.close()
 }
 
-// run is the writer's goroutine. The two timers run only while there is something to do for them.
+// run is the writer's goroutine. Poll and flush run only while there is something to do for them.
 func (w *writer) run() {
 	defer close(w.ended)
 	poll, flush := newTimer(pollEvery), newTimer(relayedDelay)
+	sweep := time.NewTimer(w.store.options.firstSweep)
 	defer poll.stop()
 	defer flush.stop()
+	defer sweep.Stop()
 	for {
 		select {
 		case c, open := <-w.queue:
@@ -138,6 +140,8 @@ func (w *writer) run() {
 			if w.store.watchers.any() {
 				poll.start()
 			}
+		case <-sweep.C:
+			sweep.Reset(w.sweep())
 		case <-flush.C:
 			flush.running = false
 			w.commit(nil)

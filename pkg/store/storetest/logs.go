@@ -65,7 +65,7 @@ func testLogs(t *testing.T, place Reopener) {
 	got := readLogs(t, s, store.LogSelection{Environment: "a"})
 	require.Len(t, got, 3)
 	for i, r := range got {
-		want := store.LogRecord{ID: r.ID, Step: "s", Attempt: 2, Number: i, LogLine: l.Lines[i]}
+		want := store.LogRecord{ID: r.ID, Operation: "o", Step: "s", Attempt: 2, Number: i, LogLine: l.Lines[i]}
 		require.True(t, want.Time.Equal(r.Time))
 		want.Time, r.Time = time.Time{}, time.Time{}
 		require.Equal(t, want, r)
@@ -140,6 +140,49 @@ func testLogsSelection(t *testing.T, place Reopener) {
 		require.Equal(t, texts(whole), texts(paged), "%+v", q.selection)
 	}
 	require.Empty(t, readLogs(t, s, store.LogSelection{Environment: "a", After: 1<<64 - 1}))
+}
+
+// testLogsAttempt: an attempt is selected within whatever else is.
+func testLogsAttempt(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	for attempt := 1; attempt <= 3; attempt++ {
+		require.NoError(t, s.AppendLogs(t.Context(), lines(task("a", "o", "x", attempt), 0, 300), lines(task("a", "p", "y", attempt), 0, 2)))
+	}
+	for _, q := range []struct {
+		selection store.LogSelection
+		count     int
+	}{
+		{store.LogSelection{}, 302}, {store.LogSelection{Operation: "o"}, 300}, {store.LogSelection{Step: "x"}, 300},
+		{store.LogSelection{Operation: "p", Step: "y"}, 2}, {store.LogSelection{Operation: "p", Step: "x"}, 0},
+	} {
+		q.selection.Environment, q.selection.Attempt = "a", 2
+		found := readLogs(t, s, q.selection)
+		require.Len(t, found, q.count, "%+v", q.selection)
+		for _, r := range found {
+			require.Equal(t, 2, r.Attempt)
+		}
+	}
+	require.Empty(t, readLogs(t, s, store.LogSelection{Environment: "a", Attempt: 4}))
+}
+
+// testLogsNewest: the last lines come in the order of all others.
+func testLogsNewest(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	for n := 0; n < 900; n += 300 {
+		require.NoError(t, s.AppendLogs(t.Context(), lines(task("a", "o", "x", 1), n, 300), lines(task("a", "o", "y", 1), n, 3)))
+	}
+	for _, q := range []store.LogSelection{{}, {Operation: "o"}, {Step: "x"}, {Operation: "o", Step: "y"}} {
+		q.Environment = "a"
+		whole := readLogs(t, s, q)
+		for _, limit := range []int{1, 4, 299, len(whole), 5000} {
+			q.Limit, q.Newest = limit, true
+			require.Equal(t, whole[max(0, len(whole)-limit):], readLogs(t, s, q), "%+v", q)
+		}
+		q.Limit, q.After = 5, whole[len(whole)-3].ID
+		require.Equal(t, whole[len(whole)-2:], readLogs(t, s, q), "only what is behind After")
+		q.After = whole[len(whole)-1].ID
+		require.Empty(t, readLogs(t, s, q))
+	}
 }
 
 func testLogsRestart(t *testing.T, place Reopener) {

@@ -94,6 +94,8 @@ var logClauses = []clause{
 	{"logs twice", testLogsTwice},
 	{"logs overlap", testLogsOverlap},
 	{"logs selection", testLogsSelection},
+	{"logs of an attempt", testLogsAttempt},
+	{"newest logs", testLogsNewest},
 	{"logs restart", testLogsRestart},
 	{"logs at once", testLogsConcurrent},
 }

@@ -68,6 +68,15 @@ func runnerChannels(all []Message) []channel {
 		name: "control", exchange: bus.Control, address: "pool.{pool}", params: pool, action: send,
 		summary: "What all runners of a pool hear", messages: named(all, event.TaskCancel),
 	}, {
+		name: "rollCall", exchange: bus.Control, address: "roll-call", action: send,
+		summary: "Asks all runners whether they are there", messages: named(all, event.RunnerRollCall),
+	}, {
+		name: "runnersHeard", exchange: bus.Control, address: "runners", action: receive,
+		summary: "What every runner tells every server all the time: that it is there, and what it can't reach", messages: named(all, event.RunnerAlive),
+	}, {
+		name: "serversHeard", exchange: bus.Control, address: "servers", action: receive,
+		summary: "What every server tells every other all the time: that it is there, and what it owns", messages: named(all, event.ServerAlive),
+	}, {
 		name: "runners", address: bus.Runners, action: receive, reply: "welcomes", summary: "Runners that announce themselves",
 		messages: named(all, event.RunnerHello),
 	}, {

@@ -71,6 +71,9 @@ func commandExamples() map[string]any {
 		},
 		event.EnvironmentDestroy: event.Destroy{Force: false},
 		event.EnvironmentCancel:  event.Cancel{Reason: "the wrong template"},
+		event.EnvironmentRetry:   event.Retry{FailFast: true},
+		event.EnvironmentPause:   event.Pause{Reason: "the cloud has maintenance"},
+		event.EnvironmentResume:  event.Resume{},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},
@@ -99,9 +102,15 @@ func environmentExamples() []environment.Body {
 		},
 		environment.StatusFailed{Operation: exampleOperation, Error: failure},
 		environment.StatusDestroying{CommandID: exampleCommand, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
+		environment.StatusRetrying{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.StatusDestroyed{Operation: exampleOperation},
 		environment.StatusDestroyFailed{Operation: exampleOperation, Error: failure},
 		environment.Cancelling{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the wrong template"},
+		environment.Paused{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the cloud has maintenance"},
+		environment.Resumed{CommandID: exampleCommand, Operation: exampleOperation},
+		environment.Held{Operation: exampleOperation, Pool: "default", Executor: "terraform", Reason: &environment.Reason{
+			Code: environment.BecauseNoRunner, Detail: "no runner of pool \"default\" with the executor \"terraform\" is there",
+		}},
 		environment.Finished{
 			Operation: exampleOperation, Kind: environment.CreateOperation, Status: environment.OperationSucceeded,
 			Steps: map[environment.StepState]int{environment.StateComplete: 12},
@@ -124,6 +133,8 @@ func stepExamples() []environment.Body {
 		},
 		environment.StepQueued{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Cause: environment.CauseFailed, NotBefore: &later, Error: failure},
 		environment.StepError{Operation: exampleOperation, Step: exampleStep, Attempt: 3, Runner: exampleRunner, Error: failure},
+		environment.StepProgress{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Progress: event.Progress{Message: "creating", Done: 3, Total: 10}},
+		environment.TaskRefused{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Runner: exampleRunner, Epoch: 1},
 		environment.StepSkipped{Operation: exampleOperation, Step: exampleStep, Because: "notes.terraform.base"},
 	}
 }
@@ -145,6 +156,12 @@ func runnerExamples() map[string]any {
 			Name: "rack-4", Runner: exampleRunner, Pools: []string{"default"}, Executors: []string{"terraform", "action"}, PublicKey: make([]byte, 32),
 		},
 		event.RunnerWelcome: event.Welcome{Cluster: "local", Epoch: 1, Partitions: 16, HeartbeatEvery: 5 * time.Second},
-		event.PartitionTick: event.Tick{Partition: 7, Server: "server-1", Time: exampleTime},
+		event.RunnerAlive: event.Alive{
+			Name: "rack-4", Runner: exampleRunner, Pools: []string{"default"}, Executors: []string{"terraform", "action"}, Concurrency: 8, Running: 3,
+			Breakers: []event.Breaker{{Executor: "terraform", Target: "registry", Until: later, Error: "no answer"}}, Time: exampleTime,
+		},
+		event.RunnerRollCall: RollCall{},
+		event.ServerAlive:    event.ServerPresence{Server: "server-1", Owned: []int{1, 2}, Time: exampleTime},
+		event.PartitionTick:  event.Tick{Partition: 7, Server: "server-1", Time: exampleTime},
 	}
 }

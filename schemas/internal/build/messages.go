@@ -42,6 +42,9 @@ func Messages() []Message {
 		{event.EnvironmentCreate, Command, event.Create{}},
 		{event.EnvironmentDestroy, Command, event.Destroy{}},
 		{event.EnvironmentCancel, Command, event.Cancel{}},
+		{event.EnvironmentRetry, Command, event.Retry{}},
+		{event.EnvironmentPause, Command, event.Pause{}},
+		{event.EnvironmentResume, Command, event.Resume{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},
@@ -52,6 +55,9 @@ func Messages() []Message {
 		{event.RunnerHeartbeat, Runner, event.Heartbeat{}},
 		{event.RunnerHello, Runner, event.Hello{}},
 		{event.RunnerWelcome, Runner, event.Welcome{}},
+		{event.RunnerAlive, Runner, event.Alive{}},
+		{event.RunnerRollCall, Runner, RollCall{}},
+		{event.ServerAlive, Runner, event.ServerPresence{}},
 		{event.PartitionTick, Runner, event.Tick{}},
 	}
 	for _, body := range environment.Bodies() {
@@ -59,6 +65,9 @@ func Messages() []Message {
 	}
 	return all
 }
+
+// RollCall is the data of runner.roll-call, which says nothing: all runners tell that they are there.
+type RollCall struct{}
 
 func answerName() string {
 	name, _ := event.NameOf(event.AnswerType)
