@@ -86,7 +86,7 @@ func list(path, flag, def, doc string, field func(*Settings) *[]string, check fu
 				return err
 			}
 		}
-		*field(s) = v.list
+		*field(s) = append([]string(nil), v.list...)
 		return nil
 	})
 }

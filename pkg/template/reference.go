@@ -23,8 +23,6 @@ type check struct {
 	where string // as errors call it
 	allow allowance
 	owner *Block // whose each and count may be used, nil for nobody's
-	// own: the node's own outputs may be read, as by its status endpoint.
-	own bool
 }
 
 // checkReferences finds what does not exist. A bad reference is marked malformed, so that its value counts as

@@ -42,7 +42,7 @@ runner {
   enabled     = true
   name        = "" # the host's name
   pools       = ["default"]
-  labels      = ["zone:a"]
+  labels      = []
   concurrency = 8
   work_dir    = "" # a folder in data_dir
 }
