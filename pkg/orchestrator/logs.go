@@ -55,16 +55,30 @@ func (w *logWriter) write() {
 		if len(deliveries) == 0 {
 			return
 		}
-		err := w.x.Store.AppendLogs(w.x.run, lines...)
-		if err != nil {
-			w.x.Log.Warn("log lines can't be kept now; tried again", "error", err)
-		}
+		w.keep(deliveries, lines)
+	}
+}
+
+// keep writes batches together; when one of them can never be kept, each by itself, so that it holds up no other.
+func (w *logWriter) keep(deliveries []bus.Delivery, lines []event.Logs) {
+	err := w.x.Store.AppendLogs(w.x.run, lines...)
+	switch {
+	case err == nil:
 		for _, d := range deliveries {
-			if err != nil {
-				d.Requeue(time.Second)
-			} else {
-				d.Ack()
-			}
+			d.Ack()
+		}
+	case !fault.Is(err, fault.Invalid):
+		w.x.Log.Warn("log lines can't be kept now; tried again", "error", err)
+		for _, d := range deliveries {
+			d.Requeue(time.Second)
+		}
+	case len(deliveries) == 1:
+		d := fault.From(err)
+		w.x.Log.Warn("log lines that can't be kept", "error", err)
+		deliveries[0].Dead(string(d.Code), d.Message)
+	default:
+		for i := range deliveries {
+			w.keep(deliveries[i:i+1], lines[i:i+1])
 		}
 	}
 }

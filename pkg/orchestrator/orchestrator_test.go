@@ -204,7 +204,10 @@ func TestWhatCannotBeReadIsADeadLetter(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, sub.Stop(context.Background())) }()
 	broken := event.Envelope{SpecVersion: event.SpecVersion, ID: "x", Source: "x", Type: event.TypeOf(event.TaskFinished), Data: []byte(`"no object"`)}
+	never := event.Envelope{SpecVersion: event.SpecVersion, ID: "z", Source: "x", Type: event.TypeOf(event.TaskLogs),
+		Data: []byte(`{"environment":"one","operation":"op-1","step":"x","attempt":1,"partition":0,"epoch":1,"first":-1,"lines":[{"time":"2026-01-01T00:00:00Z","stream":"out","text":"x"}]}`)}
 	for i, m := range []bus.Message{
+		{To: bus.Address{Key: bus.Logs}, Body: never.Encode()},
 		{To: bus.Address{Key: bus.Partition(0)}, Body: []byte{0, 255}},
 		{To: bus.Address{Key: bus.Partition(1)}, Body: broken.Encode()},
 		{To: bus.Address{Key: bus.Logs}, Body: broken.Encode()},
@@ -214,7 +217,7 @@ func TestWhatCannotBeReadIsADeadLetter(t *testing.T) {
 		m.ID = fmt.Sprint("junk-", i)
 		require.NoError(t, r.bus.Publish(t.Context(), m))
 	}
-	require.Eventually(t, func() bool { return dead.Load() == 5 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return dead.Load() == 6 }, patience, 10*time.Millisecond)
 	// A result of a task that nobody knows is no dead letter, and harms nothing.
 	unknown := event.Envelope{SpecVersion: event.SpecVersion, ID: "y", Source: "x", Type: event.TypeOf(event.TaskFinished),
 		Data: []byte(`{"environment":"nobody","operation":"op-9","step":"x","attempt":3,"partition":0,"epoch":1,"runner":"r/1","started_at":"2026-01-01T00:00:00Z","finished_at":"2026-01-01T00:00:00Z"}`)}

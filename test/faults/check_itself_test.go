@@ -76,6 +76,12 @@ func TestTheCheckerFinds(t *testing.T) {
 			late.End, late.At = true, h.Effects[1].At.Add(5*time.Millisecond)
 			h.Effects = append(h.Effects, late)
 		}, doubled},
+		"an attempt that was stopped too late": {func(h *history) {
+			late := h.Effects[0]
+			late.Cut, late.At = true, h.Effects[1].At.Add(5*time.Millisecond)
+			h.Effects = append(h.Effects, late)
+		}, doubled},
+		"a completion by an attempt that was stopped": {func(h *history) { h.Effects[4].End, h.Effects[4].Cut = false, true }, lost},
 		"a second completion": {func(h *history) {
 			again := h.Journal[4]
 			again.Seq = 9

@@ -132,22 +132,35 @@ func (c *checker) completed(k key, e entry) {
 type run struct {
 	attempt, pid int
 	Start, End   time.Time
+	Cut          time.Time // it was stopped
+}
+
+// over is when nothing of it was at work any more, zero when the ledger does not say: it was killed.
+func (r run) over() time.Time {
+	if r.End.IsZero() {
+		return r.Cut
+	}
+	return r.End
 }
 
 func (c *checker) readEffects() {
 	runs := map[key][]run{}
 	for _, e := range c.Effects {
 		k := key{e.Operation, e.Step}
-		if !e.End {
+		if !e.End && !e.Cut {
 			runs[k] = append(runs[k], run{attempt: e.Attempt, pid: e.PID, Start: e.At})
 			continue
 		}
-		at := slices.IndexFunc(runs[k], func(r run) bool { return r.pid == e.PID && r.attempt == e.Attempt && r.End.IsZero() })
+		at := slices.IndexFunc(runs[k], func(r run) bool { return r.pid == e.PID && r.attempt == e.Attempt && r.over().IsZero() })
 		if at < 0 {
 			c.untrue("%s %s has an end in the ledger without a start: %+v", k.operation, k.step, e)
 			continue
 		}
-		runs[k][at].End = e.At
+		if e.Cut {
+			runs[k][at].Cut = e.At
+		} else {
+			runs[k][at].End = e.At
+		}
 	}
 	for k, list := range runs {
 		c.attempts(k, list)
@@ -184,7 +197,7 @@ func (c *checker) pair(k key, a, b run) {
 	if b.Start.Before(a.Start) {
 		a, b = b, a
 	}
-	if over := a.End.Sub(b.Start); !a.End.IsZero() && over > c.Overlap {
+	if over := a.over().Sub(b.Start); !a.over().IsZero() && over > c.Overlap {
 		c.doubled("%s %s attempts %d and %d overlapped by %s", k.operation, k.step, a.attempt, b.attempt, over)
 	}
 }

@@ -35,7 +35,8 @@ type cluster struct {
 	mu    sync.Mutex
 	names []string // of all environments, in order
 	want  map[string]string
-	count atomic.Int64 // operations
+	made  map[string]string // template of each
+	count atomic.Int64      // operations
 }
 
 // clusterOptions say what is in it.
@@ -46,9 +47,11 @@ type clusterOptions struct {
 	via              func(which string) string // the bus's URL for a process, by its name
 }
 
+func sharedBroker(t *testing.T) *servers.RabbitMQ { return servers.SharedRabbitMQ(t) }
+
 func newCluster(t *testing.T, ctx context.Context, o clusterOptions) *cluster {
 	t.Helper()
-	c := &cluster{t: t, broker: servers.SharedRabbitMQ(t), want: map[string]string{}, tofu: "/bin/false"}
+	c := &cluster{t: t, broker: sharedBroker(t), want: map[string]string{}, made: map[string]string{}, tofu: "/bin/false"}
 	t.Logf("RabbitMQ %s, %s", c.broker.Version(), program)
 	require.NoError(t, clearBroker(c.broker.URL()))
 	var err error
@@ -116,7 +119,7 @@ func (c *cluster) end() {
 			c.t.Errorf("%s", line)
 		}
 	}
-	if c.t.Failed() {
+	if c.t.Failed() || os.Getenv("VIVARIUM_FAULTS_KEEP") != "" {
 		c.t.Logf("ledger, journals and logs are kept in %s", c.dir)
 		return
 	}
@@ -174,12 +177,12 @@ func (c *cluster) status(name string) string {
 
 // deploy sends the create and waits until it is settled.
 func (c *cluster) deploy(ctx context.Context, name, template string) error {
-	c.note(name, "deployed")
+	c.note(name, template, "deployed")
 	return c.operate(ctx, name, "environment.create", fmt.Sprintf(`{"templates":[%q]}`, template), "deployed", "failed")
 }
 
 func (c *cluster) destroy(ctx context.Context, name string) error {
-	c.note(name, "destroyed")
+	c.note(name, "", "destroyed")
 	return c.operate(ctx, name, "environment.destroy", `{}`, "destroyed", "destroy-failed")
 }
 
@@ -210,11 +213,12 @@ func (c *cluster) settled(ctx context.Context, name string, want ...string) erro
 	return fmt.Errorf("%s is %q and never became %v: %w", name, last, want, context.Cause(ctx))
 }
 
-func (c *cluster) note(name, want string) {
+func (c *cluster) note(name, template, want string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.want[name] == "" {
+	if template != "" {
 		c.names = append(c.names, name)
+		c.made[name] = template
 	}
 	c.want[name] = want
 }
@@ -242,77 +246,3 @@ func (c *cluster) wave(ctx context.Context, prefix string, count int, destroy bo
 }
 
 func matrix(int) string { return "matrix" }
-
-// journal reads all of an environment's journal.
-func (c *cluster) journal(name string) ([]entry, error) {
-	var all []entry
-	after := uint64(0)
-	for {
-		var page struct {
-			Items []entry
-			Next  string
-		}
-		if err := c.get(fmt.Sprintf("environments/%s/journal?limit=500&after=%d", name, after), &page); err != nil {
-			return nil, err
-		}
-		all = append(all, page.Items...)
-		if page.Next == "" || len(page.Items) == 0 {
-			return all, nil
-		}
-		after = all[len(all)-1].Seq
-	}
-}
-
-// proof is how the checks of verify are set.
-type proof struct {
-	overlap time.Duration
-	nodes   int
-	destroy int
-	effects func(name string) ([]effect, error) // nil: the ledger files
-}
-
-// verify holds everything that happened against the ledger, and fills in the row. It fails the test when something is
-// wrong, and writes the journals of what is into the folder that is kept.
-func (c *cluster) verify(r *row, p proof) {
-	c.t.Helper()
-	if p.effects == nil {
-		p.effects = func(name string) ([]effect, error) { return readLedger(filepath.Join(c.ledger, name)) }
-	}
-	var all findings
-	for _, name := range c.names {
-		found, err := c.examine(name, p)
-		if err != nil {
-			c.t.Errorf("%s: %v", name, err)
-			continue
-		}
-		all.add(found)
-		if found.bad() {
-			c.keepJournal(name)
-		}
-	}
-	r.operations, r.steps = int(c.count.Load()), all.Steps
-	r.lost, r.doubled, r.odds = len(all.Lost), len(all.Doubled), len(all.Untrue)
-	if all.bad() {
-		c.t.Errorf("%s", &all)
-	}
-}
-
-func (c *cluster) examine(name string, p proof) (findings, error) {
-	journal, err := c.journal(name)
-	if err != nil {
-		return findings{}, err
-	}
-	effects, err := p.effects(name)
-	if err != nil {
-		return findings{}, err
-	}
-	return check(history{Name: name, Want: c.want[name], Status: c.status(name), Nodes: p.nodes, Destroy: p.destroy, Journal: journal,
-		Effects: effects, Overlap: p.overlap}), nil
-}
-
-func (c *cluster) keepJournal(name string) {
-	var page json.RawMessage
-	if err := c.get("environments/"+name+"/journal?limit=1000", &page); err == nil {
-		_ = os.WriteFile(filepath.Join(c.dir, "journal-"+name+".json"), page, 0o600)
-	}
-}

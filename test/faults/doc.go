@@ -8,7 +8,9 @@
 //	VIVARIUM_FAULTS_SEED=17 go test -v -run 'TestFaults/kills' ./test/faults
 //
 // VIVARIUM_FAULTS_PROGRAM names a program to test in place of the one built from this tree: one with a defect put in on
-// purpose has to make it fail. The short form runs the program built with the race detector. The seed is printed at the start: the same seed makes
+// purpose has to make it fail. VIVARIUM_FAULTS_KEEP=1 keeps the folders of tests that passed, too.
+//
+// The short form runs the program built with the race detector. The seed is printed at the start: the same seed makes
 // the same plan of faults, though not the same interleaving. One fault alone is chosen with -run, as above.
 //
 // # What is proved, and how
@@ -18,7 +20,7 @@
 // ledger of effects. Afterwards the ledger is held against the journal that the API shows:
 //
 //   - lost: a step is journalled complete and no attempt of it ran to its end; an environment is deployed or destroyed
-//     and a step of it is not complete; an accepted command has no operation;
+//     and a step of it is not complete;
 //   - doubled: a step is journalled complete twice, is offered again afterwards, or begins again afterwards; one attempt
 //     began twice; an older attempt was still at work when a newer one began, for longer than the test allows;
 //   - untrue: an environment did not end as it should have, or the API and the journal say different things.
@@ -33,5 +35,5 @@
 // what was journalled complete. Kills counts SIGKILLs. Lost and doubled have to be 0. When a test fails, the folder
 // with ledger, journals and what every process printed is kept, and named.
 //
-// What it imports: the standard library, the AMQP client, test/servers and testify. None of the packages under test.
+// What it imports: the standard library, the AMQP client, SQLite (to hold the store's lock), test/servers and testify. None of the packages under test.
 package faults

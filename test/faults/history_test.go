@@ -39,6 +39,7 @@ type fact struct {
 // effect is one line of the ledger: an attempt of a step began, or came to its end.
 type effect struct {
 	End         bool
+	Cut         bool // it was stopped before that
 	Environment string
 	Operation   string
 	Step        string
@@ -75,7 +76,7 @@ func parseEffect(line string) (effect, error) {
 	if n, err := fmt.Sscan(line, &what, &e.Environment, &e.Operation, &e.Step, &e.Attempt, &e.PID, &at); err != nil || n != 7 {
 		return e, fmt.Errorf("not a line of the ledger: %q", line)
 	}
-	e.End, e.At = what == "end", time.Unix(0, at)
+	e.End, e.Cut, e.At = what == "end", what == "cut", time.Unix(0, at)
 	return e, nil
 }
 

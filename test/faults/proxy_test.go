@@ -141,4 +141,3 @@ func (p *proxy) reset() (ended int) {
 	}
 	return ended / 2
 }
-

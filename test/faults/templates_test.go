@@ -8,14 +8,17 @@ import (
 )
 
 // effectScript appends to the ledger: one write for each line, so that lines of several processes never mix. Without
-// arguments but the first it takes what the action executor says of the step.
+// arguments but the first it takes what the action executor says of the step. "cut" is what it writes when it is asked to
+// stop before it is over.
 const effectScript = `#!/bin/sh
 # usage: effect.sh SECONDS [ENVIRONMENT OPERATION STEP ATTEMPT]
 environment=${2:-$VIVARIUM_ENVIRONMENT}
 what="$environment ${3:-$VIVARIUM_OPERATION} ${4:-$VIVARIUM_STEP} ${5:-$VIVARIUM_ATTEMPT} $$"
-printf 'start %%s %%s\n' "$what" "$(date +%%s%%N)" >> "%[1]s/$environment"
+note() { printf '%%s %%s %%s\n' "$1" "$what" "$(date +%%s%%N)" >> "%[1]s/$environment"; }
+trap 'note cut; exit 130' INT TERM
+note start
 sleep "$1"
-printf 'end %%s %%s\n' "$what" "$(date +%%s%%N)" >> "%[1]s/$environment"
+note end
 `
 
 const effectModule = `variable "environment" { type = string }
@@ -72,12 +75,8 @@ func (w *writer) terraform(template, name string, after ...string) {
 `, template, name, strings.Join(after, ", "), w.script)
 }
 
-// Steps of the templates: all, and those that a destroy has.
-const (
-	matrixSteps   = 25
-	matrixDestroy = 6
-	slowSteps     = 4
-)
+// shapes of the templates: how many steps a create has, and a destroy.
+var shapes = map[string]struct{ steps, destroy int }{"matrix": {25, 6}, "mixed": {25, 6}, "odd": {25, 6}, "slow": {4, 0}}
 
 // matrix has 25 steps: a fan-out of eight behind one, a chain of eight, and resources between them.
 func (w *writer) matrix(name string, terraform bool) {
