@@ -16,7 +16,7 @@ func (s *instance) startAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(api.Options{
 		Listen: s.settings.Listen, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
-		Runners: s.runnersHeard(), Pools: func() []string { return s.settings.Runner.Pools },
+		Runners: s.runnersHeard(), Pools: s.poolsAsked,
 	})
 	if err != nil {
 		return err
@@ -35,6 +35,14 @@ func (s *instance) runnersHeard() func() []event.Alive {
 		}
 		return s.orchestrator.Status().Runners
 	}
+}
+
+// poolsAsked are the pools that should have runners.
+func (s *instance) poolsAsked() []string {
+	if !s.settings.Primary || !s.up.Load() {
+		return nil
+	}
+	return s.orchestrator.Status().Pools
 }
 
 func (s *instance) stopAPI(ctx context.Context) error { return s.api.Stop(ctx) }

@@ -55,7 +55,7 @@ func (s *instance) openStore(ctx context.Context) error {
 	if p, ok := strings.CutPrefix(s.settings.Store, "sqlite:"); ok {
 		path = p
 	}
-	opened, err := sqlite.Open(ctx, sqlite.Options{Path: path, Log: s.log.With("part", "store")})
+	opened, err := sqlite.Open(ctx, sqlite.Options{Path: path, LogRetention: s.settings.LogRetention, Log: s.log.With("part", "store")})
 	if err != nil {
 		return err
 	}

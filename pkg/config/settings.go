@@ -26,6 +26,8 @@ type Settings struct {
 	Parallelism int
 	// StopTimeout is how long running work may go on after the first signal.
 	StopTimeout time.Duration
+	// LogRetention is how long the lines are kept that steps print.
+	LogRetention time.Duration
 
 	Log       Log
 	Runner    Runner

@@ -48,6 +48,8 @@ var table = []Setting{
 		func(s *Settings) *int { return &s.Parallelism }),
 	duration("stop_timeout", "stop-timeout", "20s", "how long running work may go on after the first signal",
 		func(s *Settings) *durationField { return (*durationField)(&s.StopTimeout) }),
+	duration("log_retention", "", "720h", "how long the lines are kept that steps print",
+		func(s *Settings) *durationField { return (*durationField)(&s.LogRetention) }),
 	text("log.level", "log-level", "info", "debug, info, warn or error",
 		func(s *Settings) *string { return &s.Log.Level }, oneOf("debug", "info", "warn", "error")),
 	text("log.format", "log-format", "text", "text or json",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +59,7 @@ type Orchestrator struct {
 	decider    *environment.Decider
 	partitions []*partition
 	pools      sync.Map // pool name -> struct{}: declared
+	asked      sync.Map // pool name -> struct{}: a step was to go there, and nobody was
 	plans      planCache
 	runners    *registry
 	peers      *peers
@@ -81,6 +83,8 @@ type Status struct {
 	Owned []int `json:"owned"`
 	// Runners that are heard, by name.
 	Runners []event.Alive `json:"runners"`
+	// Pools that steps were offered to, or that were configured.
+	Pools []string `json:"pools"`
 }
 
 // New checks the options; nothing runs before Start.
@@ -174,7 +178,19 @@ func (x *Orchestrator) Stop(ctx context.Context) error {
 
 // Status is cheap and may be called at any time.
 func (x *Orchestrator) Status() Status {
-	return Status{Ready: x.ready.Load(), Owned: x.owned(), Runners: x.runners.list()}
+	return Status{Ready: x.ready.Load(), Owned: x.owned(), Runners: x.runners.list(), Pools: x.poolNames()}
+}
+
+func (x *Orchestrator) poolNames() []string {
+	names := []string{}
+	for _, m := range []*sync.Map{&x.pools, &x.asked} {
+		m.Range(func(name, _ any) bool {
+			names = append(names, name.(string))
+			return true
+		})
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (x *Orchestrator) owned() []int {

@@ -88,7 +88,7 @@ func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
 }
 
 func (t *turn) around(r environment.Resolver) environment.Surroundings {
-	return environment.Surroundings{Resolver: r, Pool: t.p.runners.pool}
+	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool}
 }
 
 type recorded = func(string) (json.RawMessage, bool)

@@ -61,6 +61,15 @@ func (p *partition) sendTask(ctx context.Context, m bus.Message) {
 	p.send(m, "task")
 }
 
+// askedPool tells the decider about a pool, and remembers that it was asked for.
+func (x *Orchestrator) askedPool(pool, executor string) environment.Pool {
+	p := x.runners.pool(pool, executor)
+	if p.Runners == 0 {
+		x.asked.Store(pool, struct{}{})
+	}
+	return p
+}
+
 // cancelAgain asks the runners of an operation that is being cancelled to stop. It is said with every tick, since
 // nobody confirms it.
 func (t *turn) cancelAgain(s *environment.State) {

@@ -32,6 +32,9 @@ parallelism = 100
 # How long running work may go on after the first SIGTERM.
 stop_timeout = "20s"
 
+# How long the lines are kept that steps print (they are bounded by number, too).
+log_retention = "720h"
+
 log {
   level  = "info" # debug, info, warn, error
   format = "text" # text, json
