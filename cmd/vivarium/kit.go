@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/action"
+	"github.com/vivarium-env/vivarium/pkg/executor/consulkv"
 	"github.com/vivarium-env/vivarium/pkg/executor/noop"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
 	"github.com/vivarium-env/vivarium/pkg/runner"
@@ -54,10 +55,24 @@ func newKit(ctx context.Context, settings config.Settings, name, dir string, var
 		action.New(action.Options{CacheDir: filepath.Join(k.dir, "apps"), Environment: env, Log: log.With("executor", "action")}),
 		noop.New(),
 	}
+	consul, here, err := consulOptions(variables, log.With("executor", consulkv.Name))
+	if err != nil {
+		log.Warn("this runner takes no consul_kv steps", "error", err)
+	}
+	k.takes(here, consulkv.New(consul))
 	for _, e := range k.executors {
 		k.kinds[e.Kind().Name] = e.Kind()
 	}
 	return k
+}
+
+// takes adds an executor whose server this runner may not have: templates are compiled with its kind all the same, and
+// its steps wait for a runner that can reach one.
+func (k *kit) takes(here bool, e executor.Executor) {
+	k.kinds[e.Kind().Name] = e.Kind()
+	if here {
+		k.executors = append(k.executors, e)
+	}
 }
 
 // environmentOf is what executors may see of this process's environment: everything but our own settings, among which

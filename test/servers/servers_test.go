@@ -120,7 +120,7 @@ func TestOpenTofu(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), path, "version").Output()
 	require.NoError(t, err)
 	first, _, _ := strings.Cut(string(out), "\n")
-	var o openTofu
+	o := pinnedOpenTofu()
 	require.NoError(t, o.locate())
 	require.Equal(t, "OpenTofu v"+o.version, first, "the pinned version, and no development build")
 
@@ -144,18 +144,6 @@ func TestOpenTofuFromPath(t *testing.T) {
 	path, err := OpenTofu(t.Context(), os.Stderr)
 	require.NoError(t, err)
 	require.NotEqual(t, tofu, path)
-}
-
-// TestOpenTofuBuildFails: a build that fails leaves nothing that looks like a program, and says why.
-func TestOpenTofuBuildFails(t *testing.T) {
-	dir := t.TempDir()
-	o := openTofu{module: t.TempDir(), program: filepath.Join(dir, "tools", "tofu"), version: "0"}
-	var progress bytes.Buffer
-	err := o.build(t.Context(), &progress)
-	require.ErrorContains(t, err, "go.mod")
-	require.Contains(t, progress.String(), "Building OpenTofu")
-	require.NoFileExists(t, o.program)
-	require.NoFileExists(t, o.program+".unfinished")
 }
 
 func TestOutsideACheckout(t *testing.T) {

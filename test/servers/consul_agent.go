@@ -1,0 +1,156 @@
+package servers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// prepare writes what the server reads: loopback only, ports of its own, and the quickest elections that it offers.
+func (c *Consul) prepare() error {
+	for _, name := range []string{"home", "data"} {
+		if err := os.MkdirAll(filepath.Join(c.dir, name), 0o700); err != nil {
+			return err
+		}
+	}
+	if c.options.Datacenter == "" {
+		c.options.Datacenter = "dc1"
+	}
+	type object = map[string]any
+	configuration := object{
+		"server": true, "bootstrap_expect": max(1, c.options.Expect), "datacenter": c.options.Datacenter,
+		"node_name": "vivarium-" + strconv.Itoa(c.ports.http), "data_dir": filepath.Join(c.dir, "data"),
+		"bind_addr": "127.0.0.1", "client_addr": "127.0.0.1",
+		"ports": object{
+			"http": c.ports.http, "server": c.ports.server, "serf_lan": c.ports.lan, "serf_wan": c.ports.wan,
+			"https": -1, "grpc": -1, "grpc_tls": -1, "dns": -1,
+		},
+		"log_level": "warn", "disable_update_check": true, "leave_on_terminate": false,
+		"performance": object{"raft_multiplier": 1}, "connect": object{"enabled": false},
+	}
+	if token := c.options.ManagementToken; token != "" {
+		configuration["acl"] = object{
+			"enabled": true, "default_policy": "deny", "tokens": object{"initial_management": token, "agent": token},
+		}
+	}
+	text, err := json.MarshalIndent(configuration, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(c.dir, "consul.json"), text, 0o600)
+}
+
+// ready waits until the server reads its keys as a leader does, or only answers when it is to have no leader.
+func (c *Consul) ready(ctx context.Context) error {
+	asked := "/v1/kv/ready?consistent"
+	if c.options.Expect > 1 {
+		asked = "/v1/agent/self"
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.ask(ctx, http.MethodGet, asked, nil, http.StatusOK, http.StatusNotFound)
+		if err == nil {
+			return c.askVersion(ctx)
+		}
+		select {
+		case <-tick.C:
+		case <-c.agent.done:
+			return fmt.Errorf("Consul ended while it started (%w); it said:\n%s", c.agent.err, c.lastWords())
+		case <-ctx.Done():
+			return fmt.Errorf("Consul does not answer on %s (%w): %w; it said:\n%s", c.Address(), err, ctx.Err(), c.lastWords())
+		}
+	}
+}
+
+func (c *Consul) askVersion(ctx context.Context) error {
+	var self struct {
+		Config struct{ Version string }
+	}
+	err := c.ask(ctx, http.MethodGet, "/v1/agent/self", &self, http.StatusOK)
+	c.version = self.Config.Version
+	return err
+}
+
+// JoinWAN makes this server and the other, of another datacentre, answer for each other's datacentre.
+func (c *Consul) JoinWAN(ctx context.Context, other *Consul) error {
+	if err := c.ask(ctx, http.MethodPut, fmt.Sprintf("/v1/agent/join/127.0.0.1:%d?wan=true", other.ports.wan), nil, http.StatusOK); err != nil {
+		return err
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.ask(ctx, http.MethodGet, "/v1/kv/ready?consistent&dc="+url.QueryEscape(other.options.Datacenter), nil,
+			http.StatusOK, http.StatusNotFound)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the datacentres do not answer for each other (%w): %w", err, ctx.Err())
+		}
+	}
+}
+
+// ask expects one of the statuses, and decodes the answer into out unless that is nil.
+func (c *Consul) ask(ctx context.Context, method, path string, out any, statuses ...int) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+c.Address()+path, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("X-Consul-Token", c.options.ManagementToken)
+	request.Close = true // no goroutine of a kept connection is left behind
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	for _, status := range statuses {
+		if answer.StatusCode == status {
+			if out == nil {
+				return nil
+			}
+			return json.Unmarshal(body, out)
+		}
+	}
+	return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, body)
+}
+
+// environment is that of the process without what would lead the server to somebody else's Consul.
+func (c *Consul) environment() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if name != "HOME" && name != "NOTIFY_SOCKET" && !strings.HasPrefix(name, "CONSUL_") {
+			env = append(env, kv)
+		}
+	}
+	return append(env, "HOME="+filepath.Join(c.dir, "home"))
+}
+
+func (c *Consul) console() string { return filepath.Join(c.dir, "console.log") }
+
+// lastWords is the end of what the server printed.
+func (c *Consul) lastWords() string {
+	text, err := os.ReadFile(c.console())
+	if err != nil {
+		return err.Error()
+	}
+	const enough = 4000
+	return string(text[max(0, len(text)-enough):])
+}
