@@ -30,11 +30,13 @@ unit:
 	$(GO) vet ./...
 	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v '/test/')
 
-test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ and a real OpenTofu
+test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, OpenTofu, Consul and Vault
 	$(GO) vet ./...
 	@echo "The servers that the tests use:"
 	@tofu=$$($(SERVERS) opentofu) && "$$tofu" version | sed -n 1p
 	@$(SERVERS) rabbitmq
+	@consul=$$($(SERVERS) consul) && "$$consul" version | sed -n 1p
+	@vault=$$($(SERVERS) vault) && "$$vault" version | sed -n 1p
 	$(GO) test -race -timeout 25m ./...
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; prints a table

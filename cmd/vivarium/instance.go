@@ -50,6 +50,7 @@ type instance struct {
 	api          *api.Server
 	orchestrator *orchestrator.Orchestrator
 	runner       *runner.Runner
+	serving      service.Service // the runner, and what has to run beside it
 
 	base, work *service.Group
 	up         atomic.Bool // everything has started

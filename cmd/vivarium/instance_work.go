@@ -41,14 +41,15 @@ func (s *instance) startRunner(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.runner.Start(ctx)
+	s.serving = s.kit.serving(s.runner)
+	return s.serving.Start(ctx)
 }
 
 func (s *instance) stopRunner(ctx context.Context) error {
-	if s.runner == nil {
+	if s.serving == nil {
 		return nil
 	}
-	return s.runner.Stop(ctx)
+	return s.serving.Stop(ctx)
 }
 
 // announce lets commands on this machine find the server.

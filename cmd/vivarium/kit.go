@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/consulkv"
 	"github.com/vivarium-env/vivarium/pkg/executor/noop"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
+	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/runner"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
@@ -30,6 +31,7 @@ type kit struct {
 	executors []executor.Executor
 	kinds     template.Kinds
 	box       func() *secret.Box
+	vault     *vault.Client // nil where no Vault is configured; renews its token while it runs
 	// terraformTrouble is why terraform steps will fail here, nil when they can work.
 	terraformTrouble error
 }
@@ -60,6 +62,14 @@ func newKit(ctx context.Context, settings config.Settings, name, dir string, var
 		log.Warn("this runner takes no consul_kv steps", "error", err)
 	}
 	k.takes(here, consulkv.New(consul))
+	secrets, here := vaultOptions(variables, log.With("executor", "vault"))
+	client := vault.Connect(secrets)
+	if here {
+		k.vault = client
+	}
+	for _, e := range client.Executors() {
+		k.takes(here, e)
+	}
 	for _, e := range k.executors {
 		k.kinds[e.Kind().Name] = e.Kind()
 	}

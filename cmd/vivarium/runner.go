@@ -69,7 +69,8 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	if err != nil {
 		return err
 	}
-	if err := r.Start(ctx); err != nil {
+	work := k.serving(r)
+	if err := work.Start(ctx); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(c.out, "Runner %s takes tasks of pool %s. Ctrl-C stops it.\n", k.name, strings.Join(pools, ", "))
@@ -77,7 +78,7 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	log.Info("the runner is stopping", "timeout", settings.StopTimeout)
 	drain, cancel := context.WithTimeout(c.hard, settings.StopTimeout)
 	defer cancel()
-	return r.Stop(drain)
+	return work.Stop(drain)
 }
 
 // busOf is the configured bus, or that of the server on this machine.

@@ -1,5 +1,5 @@
 // Package servers gives tests, demonstrations and the Makefile the real programs that they talk to: a private
-// RabbitMQ, and OpenTofu built from its pinned Go module.
+// RabbitMQ, Consul and Vault; OpenTofu, Consul and Vault are built from their pinned Go modules.
 //
 // What always holds: a server listens on loopback ports of its own and keeps its data in the folder it was given;
 // it ends when the process that started it ends, however that ends (on Linux); nothing is fetched except from the Go module

@@ -1,6 +1,7 @@
 // Command servers is how the Makefile gets the real programs that tests and demonstrations talk to.
 //
 //	servers opentofu [-prefer-path]    prints the path of the pinned OpenTofu, built when it is not there yet
+//	servers consul | vault             the same for Consul and Vault
 //	servers rabbitmq                   installs RabbitMQ when there is none (root on Debian) and prints its version
 //	servers rabbitmq run [-port N] [-dir DIR]
 //	                                   runs a private broker until interrupted; its URL is the first line printed
@@ -32,12 +33,24 @@ func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) >= 1 && args[0] == "opentofu":
 		return opentofu(ctx, args[1:])
+	case len(args) == 1 && args[0] == "consul":
+		return program(servers.ConsulBinary(ctx, os.Stderr))
+	case len(args) == 1 && args[0] == "vault":
+		return program(servers.VaultBinary(ctx, os.Stderr))
 	case len(args) >= 2 && args[0] == "rabbitmq" && args[1] == "run":
 		return rabbitmq(ctx, args[2:], true)
 	case len(args) >= 1 && args[0] == "rabbitmq":
 		return rabbitmq(ctx, args[1:], false)
 	}
-	return fmt.Errorf("usage: servers opentofu [-prefer-path] | rabbitmq [run [-port N] [-dir DIR]]")
+	return fmt.Errorf("usage: servers opentofu [-prefer-path] | consul | vault | rabbitmq [run [-port N] [-dir DIR]]")
+}
+
+// program prints where a program is.
+func program(path string, err error) error {
+	if err == nil {
+		fmt.Println(path)
+	}
+	return err
 }
 
 func opentofu(ctx context.Context, args []string) error {
