@@ -76,6 +76,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 		}
 		return nil, err
 	}
+	log.ready.Store(true)
 	return e, nil
 }
 

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -10,13 +11,20 @@ import (
 type serverLog struct {
 	log   *slog.Logger
 	error atomic.Pointer[string]
+	ready atomic.Bool
 }
 
 // Noticef implements server.Logger.
 func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
 
-// Warnf implements server.Logger.
-func (l *serverLog) Warnf(format string, v ...any) { l.log.Warn(fmt.Sprintf(format, v...)) }
+// Warnf implements server.Logger. What it warns of before it is ready are its settings, which are ours and no user's.
+func (l *serverLog) Warnf(format string, v ...any) {
+	level := slog.LevelDebug
+	if l.ready.Load() {
+		level = slog.LevelWarn
+	}
+	l.log.Log(context.Background(), level, fmt.Sprintf(format, v...))
+}
 
 // Fatalf implements server.Logger. It does not end the process: the start fails instead.
 func (l *serverLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
