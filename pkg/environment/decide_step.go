@@ -2,6 +2,7 @@ package environment
 
 import (
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strconv"
@@ -193,7 +194,15 @@ func (c *decision) result(in ResultInput) {
 		c.fail(i, in.Runner, in.Error)
 		return
 	}
-	c.requeue(i, CauseFailed, min(backoff<<min(n.Failures, 20), most), in.Error)
+	c.requeue(i, CauseFailed, jitter(min(backoff<<min(n.Failures, 20), most), c.s.Name, n), in.Error)
+}
+
+// jitter makes a backoff up to a quarter longer, so that steps that failed together are not tried again together (M.
+// Brooker, "Exponential Backoff And Jitter", 2015). It is drawn from the step and its attempt: the decider has no dice.
+func jitter(d time.Duration, environment string, n *Step) time.Duration {
+	h := fnv.New32a()
+	_, _ = fmt.Fprintf(h, "%s/%s/%d", environment, n.Address, n.Attempt)
+	return d + d/4*time.Duration(h.Sum32()%1024)/1024
 }
 
 // untilOpen is how long a breaker that the runner has open keeps it from trying.

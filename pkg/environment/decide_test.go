@@ -131,13 +131,17 @@ func TestRetryWaitsLongerEachTime(t *testing.T) {
 	st.create("1", event.Create{}, n)
 	shaky := fault.New(fault.Retry, fault.ExecutorFailed, "shaky")
 	require.Equal(t, []string{"step.queued a"}, st.finish("a", shaky))
-	require.Equal(t, st.now.Add(time.Second), st.s.Wake(st.now))
-	st.now = st.now.Add(time.Second)
+	between := func(least, most time.Duration) time.Time {
+		wake := st.s.Wake(st.now)
+		require.GreaterOrEqual(t, wake.Sub(st.now), least)
+		require.LessOrEqual(t, wake.Sub(st.now), most)
+		return wake
+	}
+	st.now = between(time.Second, 1250*time.Millisecond)
 	types, _ := st.decide(TickInput{})
 	require.Equal(t, []string{"step.waiting a"}, types)
 	st.finish("a", shaky)
-	require.Equal(t, st.now.Add(2*time.Second), st.s.Wake(st.now))
-	st.now = st.now.Add(2 * time.Second)
+	st.now = between(2*time.Second, 2500*time.Millisecond)
 	st.decide(TickInput{})
 	require.Equal(t, []string{"step.error a", "operation.finished", "environment.failed"}, st.finish("a", shaky))
 	require.Equal(t, 3, st.s.Step("a").Attempt)

@@ -165,6 +165,12 @@ func (p *Plan) makeNodes() {
 			Key: inst.key, Group: b.Group, Pool: inst.settings.Pool, Timeout: inst.settings.Timeout, Expiry: inst.settings.Expiry, Retry: inst.settings.Retry,
 			Probed: b.Probed(), Bundle: b.BundleHash, Description: b.Description,
 		}
+		if node.Retry == nil {
+			node.Retry = b.Kind.Retry
+		}
+		if node.Timeout == 0 {
+			node.Timeout = b.Kind.Timeout
+		}
 		for _, dep := range inst.deps {
 			node.DependsOn = append(node.DependsOn, dep.address)
 		}

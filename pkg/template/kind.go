@@ -2,10 +2,13 @@ package template
 
 import (
 	"io/fs"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
 )
 
 // Kind describes one executor to the compiler: what its block may contain and what it puts out. Executors state
@@ -19,6 +22,9 @@ type Kind struct {
 	Outputs map[string]Output
 	// Static names attributes whose value has to be known at compile time, because Inspect reads them.
 	Static []string
+	// Retry and Timeout (of one attempt) hold for blocks that say nothing of their own; nil and 0 leave it to the server.
+	Retry   *environment.RetryPolicy
+	Timeout time.Duration
 	// Inspect, when not nil, looks at what the block refers to, without side effects: for Terraform the module.
 	Inspect func(InspectRequest) (Inspection, hcl.Diagnostics)
 }

@@ -2,10 +2,12 @@ package action
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/template"
@@ -32,6 +34,8 @@ type app struct {
 func (*Executor) Kind() template.Kind {
 	return template.Kind{
 		Name: Name,
+		// Not every command may be run twice: only who says so in a retry block gets a second attempt.
+		Retry: &environment.RetryPolicy{Attempts: 1}, Timeout: time.Hour,
 		Spec: hcldec.ObjectSpec{
 			"command":     &hcldec.AttrSpec{Name: "command", Type: cty.List(cty.String), Required: true},
 			"environment": &hcldec.AttrSpec{Name: "environment", Type: cty.Map(cty.String)},

@@ -5,11 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/template"
@@ -36,6 +38,8 @@ type block struct {
 func (*Executor) Kind() template.Kind {
 	return template.Kind{
 		Name: Name,
+		// Cheap to repeat.
+		Retry: &environment.RetryPolicy{Attempts: 5, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}, Timeout: 5 * time.Minute,
 		Spec: hcldec.ObjectSpec{
 			"prefix":     &hcldec.AttrSpec{Name: "prefix", Type: cty.String, Required: true},
 			"keys":       &hcldec.AttrSpec{Name: "keys", Type: cty.DynamicPseudoType, Required: true},

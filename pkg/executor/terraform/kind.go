@@ -3,10 +3,12 @@ package terraform
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/template"
@@ -26,6 +28,8 @@ type block struct {
 func (*Executor) Kind() template.Kind {
 	return template.Kind{
 		Name: Name,
+		// A registry or a cloud that is away for a moment; large modules take their time.
+		Retry: &environment.RetryPolicy{Attempts: 3, Backoff: 2 * time.Second, MaxBackoff: time.Minute}, Timeout: 2 * time.Hour,
 		Spec: hcldec.ObjectSpec{
 			"source": &hcldec.AttrSpec{Name: "source", Type: cty.String, Required: true},
 			"inputs": &hcldec.AttrSpec{Name: "inputs", Type: cty.DynamicPseudoType},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
@@ -38,7 +39,8 @@ type appRoleBlock struct {
 // Kind is a block with a role's settings and the place where its secret id is kept.
 func (*appRoleExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name: AppRoleName,
+		Name:  AppRoleName,
+		Retry: retries, Timeout: 5 * time.Minute,
 		Spec: storeSpec(hcldec.ObjectSpec{
 			"mount": text("mount", false), "role_name": text("role_name", true), "policies": texts("policies"),
 			"token_ttl": duration("token_ttl"), "token_max_ttl": duration("token_max_ttl"), "token_period": duration("token_period"),

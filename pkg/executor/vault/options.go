@@ -5,7 +5,12 @@ import (
 	"log/slog"
 	"net/url"
 	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
 )
+
+// retries of every kind: cheap to repeat.
+var retries = &environment.RetryPolicy{Attempts: 5, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}
 
 // Options say where Vault is and who the runner is there. Exactly one of Token, AppRole and Kubernetes is given.
 type Options struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
@@ -32,7 +33,8 @@ type policyBlock struct {
 // Kind is a block with the name of a policy and its rules.
 func (*policyExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name: PolicyName,
+		Name:  PolicyName,
+		Retry: retries, Timeout: 5 * time.Minute,
 		Spec: hcldec.ObjectSpec{"name": text("name", true), "rules": text("rules", true)},
 		Outputs: map[string]template.Output{
 			"name": {Type: cty.String, Description: "The name of the policy, for tokens and roles."},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -49,7 +50,8 @@ type recipe struct {
 // Kind is a block with a path, values that are given and values that are to be generated.
 func (*secretExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name: SecretName,
+		Name:  SecretName,
+		Retry: retries, Timeout: 5 * time.Minute,
 		Spec: hcldec.ObjectSpec{
 			"mount": text("mount", false),
 			"path":  text("path", true),
