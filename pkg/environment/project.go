@@ -44,15 +44,6 @@ func (s *State) Changes(partition int, revision uint64) Changes {
 	return c
 }
 
-// Everything returns all records of the environment, for a projection that is built anew.
-func (s *State) Everything(partition int, revision uint64) Changes {
-	s.dirty = dirt{environment: true, operation: true, created: true}
-	for i := range s.Nodes {
-		s.touch(i)
-	}
-	return s.Changes(partition, revision)
-}
-
 func (s *State) record(partition int, revision uint64) Record {
 	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
 		Parameters: s.Parameters, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,

@@ -15,43 +15,93 @@ import (
 	"go.uber.org/goleak"
 )
 
-const sharedPrefix = "vivarium-rabbitmq-"
+// shareable is what a server has that the tests of a process share.
+type shareable interface {
+	Kill() error
+	Version() string
+	Address() string
+}
 
-var shared struct {
+// sharedServer is the one server of its kind in this test process, with a folder of its own, started when it is first
+// asked for.
+type sharedServer[S shareable] struct {
+	title    string // for people
+	prefix   string // of the folder's name
+	patience time.Duration
+	start    func(ctx context.Context, dir string) (S, error)
+
 	once   sync.Once
-	broker *RabbitMQ
+	server S
+	up     bool
 	dir    string
 	err    error
 }
+
+func (s *sharedServer[S]) get(t testing.TB) S {
+	t.Helper()
+	s.once.Do(func() { s.err = s.begin() })
+	if s.err != nil {
+		t.Fatalf("no %s: %v", s.title, s.err)
+	}
+	return s.server
+}
+
+func (s *sharedServer[S]) begin() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
+	defer cancel()
+	s.removeStale()
+	if s.dir, err = os.MkdirTemp("", s.prefix+strconv.Itoa(os.Getpid())+"-"); err != nil {
+		return err
+	}
+	if s.server, err = s.start(ctx, s.dir); err != nil {
+		return err
+	}
+	s.up = true
+	fmt.Fprintln(os.Stderr, s.title, s.server.Version(), "on", s.server.Address())
+	return nil
+}
+
+// stop ends the server and removes its data; it does no harm when there is none.
+func (s *sharedServer[S]) stop() {
+	if s.up {
+		// The data goes with it, so there is nothing to be orderly for.
+		_ = s.server.Kill()
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// removeStale removes the folders of test processes that did not live to do it themselves.
+func (s *sharedServer[S]) removeStale() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), s.prefix+"*"))
+	for _, dir := range dirs {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), s.prefix), "-")
+		if n, err := strconv.Atoi(pid); err == nil && syscall.Kill(n, 0) == syscall.ESRCH {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
+var sharedRabbitMQ = sharedServer[*RabbitMQ]{title: "RabbitMQ", prefix: "vivarium-rabbitmq-", patience: 5 * time.Minute,
+	start: func(ctx context.Context, dir string) (*RabbitMQ, error) {
+		if err := InstallRabbitMQ(ctx, os.Stderr); err != nil {
+			return nil, err
+		}
+		return StartRabbitMQ(ctx, dir)
+	}}
 
 // SharedRabbitMQ is the one broker of this test process, started (and, by root on Debian, installed) when it is first
 // asked for. A package that uses it has TestMain call Main, which stops it. A test that stops the broker starts it again.
 func SharedRabbitMQ(t testing.TB) *RabbitMQ {
 	t.Helper()
-	shared.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		defer cancel()
-		if shared.err = InstallRabbitMQ(ctx, os.Stderr); shared.err != nil {
-			return
-		}
-		removeStale()
-		if shared.dir, shared.err = os.MkdirTemp("", sharedPrefix+strconv.Itoa(os.Getpid())+"-"); shared.err != nil {
-			return
-		}
-		if shared.broker, shared.err = StartRabbitMQ(ctx, shared.dir); shared.err == nil {
-			fmt.Fprintln(os.Stderr, "RabbitMQ", shared.broker.Version(), "on", shared.broker.Address())
-		}
-	})
-	if shared.err != nil {
-		t.Fatalf("no RabbitMQ: %v", shared.err)
-	}
-	return shared.broker
+	return sharedRabbitMQ.get(t)
 }
 
 // Main is the body of a TestMain: it runs the tests, stops the shared broker, fails when goroutines are left, and exits.
 func Main(m *testing.M, options ...goleak.Option) {
 	code := m.Run()
-	stopShared()
+	sharedRabbitMQ.stop()
 	if code == 0 {
 		if err := goleak.Find(options...); err != nil {
 			fmt.Fprintf(os.Stderr, "goroutines are left after the tests: %v\n", err)
@@ -59,25 +109,4 @@ func Main(m *testing.M, options ...goleak.Option) {
 		}
 	}
 	os.Exit(code)
-}
-
-func stopShared() {
-	if shared.broker != nil {
-		// The data goes with it, so there is nothing to be orderly for.
-		_ = shared.broker.Kill()
-	}
-	if shared.dir != "" {
-		_ = os.RemoveAll(shared.dir)
-	}
-}
-
-// removeStale removes the folders of test processes that did not live to do it themselves.
-func removeStale() {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), sharedPrefix+"*"))
-	for _, dir := range dirs {
-		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), sharedPrefix), "-")
-		if n, err := strconv.Atoi(pid); err == nil && syscall.Kill(n, 0) == syscall.ESRCH {
-			_ = os.RemoveAll(dir)
-		}
-	}
 }
