@@ -18,6 +18,17 @@ type Request struct {
 	Secrets []string
 	// Outputs of the last successful Apply, nil before it.
 	Outputs json.RawMessage
+	// Unknown are the parts of the inputs that are not known yet, by their paths ("keys.host"); they are null in Inputs. Each
+	// names what it waits for. Only a Plan has any.
+	Unknown map[string][]string
+	// Plan is what an earlier Plan saved: Apply does that and nothing else, or fails with fault.Conflict when the world has
+	// moved since. nil when no plan was asked for.
+	Plan []byte
+	// State is what SaveState took last, whichever runner that was on; nil before.
+	State []byte
+	// SaveState keeps what the executor has to know the next time, such as Terraform's state, with the server. It is durable
+	// when it returns nil; nil data removes it. It is sealed on its way. Safe for concurrent use; nil in a Plan and an Observe.
+	SaveState func(ctx context.Context, data []byte) error
 	// Bundle is a folder with the files that Kind.Inspect asked for; it is shared and must not be written to.
 	Bundle string
 	// WorkDir is a folder of this environment and step alone. It stays between attempts while the runner has it, and may
@@ -39,27 +50,28 @@ type Value struct {
 	Sensitive bool
 }
 
-// Presence is what Observe found.
-type Presence string
-
-const (
-	Present Presence = "present"
-	Absent  Presence = "absent"
-	// Unknown: the executor can't tell, as for an action, which leaves nothing of its own.
-	Unknown Presence = "unknown"
-)
+// Plan is what an executor would do.
+type Plan struct {
+	event.Plan
+	// Saved is what an Apply needs to do exactly this (Request.Plan), nil when the executor decides by the inputs alone. It may
+	// hold secrets, so it is sealed before it leaves the runner.
+	Saved []byte
+}
 
 // Executor carries out one kind of resource. Methods are called concurrently, but never twice at once for one
 // environment and step. Errors are *fault.Error; anything else counts as fault.Internal and is retried.
 type Executor interface {
 	// Kind is the schema; it never changes.
 	Kind() template.Kind
+	// Plan tells what the verb (event.Apply or event.Destruct) would change, without changing anything. With inputs that are
+	// not known yet (Request.Unknown) it is event.ChangeUnknown, unless it is certain all the same.
+	Plan(ctx context.Context, r Request, verb event.Verb) (Plan, error)
 	// Apply makes the resource be as the inputs say and returns its outputs.
 	Apply(ctx context.Context, r Request) (Outputs, error)
 	// Destroy removes the resource; that it is not there is success.
 	Destroy(ctx context.Context, r Request) error
-	// Observe looks without changing anything.
-	Observe(ctx context.Context, r Request) (Presence, error)
+	// Observe looks whether the resource is there, and is as the last Apply left it, without changing anything.
+	Observe(ctx context.Context, r Request) (event.Observation, error)
 }
 
 // Targeter is what an Executor may be besides: it names the server behind a task (this Vault, that Consul), in the same

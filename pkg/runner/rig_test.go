@@ -27,7 +27,7 @@ type funcs struct {
 	name    string
 	apply   func(context.Context, executor.Request) (executor.Outputs, error)
 	destroy func(context.Context, executor.Request) error
-	observe func(context.Context, executor.Request) (executor.Presence, error)
+	observe func(context.Context, executor.Request) (event.Presence, error)
 }
 
 func (f funcs) Kind() template.Kind { return template.Kind{Name: f.name} }
@@ -46,11 +46,15 @@ func (f funcs) Destroy(ctx context.Context, r executor.Request) error {
 	return f.destroy(ctx, r)
 }
 
-func (f funcs) Observe(ctx context.Context, r executor.Request) (executor.Presence, error) {
+func (f funcs) Plan(context.Context, executor.Request, event.Verb) (executor.Plan, error) {
+	return executor.Plan{}, nil
+}
+
+func (f funcs) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
 	if f.observe == nil {
-		return executor.Absent, nil
+		return executor.Look(event.Absent, nil)
 	}
-	return f.observe(ctx, r)
+	return executor.Look(f.observe(ctx, r))
 }
 
 // aimed is an executor whose tasks have a target.

@@ -57,8 +57,8 @@ func TestApply(t *testing.T) {
 
 func TestTheEndOfATask(t *testing.T) {
 	destroy := func(task *event.Task) { task.Verb = event.Destruct }
-	found := func(p executor.Presence, err error) func(context.Context, executor.Request) (executor.Presence, error) {
-		return func(context.Context, executor.Request) (executor.Presence, error) { return p, err }
+	found := func(p event.Presence, err error) func(context.Context, executor.Request) (event.Presence, error) {
+		return func(context.Context, executor.Request) (event.Presence, error) { return p, err }
 	}
 	applied := func(o executor.Outputs, err error) funcs {
 		return funcs{apply: func(context.Context, executor.Request) (executor.Outputs, error) { return o, err }}
@@ -80,9 +80,9 @@ func TestTheEndOfATask(t *testing.T) {
 		"another's secret":   {change: func(task *event.Task) { task.Inputs = newBox(t).Seal(json.RawMessage(`1`)) }, code: fault.SecretUnavailable, want: fault.GiveUp},
 		"no bundle":          {change: func(t *event.Task) { t.Bundle = &event.Bundle{Hash: "x"} }, code: fault.Invalid, want: fault.Reject},
 		"no endpoint":        {change: func(t *event.Task) { t.Verb = event.Validate }, code: fault.Invalid, want: fault.Reject},
-		"destroyed":          {change: destroy, x: funcs{observe: found(executor.Absent, nil)}},
-		"can't be told":      {change: destroy, x: funcs{observe: found(executor.Unknown, nil)}},
-		"orphan":             {change: destroy, x: funcs{observe: found(executor.Present, nil)}, code: fault.OrphanSuspected, want: fault.GiveUp},
+		"destroyed":          {change: destroy, x: funcs{observe: found(event.Absent, nil)}},
+		"can't be told":      {change: destroy, x: funcs{observe: found(event.PresenceUnknown, nil)}},
+		"orphan":             {change: destroy, x: funcs{observe: found(event.Present, nil)}, code: fault.OrphanSuspected, want: fault.GiveUp},
 		"says nothing":       {change: destroy, x: funcs{observe: found("", nil)}, code: fault.OrphanSuspected, want: fault.GiveUp},
 		"can't look":         {change: destroy, x: funcs{observe: found("", errors.New("x"))}, code: fault.Internal, want: fault.Retry},
 	} {

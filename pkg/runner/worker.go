@@ -94,18 +94,19 @@ func (w *worker) destroy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	presence := executor.Unknown
+	presence := event.PresenceUnknown
 	err = w.guarded(ctx, request, func() error {
 		if err := w.executor().Destroy(ctx, request); err != nil {
 			return err
 		}
-		presence, err = w.executor().Observe(ctx, request)
+		found, err := w.executor().Observe(ctx, request)
+		presence = found.Presence
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if presence != executor.Absent && presence != executor.Unknown {
+	if presence != event.Absent && presence != event.PresenceUnknown {
 		return fault.New(fault.GiveUp, fault.OrphanSuspected,
 			"%q was destroyed, but a look afterwards found it %s; see what is left and destroy again", w.task.Step, presence)
 	}

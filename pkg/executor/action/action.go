@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/internal/process"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -109,8 +110,17 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 }
 
 // Observe can't tell what a command did.
-func (*Executor) Observe(context.Context, executor.Request) (executor.Presence, error) {
-	return executor.Unknown, nil
+func (*Executor) Observe(context.Context, executor.Request) (event.Observation, error) {
+	return executor.Look(event.PresenceUnknown, nil)
+}
+
+// Plan tells that an action that has not run would run; what that changes only the action knows.
+func (*Executor) Plan(_ context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	plan := executor.Plan{Plan: event.Plan{Change: event.ChangeNone}}
+	if verb == event.Apply && r.Outputs == nil {
+		plan.Change = event.ChangeCreate
+	}
+	return plan, nil
 }
 
 func recordOf(r executor.Request) string { return filepath.Join(r.WorkDir, "process") }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/test/servers"
@@ -62,11 +63,11 @@ func TestConsulGoesAndComesBack(t *testing.T) {
 
 			require.NoError(t, away.back(t.Context()))
 			f.before = nil
-			require.Equal(t, executor.Present, f.presence(t), "a part was written")
+			require.Equal(t, event.Present, f.presence(t), "a part was written")
 			f.apply(t)
 			require.Equal(t, many(200, "value"), f.there(t))
 			require.NoError(t, f.Destroy(t.Context(), f.request))
-			require.Equal(t, executor.Absent, f.presence(t))
+			require.Equal(t, event.Absent, f.presence(t))
 			require.Empty(t, f.there(t))
 		})
 	}

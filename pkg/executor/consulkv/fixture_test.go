@@ -115,11 +115,11 @@ func (f *fixture) apply(t *testing.T) executor.Outputs {
 	return outputs
 }
 
-func (f *fixture) presence(t *testing.T) executor.Presence {
+func (f *fixture) presence(t *testing.T) event.Presence {
 	t.Helper()
 	p, err := f.Observe(t.Context(), f.request)
 	require.NoError(t, err)
-	return p
+	return p.Presence
 }
 
 // there is everything below the prefix, by name.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -64,7 +64,7 @@ func TestKeysThatTheTemplateDropsAreRemovedAndNoOthers(t *testing.T) {
 	f.request.Outputs = nil
 	require.NoError(t, f.Destroy(t.Context(), f.request))
 	require.Equal(t, map[string]string{"foreign": "theirs", "group-0/foreign": "theirs"}, f.there(t))
-	require.Equal(t, executor.Absent, f.presence(t), "what is there is not ours")
+	require.Equal(t, event.Absent, f.presence(t), "what is there is not ours")
 }
 
 func TestAForeignKeyInTheWayIsNamedAndNothingIsWritten(t *testing.T) {
@@ -104,7 +104,7 @@ func TestAKeyWrittenAnewByHandStaysOurs(t *testing.T) {
 	f.put(t, "a", "a key of theirs, after ours was gone")
 	require.NoError(t, f.Destroy(t.Context(), f.request))
 	require.Len(t, f.there(t), 1)
-	require.Equal(t, executor.Absent, f.presence(t))
+	require.Equal(t, event.Absent, f.presence(t))
 }
 
 func TestKeysMoveWithThePrefix(t *testing.T) {
@@ -120,9 +120,9 @@ func TestKeysMoveWithThePrefix(t *testing.T) {
 	require.Equal(t, map[string]string{"old/new/a": "1", "old/c": "3", "old/foreign": "theirs"}, f.there(t))
 
 	f.request.Inputs = nil
-	require.Equal(t, executor.Present, f.presence(t), "where they are is known from the outputs alone")
+	require.Equal(t, event.Present, f.presence(t), "where they are is known from the outputs alone")
 	f.set(t, map[string]string{"x": "1"}, "prefix", prefix(t)+"/never-applied")
-	require.Equal(t, executor.Present, f.presence(t), "the last apply's keys are still there")
+	require.Equal(t, event.Present, f.presence(t), "the last apply's keys are still there")
 	require.NoError(t, f.Destroy(t.Context(), f.request))
 	require.Equal(t, map[string]string{"old/foreign": "theirs"}, f.there(t))
 }

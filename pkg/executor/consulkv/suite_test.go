@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/executortest"
 	"github.com/vivarium-env/vivarium/test/servers"
@@ -81,7 +82,11 @@ func (a apart) Destroy(ctx context.Context, r executor.Request) error {
 	return a.Executor.Destroy(ctx, a.request(r))
 }
 
-func (a apart) Observe(ctx context.Context, r executor.Request) (executor.Presence, error) {
+func (a apart) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	return a.Executor.Plan(ctx, a.request(r), verb)
+}
+
+func (a apart) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
 	return a.Executor.Observe(ctx, a.request(r))
 }
 

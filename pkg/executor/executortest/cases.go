@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -31,7 +31,7 @@ func (s Suite) applyTwice(t *testing.T) {
 	b := s.bench(t, t.TempDir(), s.Plain)
 	first, err := b.Apply(t.Context(), b.request)
 	require.NoError(t, err)
-	s.requirePresence(t, b, executor.Present)
+	s.requirePresence(t, b, event.Present)
 	for name := range b.Kind().Outputs {
 		require.Contains(t, first, name, "what the kind promises is put out")
 	}
@@ -53,18 +53,18 @@ func (s Suite) destroyTwice(t *testing.T) {
 	_, err := b.Apply(t.Context(), b.request)
 	require.NoError(t, err)
 	require.NoError(t, b.Destroy(t.Context(), b.next()))
-	s.requirePresence(t, b, executor.Absent)
+	s.requirePresence(t, b, event.Absent)
 	require.NoError(t, b.Destroy(t.Context(), b.next()))
 	_, err = b.Apply(t.Context(), b.next())
 	require.NoError(t, err, "what was destroyed can be made again")
-	s.requirePresence(t, b, executor.Present)
+	s.requirePresence(t, b, event.Present)
 }
 
 func (s Suite) destroyWithoutApply(t *testing.T) {
 	b := s.bench(t, t.TempDir(), s.Plain)
-	s.requirePresence(t, b, executor.Absent)
+	s.requirePresence(t, b, event.Absent)
 	require.NoError(t, b.Destroy(t.Context(), b.request))
-	s.requirePresence(t, b, executor.Absent)
+	s.requirePresence(t, b, event.Absent)
 }
 
 func (s Suite) secrets(t *testing.T) {
@@ -129,12 +129,12 @@ func (s Suite) cancelledBefore(t *testing.T) {
 	require.Equal(t, fault.Cancelled, fault.From(err).Code, "%v", err)
 }
 
-func (s Suite) requirePresence(t *testing.T, b *bench, want executor.Presence) {
+func (s Suite) requirePresence(t *testing.T, b *bench, want event.Presence) {
 	t.Helper()
 	if s.Unobservable {
-		want = executor.Unknown
+		want = event.PresenceUnknown
 	}
 	found, err := b.Observe(t.Context(), b.request)
 	require.NoError(t, err)
-	require.Equal(t, want, found)
+	require.Equal(t, want, found.Presence)
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -63,9 +63,9 @@ func (s Suite) finishes(t *testing.T, b *bench) {
 	require.NoError(t, os.WriteFile(filepath.Join(b.dir, gate), nil, 0o600))
 	_, err := b.Apply(t.Context(), b.next())
 	require.NoError(t, err)
-	s.requirePresence(t, b, executor.Present)
+	s.requirePresence(t, b, event.Present)
 	require.NoError(t, b.Destroy(t.Context(), b.next()))
-	s.requirePresence(t, b, executor.Absent)
+	s.requirePresence(t, b, event.Absent)
 }
 
 func end(t *testing.T, done <-chan error) error {

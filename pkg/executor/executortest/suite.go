@@ -36,7 +36,7 @@ type Suite struct {
 	WithSecret json.RawMessage
 	// Slow are inputs whose apply logs Underway and ends only once the file gate exists. nil: applies at once.
 	Slow func(gate string) json.RawMessage
-	// Unobservable executors always answer executor.Unknown.
+	// Unobservable executors always answer event.PresenceUnknown.
 	Unobservable bool
 	// Changed, when not nil, tells from the log of an apply whether it changed anything.
 	Changed func(lines []string) bool

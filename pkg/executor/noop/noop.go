@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/template"
@@ -73,8 +74,47 @@ func echo(r executor.Request, body []byte) (executor.Outputs, error) {
 func (*Executor) Destroy(context.Context, executor.Request) error { return nil }
 
 // Observe can't tell: nothing was made.
-func (*Executor) Observe(context.Context, executor.Request) (executor.Presence, error) {
-	return executor.Unknown, nil
+func (*Executor) Observe(context.Context, executor.Request) (event.Observation, error) {
+	return executor.Look(event.PresenceUnknown, nil)
+}
+
+// Plan compares what an Apply would put out with what the last one did.
+func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	plan := executor.Plan{Plan: event.Plan{Change: event.ChangeNone}}
+	switch {
+	case verb != event.Apply:
+		return plan, nil
+	case r.Outputs == nil:
+		plan.Change = event.ChangeCreate
+		return plan, nil
+	case len(r.Unknown) > 0:
+		plan.Change, plan.Until = event.ChangeUnknown, r.Until()
+		return plan, nil
+	}
+	next, err := e.Apply(ctx, r)
+	if err != nil {
+		return plan, err
+	}
+	var last map[string]json.RawMessage
+	if err := json.Unmarshal(r.Outputs, &last); err != nil {
+		return plan, fault.Wrap(err, fault.GiveUp, fault.Invalid, "the last outputs of %s are not those of a noop block", r.Step)
+	}
+	for _, name := range []string{inputs, triggers} {
+		if !bytes.Equal(compact(last[name]), compact(next[name].Value)) {
+			plan.Change = event.ChangeUpdate
+			plan.Differences = append(plan.Differences, event.Difference{Path: name, Change: event.ChangeUpdate,
+				Before: r.Mask(string(last[name])), After: r.Mask(string(next[name].Value)), Sensitive: next[name].Sensitive})
+		}
+	}
+	return plan, nil
+}
+
+func compact(v json.RawMessage) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, v) != nil {
+		return v
+	}
+	return b.Bytes()
 }
 
 func value(r executor.Request, v json.RawMessage) executor.Value {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/secret"
@@ -57,21 +57,21 @@ func TestOwnBackendIsRespected(t *testing.T) {
 		Binary: binary(t), StateDir: filepath.Join(s.dir, "state"), Key: func() *secret.Box { return key },
 		Environment: append(os.Environ(), "TF_HTTP_USERNAME=runner", "TF_HTTP_PASSWORD=of-the-backend"),
 	})
-	present := func(want executor.Presence) {
+	present := func(want event.Presence) {
 		t.Helper()
 		found, err := s.Observe(t.Context(), s.request)
 		require.NoError(t, err)
-		require.Equal(t, want, found)
+		require.Equal(t, want, found.Presence)
 	}
-	present(executor.Absent)
+	present(event.Absent)
 	outputs, err := s.Apply(t.Context(), s.request)
 	require.NoError(t, err)
 	require.JSONEq(t, `"mine"`, string(outputs["name"].Value))
 	require.Contains(t, string(backend.state), "terraform_data")
 	require.NoDirExists(t, filepath.Join(s.dir, "state"))
-	present(executor.Present)
+	present(event.Present)
 	require.NoError(t, s.Destroy(t.Context(), s.request))
-	present(executor.Absent)
+	present(event.Absent)
 
 	server.Close()
 	_, err = s.Apply(t.Context(), s.request)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/secret"
@@ -95,15 +96,25 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 }
 
 // Observe tells from the state whether resources are there.
-func (e *Executor) Observe(ctx context.Context, r executor.Request) (executor.Presence, error) {
+func (e *Executor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
+	return executor.Look(e.look(ctx, r))
+}
+
+// Plan tells what is there, and so what would be made or removed.
+func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	found, err := e.look(ctx, r)
+	return executor.PlanOf(found, err, verb)
+}
+
+func (e *Executor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
 	state, err := e.observe(ctx, r)
 	if err != nil {
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	}
 	if len(state.managed()) > 0 {
-		return executor.Present, nil
+		return event.Present, nil
 	}
-	return executor.Absent, nil
+	return event.Absent, nil
 }
 
 func (e *Executor) observe(ctx context.Context, r executor.Request) (state, error) {

@@ -233,12 +233,12 @@ func TestAFailedApplyKeepsWhatItMade(t *testing.T) {
 	require.Error(t, err)
 	found, err := s.Observe(t.Context(), s.request)
 	require.NoError(t, err)
-	require.Equal(t, executor.Present, found)
+	require.Equal(t, event.Present, found.Presence)
 	s.request.Attempt++
 	require.NoError(t, s.Destroy(t.Context(), s.request))
 	found, err = s.Observe(t.Context(), s.request)
 	require.NoError(t, err)
-	require.Equal(t, executor.Absent, found)
+	require.Equal(t, event.Absent, found.Presence)
 }
 
 func TestDestroyOfNothingStartsNoProcess(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -199,14 +200,24 @@ func (e *appRoleExecutor) Destroy(ctx context.Context, r executor.Request) error
 }
 
 // Observe looks for a store of this step, which is there as long as the role is.
-func (e *appRoleExecutor) Observe(ctx context.Context, r executor.Request) (executor.Presence, error) {
+func (e *appRoleExecutor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
+	return executor.Look(e.look(ctx, r))
+}
+
+// Plan tells what is there, and so what would be made or removed.
+func (e *appRoleExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	found, err := e.look(ctx, r)
+	return executor.PlanOf(found, err, verb)
+}
+
+func (e *appRoleExecutor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
 	s, err := e.begin(ctx, r)
 	if err != nil {
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	}
 	b, err := decodeAppRole(r)
 	if err != nil {
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	}
 	return presence(s.holds(ctx, storePlaces(r, b.place)))
 }

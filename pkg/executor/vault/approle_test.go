@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -95,5 +95,5 @@ func TestASecretIDIsReplacedBeforeItEnds(t *testing.T) {
 	now = now.Add(61 * time.Minute)
 	second := s.apply(t)
 	require.NotEqual(t, first["secret_id"], second["secret_id"])
-	require.Equal(t, executor.Present, s.look(t))
+	require.Equal(t, event.Present, s.look(t))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -220,7 +221,7 @@ func TestKubernetesLogin(t *testing.T) {
 	_, err := s.Observe(t.Context(), s.Request)
 	requireFault(t, err, vault.LoginFailed, fault.GiveUp, "service account")
 	require.NoError(t, os.WriteFile(file, []byte("jwt\n"), 0o600))
-	require.Equal(t, executor.Absent, s.look(t))
+	require.Equal(t, event.Absent, s.look(t))
 	require.Equal(t, []string{"runner jwt", "runner jwt"}, bodies, "the first token was no good")
 }
 

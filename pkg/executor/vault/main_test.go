@@ -171,14 +171,14 @@ func (s *step) remember(t *testing.T, outputs executor.Outputs) map[string]any {
 func (s *step) destroy(t *testing.T) {
 	t.Helper()
 	require.NoError(t, s.Destroy(t.Context(), s.Request))
-	require.Equal(t, executor.Absent, s.look(t))
+	require.Equal(t, event.Absent, s.look(t))
 }
 
-func (s *step) look(t *testing.T) executor.Presence {
+func (s *step) look(t *testing.T) event.Presence {
 	t.Helper()
 	found, err := s.Observe(t.Context(), s.Request)
 	require.NoError(t, err)
-	return found
+	return found.Presence
 }
 
 // perStep gives every step of every test inputs of its own: the suite's steps share theirs, and what they name has one
@@ -201,6 +201,10 @@ func (p perStep) Destroy(ctx context.Context, r executor.Request) error {
 	return p.Executor.Destroy(ctx, p.own(r))
 }
 
-func (p perStep) Observe(ctx context.Context, r executor.Request) (executor.Presence, error) {
+func (p perStep) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	return p.Executor.Plan(ctx, p.own(r), verb)
+}
+
+func (p perStep) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
 	return p.Executor.Observe(ctx, p.own(r))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/template"
@@ -178,14 +179,24 @@ func (b policyBlock) names(r executor.Request) []string {
 }
 
 // Observe looks for a policy of this step.
-func (e *policyExecutor) Observe(ctx context.Context, r executor.Request) (executor.Presence, error) {
+func (e *policyExecutor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
+	return executor.Look(e.look(ctx, r))
+}
+
+// Plan tells what is there, and so what would be made or removed.
+func (e *policyExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	found, err := e.look(ctx, r)
+	return executor.PlanOf(found, err, verb)
+}
+
+func (e *policyExecutor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
 	s, err := e.begin(ctx, r)
 	if err != nil {
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	}
 	b, err := decodePolicy(r)
 	if err != nil {
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	}
 	for _, name := range b.names(r) {
 		now, err := s.policy(ctx, name)
@@ -193,5 +204,5 @@ func (e *policyExecutor) Observe(ctx context.Context, r executor.Request) (execu
 			return presence(err == nil, err)
 		}
 	}
-	return executor.Absent, nil
+	return event.Absent, nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -47,7 +47,7 @@ func TestPolicy(t *testing.T) {
 	_, err = other.Apply(t.Context(), other.Request)
 	requireFault(t, err, fault.Exists, fault.GiveUp, `"notes/notes.sample"`)
 	require.NoError(t, other.Destroy(t.Context(), other.Request))
-	require.Equal(t, executor.Present, s.look(t))
+	require.Equal(t, event.Present, s.look(t))
 
 	s.Inputs = inputs(name+"-renamed", rules)
 	s.apply(t)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -116,7 +117,7 @@ func cutOff(t *testing.T, v real, name, first, second string, at int, late bool)
 		again(t, func() error {
 			found, err := s.Observe(t.Context(), s.Request)
 			if err == nil {
-				require.Equal(t, executor.Present, found)
+				require.Equal(t, event.Present, found)
 			}
 			return err
 		})

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 )
 
@@ -165,26 +166,36 @@ func (e *secretExecutor) Destroy(ctx context.Context, r executor.Request) error 
 }
 
 // Observe looks for a secret of this step.
-func (e *secretExecutor) Observe(ctx context.Context, r executor.Request) (executor.Presence, error) {
+func (e *secretExecutor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
+	return executor.Look(e.look(ctx, r))
+}
+
+// Plan tells what is there, and so what would be made or removed.
+func (e *secretExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	found, err := e.look(ctx, r)
+	return executor.PlanOf(found, err, verb)
+}
+
+func (e *secretExecutor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
 	s, err := e.begin(ctx, r)
 	if err != nil {
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	}
 	b, err := decodeSecret(r)
 	if err != nil {
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	}
 	return presence(s.holds(ctx, places(r, b.place, "mount", "path")))
 }
 
-func presence(there bool, err error) (executor.Presence, error) {
+func presence(there bool, err error) (event.Presence, error) {
 	switch {
 	case err != nil:
-		return executor.Unknown, err
+		return event.PresenceUnknown, err
 	case there:
-		return executor.Present, nil
+		return event.Present, nil
 	default:
-		return executor.Absent, nil
+		return event.Absent, nil
 	}
 }
 

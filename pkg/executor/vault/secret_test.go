@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -77,7 +77,7 @@ func TestASecretMoves(t *testing.T) {
 
 	// A destroy finds what the last successful apply left, wherever the inputs point now.
 	s.Inputs = json.RawMessage(secretInputs(path+"/c", `"generate":{"password":{}}`))
-	require.Equal(t, executor.Present, s.look(t))
+	require.Equal(t, event.Present, s.look(t))
 	s.destroy(t)
 	require.Nil(t, v.get(t, "secret/metadata/"+path+"/b"))
 }
@@ -88,7 +88,7 @@ func TestForeignSecrets(t *testing.T) {
 	s := v.rooted(t, vault.SecretName, secretInputs(path, `"data":{"k":"ours"}`))
 	_, err := s.Apply(t.Context(), s.Request)
 	requireFault(t, err, fault.Exists, fault.GiveUp, path, "no environment")
-	require.Equal(t, executor.Absent, s.look(t), "ours is not there")
+	require.Equal(t, event.Absent, s.look(t), "ours is not there")
 	require.NoError(t, s.Destroy(t.Context(), s.Request), "nothing of ours was ever there")
 	require.Equal(t, map[string]any{"k": "theirs"}, v.values(t, path))
 
