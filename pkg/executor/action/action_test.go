@@ -37,6 +37,10 @@ func TestContract(t *testing.T) {
 			}})
 		},
 		Unobservable: true,
+		Lacks: map[string]string{
+			"Other": "an action that has run is not run again for other inputs", "Partial": "the same",
+			"Tamper": "what a command leaves is the command's",
+		},
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -29,19 +30,13 @@ func (s Suite) kind(t *testing.T) {
 
 func (s Suite) applyTwice(t *testing.T) {
 	b := s.bench(t, t.TempDir(), s.Plain)
-	first, err := b.Apply(t.Context(), b.request)
-	require.NoError(t, err)
+	first := b.apply(t, nil)
 	s.requirePresence(t, b, event.Present)
 	for name := range b.Kind().Outputs {
 		require.Contains(t, first, name, "what the kind promises is put out")
 	}
-	for name, output := range first {
-		require.True(t, json.Valid(output.Value), "output %s is JSON", name)
-	}
 	b.log.Take()
-	second, err := b.Apply(t.Context(), b.next())
-	require.NoError(t, err)
-	require.Equal(t, first, second)
+	require.Equal(t, first, b.apply(t, nil))
 	if s.Changed != nil {
 		lines := b.log.Take()
 		require.False(t, s.Changed(lines), "the second apply changed something: %q", lines)
@@ -50,20 +45,18 @@ func (s Suite) applyTwice(t *testing.T) {
 
 func (s Suite) destroyTwice(t *testing.T) {
 	b := s.bench(t, t.TempDir(), s.Plain)
-	_, err := b.Apply(t.Context(), b.request)
-	require.NoError(t, err)
-	require.NoError(t, b.Destroy(t.Context(), b.next()))
+	b.apply(t, nil)
+	b.destroy(t)
 	s.requirePresence(t, b, event.Absent)
-	require.NoError(t, b.Destroy(t.Context(), b.next()))
-	_, err = b.Apply(t.Context(), b.next())
-	require.NoError(t, err, "what was destroyed can be made again")
+	b.destroy(t)
+	b.apply(t, nil) // what was destroyed can be made again
 	s.requirePresence(t, b, event.Present)
 }
 
 func (s Suite) destroyWithoutApply(t *testing.T) {
 	b := s.bench(t, t.TempDir(), s.Plain)
 	s.requirePresence(t, b, event.Absent)
-	require.NoError(t, b.Destroy(t.Context(), b.request))
+	b.destroy(t)
 	s.requirePresence(t, b, event.Absent)
 }
 
@@ -71,15 +64,21 @@ func (s Suite) secrets(t *testing.T) {
 	require.Contains(t, string(s.WithSecret), Secret, "the suite's inputs have the secret in them")
 	b := s.bench(t, t.TempDir(), s.WithSecret)
 	b.request.Secrets = []string{Secret}
-	outputs, err := b.Apply(t.Context(), b.request)
-	require.NoError(t, err)
+	b.plan(t, event.Apply)
+	outputs := b.apply(t, nil)
 	for name, output := range outputs {
 		if !output.Sensitive {
 			require.NotContains(t, string(output.Value), Secret, "output %s is not marked sensitive", name)
 		}
 	}
+	b.observe(t)
+	b.plan(t, event.Apply)
+	b.plan(t, event.Destruct)
+	b.request.Inputs = s.Plain
+	b.plan(t, event.Apply)
+	b.request.Inputs = s.WithSecret
 	requireNowhere(t, b.dir)
-	require.NoError(t, b.Destroy(t.Context(), b.next()))
+	b.destroy(t)
 	requireNowhere(t, b.dir)
 	require.False(t, b.log.Has(Secret), "a log line has the secret: %q", b.log.Take())
 }
@@ -107,13 +106,9 @@ func (s Suite) sideBySide(t *testing.T) {
 		r := b.request
 		r.Step += strconv.Itoa(i)
 		r.WorkDir = filepath.Join(dir, strconv.Itoa(i))
+		r.SaveState = b.saver(r.Step)
 		require.NoError(t, os.MkdirAll(r.WorkDir, 0o700))
-		wg.Go(func() {
-			if _, errs[i] = b.Apply(t.Context(), r); errs[i] == nil {
-				r.Attempt++
-				errs[i] = b.Destroy(t.Context(), r)
-			}
-		})
+		wg.Go(func() { errs[i] = b.upAndDown(t, r) })
 	}
 	wg.Wait()
 	for _, err := range errs {
@@ -121,12 +116,38 @@ func (s Suite) sideBySide(t *testing.T) {
 	}
 }
 
+func (b *bench) upAndDown(t *testing.T, r executor.Request) error {
+	outputs, err := b.Apply(t.Context(), r)
+	if err != nil {
+		return err
+	}
+	values := map[string]json.RawMessage{}
+	for name, o := range outputs {
+		values[name] = o.Value
+	}
+	if r.Outputs, err = json.Marshal(values); err != nil {
+		return err
+	}
+	r.Attempt++
+	if r.State, err = b.state(r.Step); err != nil {
+		return err
+	}
+	return b.Destroy(t.Context(), r)
+}
+
 func (s Suite) cancelledBefore(t *testing.T) {
 	b := s.bench(t, t.TempDir(), s.Plain)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := b.Apply(ctx, b.request)
-	require.Equal(t, fault.Cancelled, fault.From(err).Code, "%v", err)
+	_, err := b.Apply(ctx, b.next(t, nil))
+	requireCode(t, err, fault.Cancelled)
+}
+
+func requireCode(t *testing.T, err error, want fault.Code) {
+	t.Helper()
+	require.Error(t, err)
+	require.Equal(t, want, fault.From(err).Code, "%v", err)
+	require.NotContains(t, err.Error(), Secret)
 }
 
 func (s Suite) requirePresence(t *testing.T, b *bench, want event.Presence) {
@@ -134,7 +155,5 @@ func (s Suite) requirePresence(t *testing.T, b *bench, want event.Presence) {
 	if s.Unobservable {
 		want = event.PresenceUnknown
 	}
-	found, err := b.Observe(t.Context(), b.request)
-	require.NoError(t, err)
-	require.Equal(t, want, found.Presence)
+	require.Equal(t, want, b.observe(t).Presence)
 }

@@ -3,5 +3,5 @@
 // What always holds: the suite knows executors only by their port; it waits on conditions, never on time; what it
 // kills is a process that it started itself (the test binary, run again as a child).
 //
-// Imports: the port, fault, event, testify. Only tests import it.
+// Imports: the port, fault, event, secret, testify. Only tests import it.
 package executortest

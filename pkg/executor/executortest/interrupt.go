@@ -27,8 +27,9 @@ const gate = "gate"
 func (s Suite) slowly(ctx context.Context, t *testing.T, b *bench) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)
+	r := b.next(t, nil)
 	go func() {
-		_, err := b.Apply(ctx, b.request)
+		_, err := b.Apply(ctx, r)
 		done <- err
 	}()
 	require.Eventually(t, func() bool { return b.log.Has(Underway) || len(done) > 0 }, Patience, 5*time.Millisecond)
@@ -52,7 +53,7 @@ func (s Suite) deadline(t *testing.T) {
 	b := s.bench(t, dir, s.Slow(filepath.Join(dir, gate)))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := b.Apply(ctx, b.request)
+	_, err := b.Apply(ctx, b.next(t, nil))
 	require.Equal(t, fault.Timeout, fault.From(err).Code, "%v", err)
 	s.finishes(t, b)
 }
@@ -61,10 +62,9 @@ func (s Suite) deadline(t *testing.T) {
 func (s Suite) finishes(t *testing.T, b *bench) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(b.dir, gate), nil, 0o600))
-	_, err := b.Apply(t.Context(), b.next())
-	require.NoError(t, err)
+	b.apply(t, nil)
 	s.requirePresence(t, b, event.Present)
-	require.NoError(t, b.Destroy(t.Context(), b.next()))
+	b.destroy(t)
 	s.requirePresence(t, b, event.Absent)
 }
 
@@ -105,5 +105,7 @@ func (s Suite) killed(t *testing.T) {
 	require.Error(t, cmd.Wait(), "the child was killed while it worked")
 	require.Contains(t, said, Underway, "the child came as far as the middle of its work")
 
-	s.finishes(t, s.bench(t, dir, s.Slow(filepath.Join(dir, gate))))
+	b := s.bench(t, dir, s.Slow(filepath.Join(dir, gate)))
+	b.request.Attempt++ // the child's
+	s.finishes(t, b)
 }

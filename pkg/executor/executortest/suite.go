@@ -3,15 +3,11 @@ package executortest
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 )
 
@@ -24,22 +20,40 @@ const Underway = "suite-is-underway"
 // Patience bounds every wait of the suite; a machine under load needs much of it, a right executor little.
 const Patience = 60 * time.Second
 
-// Suite describes the executor under test.
+// Suite describes the executor under test. Each test has an environment of its own (executor.TaskRef), by which executors
+// whose resources need names of their own tell them apart.
 type Suite struct {
-	// New makes the executor; what it keeps goes below dir. Two of the same dir are one before and after a restart.
+	// New makes the executor; what it keeps goes below dir. Two of the same dir are one before and after a restart, two of
+	// different ones are those of two runners.
 	New func(t *testing.T, dir string) executor.Executor
 	// Bundle is the folder that requests carry.
 	Bundle string
 	// Plain are inputs that can be applied again and again.
 	Plain json.RawMessage
+	// Other are inputs that ask for something else of the same resource.
+	Other json.RawMessage
+	// Partial are the inputs Plain, less one that is not known yet, and so is null.
+	Partial *Partial
 	// WithSecret are inputs that have Secret in them.
 	WithSecret json.RawMessage
-	// Slow are inputs whose apply logs Underway and ends only once the file gate exists. nil: applies at once.
+	// Slow are inputs whose apply logs Underway and ends only once the file gate exists.
 	Slow func(gate string) json.RawMessage
-	// Unobservable executors always answer event.PresenceUnknown.
+	// Tamper changes behind the executor's back what an apply of the request made, so that the next apply has to mend it.
+	Tamper func(t *testing.T, r executor.Request)
+	// Unobservable executors always answer event.PresenceUnknown, and find nothing to destroy.
 	Unobservable bool
 	// Changed, when not nil, tells from the log of an apply whether it changed anything.
 	Changed func(lines []string) bool
+	// Lacks says why the suite has no Other, Partial, Slow or Tamper, by the name of the field, and why a test that needs one of
+	// them, or "Plan" or "Runners", is not for this executor. Without a reason the suite fails.
+	Lacks map[string]string
+}
+
+// Partial are inputs that are not known in full.
+type Partial struct {
+	Inputs json.RawMessage
+	// Unknown is executor.Request.Unknown.
+	Unknown map[string][]string
 }
 
 // Run runs the suite; call it from a test function that does nothing else, since that function is run again as a
@@ -56,71 +70,27 @@ func Run(t *testing.T, s Suite) {
 	t.Run("secrets", s.secrets)
 	t.Run("side by side", s.sideBySide)
 	t.Run("cancelled before it starts", s.cancelledBefore)
-	if s.Slow != nil {
-		t.Run("cancel", s.cancel)
-		t.Run("deadline", s.deadline)
-		t.Run("killed", s.killed)
+	s.with(t, "Runners", true, "another runner", s.anotherRunner)
+	s.with(t, "Plan", true, "plan", s.plan)
+	s.with(t, "Plan", true, "plan as saved", s.saved)
+	s.with(t, "Other", s.Other != nil, "plan of other inputs", s.planOther)
+	s.with(t, "Partial", s.Partial != nil, "plan of what is not known", s.planPartial)
+	s.with(t, "Tamper", s.Tamper != nil, "drift", s.drift)
+	s.with(t, "Tamper", s.Tamper != nil, "drift of secrets", s.driftOfSecrets)
+	for name, test := range map[string]func(*testing.T){"cancel": s.cancel, "deadline": s.deadline, "killed": s.killed} {
+		s.with(t, "Slow", s.Slow != nil, name, test)
 	}
 }
 
-// bench is an executor with the folders of one step.
-type bench struct {
-	executor.Executor
-	dir     string
-	request executor.Request
-	log     *Log
-}
-
-func (s Suite) bench(t *testing.T, dir string, inputs json.RawMessage) *bench {
-	t.Helper()
-	work := filepath.Join(dir, "work")
-	require.NoError(t, os.MkdirAll(work, 0o700))
-	log := &Log{}
-	return &bench{Executor: s.New(t, dir), dir: dir, log: log, request: executor.Request{
-		TaskRef: event.TaskRef{Environment: "suite", Operation: "op-1", Step: `sample.kind.name["a/b"]`, Attempt: 1, Epoch: 1},
-		Inputs:  inputs,
-		Bundle:  s.Bundle,
-		WorkDir: work,
-		Log:     log.Add,
-	}}
-}
-
-// next is the request of the following attempt.
-func (b *bench) next() executor.Request {
-	b.request.Attempt++
-	return b.request
-}
-
-// Log collects lines, from several goroutines. The zero value is empty.
-type Log struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-// Add takes a line, as executor.Request.Log does.
-func (l *Log) Add(_, line string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, line)
-}
-
-// Take returns the lines so far and forgets them.
-func (l *Log) Take() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lines := l.lines
-	l.lines = nil
-	return lines
-}
-
-// Has tells whether some line contains the text.
-func (l *Log) Has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range l.lines {
-		if strings.Contains(line, text) {
-			return true
+// with runs a test that not every executor can pass: those that can't have to say why.
+func (s Suite) with(t *testing.T, what string, has bool, name string, test func(*testing.T)) {
+	why := s.Lacks[what]
+	t.Run(name, func(t *testing.T) {
+		if why == "" {
+			require.True(t, has, "the suite has no %s: give it one, or say in Lacks why there is none", what)
+			test(t)
+			return
 		}
-	}
-	return false
+		t.Logf("NOT TESTED, for want of %s: %s", what, why)
+	})
 }

@@ -17,7 +17,12 @@ func TestContract(t *testing.T) {
 		New:          func(*testing.T, string) executor.Executor { return noop.New() },
 		Plain:        json.RawMessage(`{"inputs":{"a":[1,true,null]},"triggers":null}`),
 		WithSecret:   json.RawMessage(`{"inputs":{"a":["` + executortest.Secret + `"]},"triggers":1}`),
+		Other:        json.RawMessage(`{"inputs":{"a":[1,false,null]},"triggers":null}`),
+		Partial:      &executortest.Partial{Inputs: json.RawMessage(`{"inputs":{"a":null},"triggers":null}`), Unknown: map[string][]string{"inputs.a": {"sample.noop.other"}}},
 		Unobservable: true,
+		Lacks: map[string]string{
+			"Slow": "it is done at once", "Tamper": "it makes nothing that could be changed",
+		},
 	})
 }
 

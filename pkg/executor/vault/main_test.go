@@ -181,15 +181,12 @@ func (s *step) look(t *testing.T) event.Presence {
 	return found.Presence
 }
 
-// perStep gives every step of every test inputs of its own: the suite's steps share theirs, and what they name has one
-// owner.
-type perStep struct {
-	executor.Executor
-	dir string
-}
+// perStep gives every step of every environment inputs of its own: the suite's steps share theirs, and what they name has
+// one owner.
+type perStep struct{ executor.Executor }
 
 func (p perStep) own(r executor.Request) executor.Request {
-	r.Inputs = json.RawMessage(strings.ReplaceAll(string(r.Inputs), "STEP", fmt.Sprint(number(p.dir+r.Step))))
+	r.Inputs = json.RawMessage(strings.ReplaceAll(string(r.Inputs), "STEP", fmt.Sprint(number(r.Environment+r.Step))))
 	return r
 }
 
