@@ -3,7 +3,9 @@ package secret
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -85,6 +87,16 @@ func createKey(file string) ([]byte, error) {
 		return nil, err
 	}
 	return key, os.Rename(tmp, file)
+}
+
+// MAC is a keyed hash of data (HMAC-SHA256, 32 bytes): the same data has the same, and who lacks the key can't try out what it
+// was made of. Purposes have hashes, and keys, of their own.
+func (b *Box) MAC(purpose string, data []byte) []byte {
+	derive := hmac.New(sha256.New, b.key)
+	_, _ = derive.Write([]byte("mac:" + purpose))
+	mac := hmac.New(sha256.New, derive.Sum(nil))
+	_, _ = mac.Write(data)
+	return mac.Sum(nil)
 }
 
 // SealBytes encrypts bytes; every call gives another text.

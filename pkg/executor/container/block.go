@@ -1,0 +1,157 @@
+package container
+
+import "time"
+
+// The words of the block.
+const (
+	PullMissing = "missing"
+	PullAlways  = "always"
+	PullNever   = "never"
+
+	RestartAlways        = "always"
+	RestartOnFailure     = "on-failure"
+	RestartNo            = "no"
+	RestartUnlessStopped = "unless-stopped"
+
+	TCP = "tcp"
+	UDP = "udp"
+
+	StartFirst = "start_first"
+	StopFirst  = "stop_first"
+)
+
+const (
+	maxReplicas = 100
+	maxPort     = 65535
+	maxRetries  = 100
+)
+
+// Block is what the resource is to be, with every default filled in and checked; Decode makes it.
+type Block struct {
+	Image      string   `json:"image"`
+	Command    []string `json:"command,omitempty"`
+	Entrypoint []string `json:"entrypoint,omitempty"`
+	// Env and Files (by absolute path) may hold secrets in clear.
+	Env      map[string]string `json:"env,omitempty"`
+	Files    map[string]string `json:"files,omitempty"`
+	User     string            `json:"user,omitempty"`
+	Workdir  string            `json:"workdir,omitempty"`
+	Replicas int               `json:"replicas"`
+	// Pull is one of PullMissing, PullAlways and PullNever.
+	Pull string `json:"pull"`
+	// Restart is one of RestartAlways, RestartOnFailure, RestartNo and RestartUnlessStopped.
+	Restart  string   `json:"restart"`
+	Networks []string `json:"networks,omitempty"`
+	// Labels are the template's own; none begins with LabelPrefix.
+	Labels map[string]string `json:"labels,omitempty"`
+	// StopTimeout is how long a container has to end by itself.
+	StopTimeout Duration `json:"stop_timeout"`
+	Ports       []Port   `json:"port,omitempty"`
+	Volumes     []Volume `json:"volume,omitempty"`
+	Limits      Limits   `json:"limits"`
+	// Health is nil when there is no check: then a replica counts as healthy that runs and keeps running for a second.
+	Health *Health  `json:"health,omitempty"`
+	Expose []Expose `json:"expose,omitempty"`
+	Update Update   `json:"update"`
+}
+
+// Port makes a port of the container reachable on the host.
+type Port struct {
+	Container int `json:"container"`
+	// Host is 0 for any that is free.
+	Host int `json:"host,omitempty"`
+	// Protocol is TCP or UDP.
+	Protocol string `json:"protocol"`
+}
+
+// Volume is a named volume or a folder of the host, whichever is not "".
+type Volume struct {
+	Name     string `json:"name,omitempty"`
+	HostPath string `json:"host_path,omitempty"`
+	Path     string `json:"path"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+	// Keep leaves a named volume when the resource is destroyed.
+	Keep bool `json:"keep,omitempty"`
+}
+
+// Limits of each replica; 0 is none.
+type Limits struct {
+	// CPU in cores.
+	CPU float64 `json:"cpu,omitempty"`
+	// Memory in bytes.
+	Memory Size `json:"memory,omitempty"`
+}
+
+// Health is a check of each replica: exactly one of HTTP, TCP and Command.
+type Health struct {
+	HTTP    *HTTPCheck `json:"http,omitempty"`
+	TCP     *TCPCheck  `json:"tcp,omitempty"`
+	Command []string   `json:"command,omitempty"`
+	// Interval between two checks, Timeout of one, Retries in a row that make a replica unhealthy, and StartPeriod in which
+	// none counts.
+	Interval    Duration `json:"interval"`
+	Timeout     Duration `json:"timeout"`
+	Retries     int      `json:"retries"`
+	StartPeriod Duration `json:"start_period"`
+}
+
+// HTTPCheck passes with any status from 200 to 399.
+type HTTPCheck struct {
+	// Path begins with a slash.
+	Path string `json:"path"`
+	Port int    `json:"port"`
+}
+
+// TCPCheck passes when the port accepts a connection.
+type TCPCheck struct {
+	Port int `json:"port"`
+}
+
+// Expose is a route from outside.
+type Expose struct {
+	Host string `json:"host"`
+	// Path is a prefix; "" and "/" are all paths.
+	Path string `json:"path,omitempty"`
+	Port int    `json:"port"`
+	TLS  bool   `json:"tls,omitempty"`
+}
+
+// Update is how replicas are replaced, one after the other.
+type Update struct {
+	// HealthTimeout is how long a new replica has to get healthy; after it the old one stays, or comes back.
+	HealthTimeout Duration `json:"health_timeout"`
+	// Order is StartFirst (the old one serves until the new one is healthy) or StopFirst (the two can't run at once).
+	Order string `json:"order"`
+}
+
+// withDefaults fills in what the block leaves open.
+func (b Block) withDefaults() Block {
+	set(&b.Replicas, 1)
+	set(&b.Pull, PullMissing)
+	set(&b.Restart, RestartAlways)
+	set(&b.StopTimeout, Duration(10*time.Second))
+	set(&b.Update.HealthTimeout, Duration(2*time.Minute))
+	set(&b.Update.Order, StartFirst)
+	for i := range b.Ports {
+		set(&b.Ports[i].Protocol, TCP)
+		if b.Ports[i].Host != 0 {
+			b.Update.Order = StopFirst // only one can have the port of the host
+		}
+	}
+	if h := b.Health; h != nil {
+		set(&h.Interval, Duration(5*time.Second))
+		set(&h.Timeout, Duration(3*time.Second))
+		set(&h.Retries, 3)
+		if h.HTTP != nil {
+			set(&h.HTTP.Path, "/")
+		}
+	}
+	return b
+}
+
+func set[T comparable](field *T, otherwise T) {
+	var zero T
+	if *field == zero {
+		*field = otherwise
+	}
+}
