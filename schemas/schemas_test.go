@@ -46,7 +46,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.Finished{Kind: environment.CreateOperation, Status: environment.OperationFailed, Steps: map[environment.StepState]int{}},
 		environment.StepWaiting{Verb: event.Apply}, environment.StepRunning{}, environment.StepComplete{},
 		environment.StepQueued{Cause: environment.CauseLost}, environment.StepError{Error: failure}, environment.StepSkipped{},
-		environment.StatusRetrying{}, environment.Paused{}, environment.Resumed{}, environment.Held{}, environment.StepProgress{},
+		environment.StatusRetrying{}, environment.StatusRunning{}, environment.Paused{}, environment.Resumed{}, environment.Held{}, environment.StepProgress{},
 		environment.TaskRefused{},
 	}
 	require.Len(t, small, len(environment.Bodies()))
@@ -69,6 +69,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `,"data":{}`, "", 1),
 		strings.Replace(command(event.EnvironmentCancel, `{}`), `"id"`, `"myextension":"x","id"`, 1),
 		command(event.EnvironmentRetry, `{"fail_fast":true}`), command(event.EnvironmentPause, `{"reason":"x"}`), command(event.EnvironmentResume, `{}`),
+		command(event.EnvironmentRun, `{"action":"notes.action.backup"}`),
 	}
 	bad := []string{
 		command(event.EnvironmentCreate, `{"templates":["notes"],"paramters":{}}`),
@@ -81,6 +82,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		command(event.EnvironmentDestroy, `{"forced":true}`),
 		command(event.EnvironmentCancel, `{"reason":1}`),
 		command(event.EnvironmentRetry, `{"force":true}`), command(event.EnvironmentPause, `{"until":1}`), command(event.EnvironmentResume, `{"reason":"x"}`),
+		command(event.EnvironmentRun, `{}`), command(event.EnvironmentRun, `{"action":""}`),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"subject":"notes",`, "", 1),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"1.0"`, `"0.3"`, 1),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"id":"1"`, `"id":""`, 1),

@@ -83,11 +83,13 @@ func environmentRows(records []environment.Record) [][]string {
 	return rows
 }
 
-// resourceCount is how many are deployed, of all.
+// resourceCount is how many are deployed, of all but the actions that wait for their occasion.
 func resourceCount(r environment.Record) string {
 	all := 0
-	for _, n := range r.Resources {
-		all += n
+	for status, n := range r.Resources {
+		if status != environment.Idle {
+			all += n
+		}
 	}
 	return fmt.Sprintf("%d/%d", r.Resources[environment.Deployed], all)
 }

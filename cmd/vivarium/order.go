@@ -63,7 +63,27 @@ func (x *connection) order(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	return x.c.ended(o, record)
+	if err := x.c.ended(o, record); err != nil || o.command != event.EnvironmentRun {
+		return err
+	}
+	return ran(ctx, api, o, answer.Operation)
+}
+
+// ran says how an action went: of that the environment's status tells nothing.
+func ran(ctx context.Context, api *client.API, o order, operation string) error {
+	operations, err := api.Operations(ctx, o.environment)
+	if err != nil {
+		return err
+	}
+	for _, op := range operations {
+		if op.ID == operation && op.Status != environment.OperationSucceeded {
+			if op.Error != nil {
+				return fmt.Errorf("the action %s: %s; `vivarium env logs %s` says more", op.Status, op.Error.Message, o.environment)
+			}
+			return fmt.Errorf("the action %s", op.Status)
+		}
+	}
+	return nil
 }
 
 func (x *connection) send(ctx context.Context, o order) (event.Answer, error) {

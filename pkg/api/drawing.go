@@ -21,6 +21,8 @@ var colours = map[environment.Status]colour{
 	environment.Destroying:    {"#ffe0b2", "#fb8c00"},
 	environment.Destroyed:     {"#f5f5f5", "#bdbdbd"},
 	environment.DestroyFailed: {"#ffccbc", "#d84315"},
+	environment.Running:       {"#d1c4e9", "#5e35b1"},
+	environment.Idle:          {"#fafafa", "#9e9e9e"},
 }
 
 // colourOf is that of pending for a status of another version.

@@ -41,6 +41,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentPause, func() *fault.Error { return c.pause(in) })
 	case ResumeInput:
 		c.command(in.CommandMeta, event.EnvironmentResume, func() *fault.Error { return c.resume(in) })
+	case RunInput:
+		c.command(in.CommandMeta, event.EnvironmentRun, func() *fault.Error { return c.run(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -224,7 +226,7 @@ func (c *decision) advance() {
 	if o.Remaining > 0 {
 		return
 	}
-	if o.Kind != DestroyOperation && !o.Validating && o.Error == nil && o.Status == OperationRunning {
+	if o.Kind.makes() && !o.Validating && o.Error == nil && o.Status == OperationRunning {
 		c.emit(StatusValidating{Operation: o.ID, Probes: c.probes()})
 		c.advance()
 		return
@@ -246,10 +248,13 @@ func (c *decision) finish() {
 	o := c.s.Operation
 	outcome := Finished{Operation: o.ID, Kind: o.Kind, Status: OperationSucceeded, Steps: o.counts(), Error: o.Error}
 	var status Body
-	if o.Kind != DestroyOperation {
-		status = c.createStatus(&outcome)
-	} else {
+	switch o.Kind {
+	case DestroyOperation:
 		status = c.destroyStatus(&outcome)
+	case RunOperation:
+		status = c.runStatus(&outcome)
+	default:
+		status = c.createStatus(&outcome)
 	}
 	c.emit(outcome)
 	c.emit(status)

@@ -21,6 +21,8 @@ func Evolve(s *State, f Fact) error {
 		s.destroying(b, f.At)
 	case StatusRetrying:
 		s.retrying(b, f.At)
+	case StatusRunning:
+		return s.running(b, f.At)
 	case Paused:
 		s.pause(true, b.CommandID, event.EnvironmentPause)
 	case Resumed:
@@ -70,28 +72,64 @@ func (s *State) created(b Created, at time.Time) error {
 	}
 	s.begin(Operation{Kind: CreateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentCreate)
-	for i := range s.Nodes {
-		s.include(i, event.Apply)
+	for i, n := range s.Nodes {
+		if n.made() {
+			s.include(i, event.Apply)
+		} else {
+			s.leaveOut(i)
+		}
 	}
 	s.release()
 	return nil
+}
+
+// leaveOut lets a node take no part in the operation; it still holds the order between its neighbours: it passes it on.
+func (s *State) leaveOut(i int) {
+	n := s.Nodes[i]
+	n.Unmet = len(s.before(i))
+	if n.Type == ActionNode && !n.made() && n.Status == Pending {
+		n.Status = Idle
+		s.touch(i)
+	}
 }
 
 func (s *State) destroying(b StatusDestroying, at time.Time) {
 	s.Status, s.Epoch, s.Error = Destroying, b.Epoch, nil
 	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Force: b.Force,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
+	farewells := s.farewells()
 	for i, n := range s.Nodes {
-		if n.Exists && n.Type == ResourceNode {
+		switch {
+		case n.Exists && n.Type == ResourceNode:
 			s.include(i, event.Destruct)
-		} else {
-			// Nothing to destroy, but it still holds the order between its neighbours: it passes it on.
+		case farewells[i]:
+			s.include(i, event.Apply)
+		default:
 			n.Verb, n.State, n.Status, n.Exists = "", "", Destroyed, false
-			n.Unmet = len(s.before(i))
+			s.leaveOut(i)
 			s.touch(i)
 		}
 	}
 	s.release()
+}
+
+// farewells are the actions that have to run before what they depend on is destroyed: not one that has, nor one of which
+// some of that was never there.
+func (s *State) farewells() map[int]bool {
+	found := map[int]bool{}
+	for i, n := range s.Nodes {
+		missing := func(d int) bool { return !s.Nodes[d].applied() }
+		if n.RunsOn(OnDestroy) && n.Status != Destroyed && !slices.ContainsFunc(n.depends, missing) {
+			found[i] = true
+		}
+	}
+	return found
+}
+
+// applied tells whether the node has been what it should be, and has not been destroyed since. An action that is not for
+// the making of the environment is as it should be.
+func (n *Step) applied() bool {
+	return n.Status == Deployed || n.Outputs != nil || (n.Type == ActionNode && !n.made())
 }
 
 func (s *State) retrying(b StatusRetrying, at time.Time) {
@@ -99,14 +137,31 @@ func (s *State) retrying(b StatusRetrying, at time.Time) {
 	s.begin(Operation{Kind: RetryOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, FailFast: b.FailFast,
 		Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentRetry)
 	for i, n := range s.Nodes {
-		if n.Status == Deployed {
-			n.Verb, n.State, n.Unmet = "", "", len(s.before(i)) // passes the order on
+		if n.Status == Deployed || !n.made() {
+			s.leaveOut(i)
 		} else {
 			n.Status = Pending
 			s.include(i, event.Apply)
 		}
 	}
 	s.release()
+}
+
+// running begins an operation of one step.
+func (s *State) running(b StatusRunning, at time.Time) error {
+	i, ok := s.index[b.Action]
+	if !ok {
+		return errOutOfPlace(b.Type(), b.Action)
+	}
+	before := s.Status
+	s.Status, s.Epoch = Running, b.Epoch
+	s.begin(Operation{Kind: RunOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: 1, Before: before,
+		StartedAt: at}, event.EnvironmentRun)
+	s.include(i, event.Apply)
+	s.Nodes[i].Unmet = 0
+	s.ready(i)
+	s.dirty.environment = true
+	return nil
 }
 
 // pause stops or lets go what is queued; the reason that is shown for it changes.
@@ -171,7 +226,7 @@ func (s *State) begin(o Operation, command string) {
 // include makes a node a step of the operation's present phase, blocked until release.
 func (s *State) include(i int, verb event.Verb) {
 	n := s.Nodes[i]
-	n.Verb, n.State, n.Failures, n.Losses = verb, "", 0, 0
+	n.Operation, n.Verb, n.State, n.Failures, n.Losses = s.Operation.ID, verb, "", 0, 0
 	if verb != event.Validate {
 		n.Attempt = 0 // attempts are numbered through an operation, of which validating is a phase
 	}
@@ -205,15 +260,17 @@ func (s *State) free(first int) {
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if s.Nodes[i].State == StateBlocked {
-			s.ready(i)
-			continue
-		}
-		if s.Nodes[i].State == "" {
+		switch n := s.Nodes[i]; {
+		case !s.takesPart(n):
 			stack = append(stack, s.countDown(i)...)
+		case n.State == StateBlocked:
+			s.ready(i)
 		}
 	}
 }
+
+// takesPart tells whether a node is a step of the present or last operation.
+func (s *State) takesPart(n *Step) bool { return n.State != "" && n.Operation == s.Operation.ID }
 
 // countDown tells the successors of a step that it no longer holds them up, and returns those that wait for nothing else.
 func (s *State) countDown(i int) []int {

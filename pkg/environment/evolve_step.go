@@ -44,7 +44,7 @@ func (s *State) evolveStep(f Fact) error {
 
 func (s *State) onStep(typ, address string, apply func(int, *Step)) error {
 	i, ok := s.index[address]
-	if !ok || s.Operation == nil || s.Nodes[i].State == "" || s.Nodes[i].State.Ended() {
+	if !ok || s.Operation == nil || !s.takesPart(s.Nodes[i]) || s.Nodes[i].State.Ended() {
 		return errOutOfPlace(typ, address)
 	}
 	apply(i, s.Nodes[i])
@@ -59,7 +59,14 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 	n.Progress = nil
 	switch n.Verb {
 	case event.Apply:
-		n.Inputs, n.Status, n.Exists = b.Inputs, Deploying, true
+		n.Inputs, n.Exists = b.Inputs, true
+		switch o.Kind {
+		case RunOperation: // shows in the step alone: the node stays what it is until that has succeeded
+		case DestroyOperation:
+			n.Status = Destroying
+		default:
+			n.Status = Deploying
+		}
 	case event.Destruct:
 		n.Status = Destroying
 	}
@@ -71,6 +78,9 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	switch n.Verb {
 	case event.Apply:
 		n.Status, n.Outputs = Deployed, b.Outputs
+		if s.Operation.Kind == DestroyOperation {
+			n.Status = Destroyed
+		}
 	case event.Validate:
 		n.Status = Deployed
 	case event.Destruct:
@@ -82,8 +92,8 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 
 // succeed lets what waited for step i go on.
 func (s *State) succeed(i int) {
-	if s.Operation.Validating {
-		return // probes do not wait for each other
+	if s.Operation.Validating || s.Operation.Kind == RunOperation {
+		return // nobody waits for them
 	}
 	for _, d := range s.countDown(i) {
 		s.free(d)
@@ -118,16 +128,18 @@ func (s *State) failed(i int, n *Step, b StepError, at time.Time) {
 	if b.Runner != "" {
 		n.Runner = b.Runner
 	}
-	if n.Verb == event.Destruct {
+	switch s.Operation.Kind {
+	case RunOperation:
+	case DestroyOperation:
 		n.Status = DestroyFailed
-	} else {
+	default:
 		n.Status = Failed
 	}
 	if s.Operation.Error == nil {
 		s.Operation.Error = b.Error
 	}
 	s.end(i, StateError)
-	if s.Operation.Force && n.Verb == event.Destruct {
+	if s.Operation.Force && s.Operation.Kind == DestroyOperation {
 		s.succeed(i)
 	}
 }

@@ -92,6 +92,16 @@ type StatusRetrying struct {
 	Epoch       uint64 `json:"epoch"`
 }
 
+// StatusRunning: an action runs that was asked for. The environment is afterwards what it was before.
+type StatusRunning struct {
+	CommandID   string `json:"command_id"`
+	RequestedBy string `json:"requested_by,omitempty"`
+	Operation   string `json:"operation"`
+	// Action is the address of its node.
+	Action string `json:"action"`
+	Epoch  uint64 `json:"epoch"`
+}
+
 // StatusDestroyed: nothing is left, and that was proven resource by resource.
 type StatusDestroyed struct {
 	Operation string `json:"operation"`
@@ -251,6 +261,7 @@ func (StatusDeployed) Type() string      { return "environment.deployed" }
 func (StatusFailed) Type() string        { return "environment.failed" }
 func (StatusDestroying) Type() string    { return "environment.destroying" }
 func (StatusRetrying) Type() string      { return "environment.retrying" }
+func (StatusRunning) Type() string       { return "environment.running" }
 func (Paused) Type() string              { return "operation.paused" }
 func (Resumed) Type() string             { return "operation.resumed" }
 func (Held) Type() string                { return "operation.held" }
@@ -273,7 +284,7 @@ func Bodies() []Body {
 		CommandRejected{}, Created{}, StatusDeploying{}, StatusValidating{}, StatusDeployed{}, StatusFailed{},
 		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
-		StatusRetrying{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{},
+		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{},
 	}
 }
 
@@ -309,6 +320,7 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepError{}.Type():           decode[StepError],
 	StepSkipped{}.Type():         decode[StepSkipped],
 	StatusRetrying{}.Type():      decode[StatusRetrying],
+	StatusRunning{}.Type():       decode[StatusRunning],
 	Paused{}.Type():              decode[Paused],
 	Resumed{}.Type():             decode[Resumed],
 	Held{}.Type():                decode[Held],

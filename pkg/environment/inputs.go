@@ -58,6 +58,12 @@ type (
 	ResumeInput struct{ CommandMeta }
 )
 
+// RunInput is environment.run.
+type RunInput struct {
+	CommandMeta
+	event.Run
+}
+
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.
 type RejectInput struct {
 	CommandMeta
@@ -89,6 +95,7 @@ func (CancelInput) input()        {}
 func (RetryInput) input()         {}
 func (PauseInput) input()         {}
 func (ResumeInput) input()        {}
+func (RunInput) input()           {}
 func (RejectInput) input()        {}
 func (AcceptedInput) input()      {}
 func (RefusedInput) input()       {}

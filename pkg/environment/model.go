@@ -2,6 +2,7 @@ package environment
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
@@ -20,11 +21,15 @@ const (
 	Destroying    Status = "destroying"
 	Destroyed     Status = "destroyed"
 	DestroyFailed Status = "destroy-failed"
+	// Running is an environment in which an action runs that was asked for; it is then what it was before.
+	Running Status = "running"
+	// Idle is an action that waits for its occasion.
+	Idle Status = "idle"
 )
 
 // Statuses are all of them, in the order of a life.
 func Statuses() []Status {
-	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed}
+	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Idle}
 }
 
 // Settled tells whether nothing is under way in an environment of this status.
@@ -56,6 +61,19 @@ const (
 	ActionNode   NodeType = "action"
 )
 
+// Occasion is when an action runs.
+type Occasion string
+
+const (
+	OnCreate  Occasion = "create"  // once, while the environment is made
+	OnUpdate  Occasion = "update"  // with every update
+	OnDestroy Occasion = "destroy" // before what it depends on is destroyed
+	OnDemand  Occasion = "demand"  // when environment.run asks for it
+)
+
+// Occasions are all of them.
+func Occasions() []Occasion { return []Occasion{OnCreate, OnUpdate, OnDestroy, OnDemand} }
+
 // Node is one vertex of an environment's graph, as the templates resolved it: what is to be there, before
 // anything was done. It never changes within an operation.
 type Node struct {
@@ -72,6 +90,8 @@ type Node struct {
 	// Timeout of one attempt in nanoseconds; 0 takes the server's default.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	Retry   *RetryPolicy  `json:"retry,omitempty"`
+	// RunOn says when an action runs; empty is OnCreate alone.
+	RunOn []Occasion `json:"run_on,omitempty"`
 	// Probed nodes have a status endpoint, which is evaluated and asked once everything is applied.
 	Probed bool `json:"probed,omitempty"`
 	// Expiry is how long a step may wait for a runner, in nanoseconds, before it fails; 0 for ever.
@@ -81,6 +101,17 @@ type Node struct {
 	// Description is the author's.
 	Description string `json:"description,omitempty"`
 }
+
+// RunsOn tells whether an action runs on an occasion. Resources have no occasions: they are made and destroyed.
+func (n Node) RunsOn(o Occasion) bool {
+	if n.Type != ActionNode {
+		return false
+	}
+	return slices.Contains(n.RunOn, o) || (len(n.RunOn) == 0 && o == OnCreate)
+}
+
+// made tells whether the node is something to do while the environment is made.
+func (n Node) made() bool { return n.Type == ResourceNode || n.RunsOn(OnCreate) }
 
 // RetryPolicy says how often a failed step is tried again and how long it waits between: Backoff doubled with
 // every failure, at most MaxBackoff (nanoseconds).
@@ -118,7 +149,22 @@ const (
 	CreateOperation  OperationKind = "create"
 	DestroyOperation OperationKind = "destroy"
 	RetryOperation   OperationKind = "retry"
+	RunOperation     OperationKind = "run"
 )
+
+// makes tells whether an operation makes the environment be there, and so ends with a look whether it answers.
+func (k OperationKind) makes() bool { return k == CreateOperation || k == RetryOperation }
+
+// Occasion is what actions run on in such an operation.
+func (k OperationKind) Occasion() Occasion {
+	switch k {
+	case DestroyOperation:
+		return OnDestroy
+	case RunOperation:
+		return OnDemand
+	}
+	return OnCreate
+}
 
 // OperationStatus is how far an operation is.
 type OperationStatus string

@@ -18,7 +18,7 @@ type echo struct{ nodes map[string]Node }
 
 func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error) {
 	for _, d := range e.nodes[address].DependsOn {
-		if _, ok := outputs(d); !ok {
+		if _, ok := outputs(d); !ok && e.nodes[d].made() {
 			return nil, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s has no outputs", d)
 		}
 	}
@@ -49,6 +49,7 @@ type world struct {
 	latest  map[string]int  // attempt last offered of each step
 	command int
 	pools   map[string]Pool // what is known of the runners, by executor
+	asked   string          // the action that was asked for last
 }
 
 func newWorld(t *rapid.T) *world {
@@ -81,6 +82,10 @@ func (w *world) graph() []Node {
 		}
 		if rapid.IntRange(0, 4).Draw(w.t, "action") == 0 {
 			n.Type = ActionNode
+			n.RunOn = rapid.SliceOfNDistinct(rapid.SampledFrom(Occasions()), 0, 3, func(o Occasion) Occasion { return o }).Draw(w.t, "occasions")
+			if len(n.RunOn) == 0 {
+				n.RunOn = nil
+			}
 		}
 		n.Probed = rapid.IntRange(0, 5).Draw(w.t, "probed") == 0
 		for d := range i {
@@ -127,6 +132,9 @@ func (w *world) check(f Fact) {
 				w.t.Fatalf("%s is offered again while attempt %d is under way", b.Step, ref.Attempt)
 			}
 		}
+		if o := w.state.Operation; o.Kind == RunOperation && (b.Step != w.asked || o.Before == DestroyFailed) {
+			w.t.Fatalf("%s is offered, but only %s was asked for", b.Step, w.asked)
+		}
 		w.checkOrder(b)
 		w.latest[b.Step] = b.Attempt
 		w.tasks = append(w.tasks, event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt})
@@ -159,7 +167,7 @@ func (w *world) checkOrder(b StepWaiting) {
 	switch b.Verb {
 	case event.Apply:
 		for _, d := range n.DependsOn {
-			if !w.applied[d] {
+			if !w.applied[d] && w.plan.nodes[d].made() {
 				w.t.Fatalf("%s starts before %s is done", b.Step, d)
 			}
 		}
@@ -172,12 +180,18 @@ func (w *world) checkOrder(b StepWaiting) {
 				if d == b.Step && other.Type == ResourceNode && w.applied[other.Address] {
 					w.t.Fatalf("%s is destroyed before %s, which stands on it", b.Step, other.Address)
 				}
+				if a := w.state.Step(other.Address); d == b.Step && w.state.takesPart(a) && a.Verb == event.Apply && a.State != StateComplete {
+					w.t.Fatalf("%s is destroyed, but the action %s has not run yet", b.Step, other.Address)
+				}
 			}
 		}
 	}
 }
 
 func (w *world) checkEnd() {
+	if o := w.state.Operation; o.Kind == RunOperation && w.state.Status != o.Before {
+		w.t.Fatalf("an action was run on demand, and the environment was %s and is %s", o.Before, w.state.Status)
+	}
 	switch w.state.Status {
 	case Destroyed:
 		for _, n := range w.state.Nodes {
@@ -187,7 +201,7 @@ func (w *world) checkEnd() {
 		}
 	case Deployed:
 		for _, n := range w.state.Nodes {
-			if !w.applied[n.Address] {
+			if !w.applied[n.Address] && n.made() {
 				w.t.Fatalf("deployed, but %s is not there", n.Address)
 			}
 		}
@@ -251,7 +265,7 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 18).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 20).Draw(w.t, "what"); {
 	case what <= 1:
 		w.decide(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
 	case what == 2:
@@ -284,10 +298,25 @@ func (w *world) act() {
 		w.decide(ResumeInput{CommandMeta: w.meta()})
 	case what == 13 && rapid.Bool().Draw(w.t, "really"):
 		w.decide(PauseInput{CommandMeta: w.meta()})
+	case what == 15 && len(w.state.Nodes) > 0:
+		w.run(rapid.SampledFrom(w.state.Nodes).Draw(w.t, "action"))
 	case what == 14 && len(w.tasks) > 0:
 		w.decide(HeartbeatInput{Runner: "r/1", TaskRef: w.tasks[pick(w.tasks)], Progress: &event.Progress{Done: rapid.IntRange(0, 3).Draw(w.t, "done")}})
 	case len(w.tasks) > 0:
 		w.decide(w.resultOf(w.take(pick(w.tasks))))
+	}
+}
+
+// run asks for an action; what it was before, the environment is again at the end.
+func (w *world) run(n *Step) {
+	before, busy := w.state.Status, w.state.Busy()
+	asked := w.asked
+	w.asked = n.Address
+	a := w.decide(RunInput{CommandMeta: w.meta(), Run: event.Run{Action: n.Address}})
+	may := !busy && (before == Deployed || before == Failed) && n.RunsOn(OnDemand)
+	require.Equal(w.t, may, a.Accepted, "%s of an environment that is %s", n.Address, before)
+	if !a.Accepted {
+		w.asked = asked
 	}
 }
 

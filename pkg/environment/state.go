@@ -50,13 +50,15 @@ type Outcome struct {
 // Step is a node with what happens to it.
 type Step struct {
 	Node
-	Status   Status
-	Verb     event.Verb
-	State    StepState
-	Attempt  int
-	Failures int // reported by an executor; what the retry policy counts
-	Losses   int // attempts that nobody accepted, or whose runner was lost, in a row
-	Runner   string
+	Status Status
+	// Operation is the one that the step is or was of; in a later one it takes no part.
+	Operation string
+	Verb      event.Verb
+	State     StepState
+	Attempt   int
+	Failures  int // reported by an executor; what the retry policy counts
+	Losses    int // attempts that nobody accepted, or whose runner was lost, in a row
+	Runner    string
 	// Exists: something may be there: an apply was offered, and no destroy has proven its absence since.
 	Exists       bool
 	AcceptBefore time.Time
@@ -80,7 +82,7 @@ type Step struct {
 	leaseUntil time.Time
 }
 
-// Operation is one create or destroy of the environment.
+// Operation is one thing that is done with the environment as a whole, or with an action of it.
 type Operation struct {
 	ID          string
 	Kind        OperationKind
@@ -93,6 +95,7 @@ type Operation struct {
 	Validating  bool
 	Paused      bool
 	Reason      string
+	Before      Status       // of the environment, where it will be that again
 	Error       *fault.Error // of the first step that failed
 	StartedAt   time.Time
 	FinishedAt  time.Time
@@ -148,10 +151,22 @@ func Restore(data []byte) (*State, error) {
 	if err := json.Unmarshal(data, s); err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
+	s.Outputs = present(s.Outputs)
+	for _, n := range s.Nodes {
+		n.Inputs, n.Outputs = present(n.Inputs), present(n.Outputs)
+	}
 	if err := s.link(); err != nil {
 		return nil, fmt.Errorf("snapshot of %s: %w", s.Name, err)
 	}
 	return s, nil
+}
+
+// present makes what was nothing when it was written nothing again.
+func present(m json.RawMessage) json.RawMessage {
+	if string(m) == "null" {
+		return nil
+	}
+	return m
 }
 
 // link derives the index and both directions of the edges.

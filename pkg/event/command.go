@@ -16,11 +16,12 @@ const (
 	EnvironmentRetry   = "environment.retry"
 	EnvironmentPause   = "environment.pause"
 	EnvironmentResume  = "environment.resume"
+	EnvironmentRun     = "environment.run"
 )
 
 // Commands are the names of all commands.
 func Commands() []string {
-	return []string{EnvironmentCreate, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume}
+	return []string{EnvironmentCreate, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -65,6 +66,12 @@ type Pause struct {
 
 // Resume is the data of environment.resume.
 type Resume struct{}
+
+// Run is the data of environment.run: an action that runs on demand is run.
+type Run struct {
+	// Action is its address, such as notes.action.backup, or its name where no other action of the environment has that.
+	Action string `json:"action" jsonschema:"minLength=1"`
+}
 
 // AnswerType is the CloudEvents type of the answer to a command, sent to its reply_to.
 const AnswerType = TypePrefix + "command.answer" + TypeSuffix

@@ -53,6 +53,8 @@ type Task struct {
 	TaskRef
 	Verb     Verb   `json:"verb"`
 	Executor string `json:"executor"`
+	// Occasion is what an action runs on: create, update, destroy or demand.
+	Occasion string `json:"occasion,omitempty"`
 	// Inputs is what the executor's schema describes, wholly known; secrets are sealed leaves.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
 	// Outputs are those of the last apply, for destroy and validate.

@@ -11,6 +11,8 @@ import (
 // Request is what an executor gets to work on.
 type Request struct {
 	event.TaskRef
+	// Occasion is what an action runs on: create, update, destroy or demand; "" for all else.
+	Occasion string
 	// Inputs as the Kind's Spec describes them; secrets in the clear, so they may be neither logged nor kept.
 	Inputs json.RawMessage
 	// Secrets are the strings among the inputs that nobody may see (what secret.Box.Open returned): an output that

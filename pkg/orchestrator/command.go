@@ -101,6 +101,13 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 	case event.EnvironmentResume:
 		err := event.DecodeData(e.Data, &event.Resume{})
 		return environment.ResumeInput{CommandMeta: meta}, nil, err
+	case event.EnvironmentRun:
+		in := environment.RunInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Run)
+		if err == nil && in.Action == "" {
+			err = fault.New(fault.Reject, fault.Invalid, "field \"action\" is required: the address of an action, or its name")
+		}
+		return in, nil, err
 	}
 	return nil, nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",
 		clip(e.Type), strings.Join(event.Commands(), ","))

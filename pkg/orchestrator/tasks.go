@@ -18,6 +18,9 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 		TaskRef: t.ref(s, n), Verb: b.Verb, Executor: n.Executor, Inputs: b.Inputs, Endpoint: b.Endpoint, Outputs: n.Outputs,
 		Timeout: n.Timeout, AcceptBefore: b.AcceptBefore,
 	}
+	if b.Verb == event.Apply && n.Type == environment.ActionNode {
+		task.Occasion = string(s.Operation.Kind.Occasion())
+	}
 	if b.Verb == event.Destruct {
 		task.Inputs = n.Inputs
 	}

@@ -120,7 +120,7 @@ func (w *worker) executor() executor.Executor { return w.runner.executors[w.task
 
 func (w *worker) request() (executor.Request, error) {
 	request := executor.Request{
-		TaskRef: w.task.TaskRef, Inputs: w.inputs, Outputs: w.outputs, Secrets: w.secrets, Log: w.lines.add, Progress: w.progress,
+		TaskRef: w.task.TaskRef, Occasion: w.task.Occasion, Inputs: w.inputs, Outputs: w.outputs, Secrets: w.secrets, Log: w.lines.add, Progress: w.progress,
 	}
 	var err error
 	if w.task.Bundle != nil {

@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -25,6 +26,8 @@ type Block struct {
 	Type                     environment.NodeType
 	Kind                     *Kind
 	Name, Group, Description string
+	// RunOn says when an action runs; empty is environment.OnCreate alone.
+	RunOn []environment.Occasion
 	// Repeat and RepeatExpr are empty for a block that is one node.
 	Repeat     Repeat
 	RepeatExpr *Expr
@@ -51,7 +54,7 @@ type Block struct {
 
 // CommonAttributes are the attributes and blocks that every resource and action may have besides its kind's own.
 var CommonAttributes = []string{
-	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "expiry", "retry", "status",
+	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "expiry", "retry", "status", "run_on",
 }
 
 var commonSchema = &hcl.BodySchema{
@@ -60,7 +63,7 @@ var commonSchema = &hcl.BodySchema{
 }
 
 var actionSchema = &hcl.BodySchema{
-	Attributes: append(attributes(nil, "after").Attributes, commonSchema.Attributes...),
+	Attributes: append(attributes(nil, "after", "run_on").Attributes, commonSchema.Attributes...),
 	Blocks:     commonSchema.Blocks,
 }
 
@@ -174,7 +177,39 @@ func (c *compiler) common(b *Block, content *hcl.BodyContent) {
 	}
 	c.dependsOn(b, a["depends_on"])
 	c.dependsOn(b, a["after"])
+	b.RunOn = c.occasions(a["run_on"])
 	c.declareSettings(b, content)
+}
+
+// occasions reads when an action runs. It is a constant, since what may be referred to depends on it.
+func (c *compiler) occasions(attr *hcl.Attribute) []environment.Occasion {
+	list := c.constant(attr, cty.List(cty.String))
+	if list == cty.NilVal {
+		return nil
+	}
+	known := make([]string, 0, len(environment.Occasions()))
+	for _, o := range environment.Occasions() {
+		known = append(known, string(o))
+	}
+	var all []environment.Occasion
+	for _, v := range list.AsValueSlice() {
+		switch {
+		case v.IsNull() || !slices.Contains(known, v.AsString()):
+			c.fail(attr.Expr.Range(), "Invalid run_on", "An action runs on "+strings.Join(known, ", ")+", or several of them: run_on = [\"create\", \"demand\"].")
+			return nil
+		case !slices.Contains(all, environment.Occasion(v.AsString())):
+			all = append(all, environment.Occasion(v.AsString()))
+		}
+	}
+	if len(all) == 0 {
+		c.fail(attr.Expr.Range(), "Invalid run_on", "It is empty, so the action would never run.")
+	}
+	return all
+}
+
+// onCreate tells whether what the block puts out is there once the environment is made.
+func (b *Block) onCreate() bool {
+	return b.Type != environment.ActionNode || len(b.RunOn) == 0 || slices.Contains(b.RunOn, environment.OnCreate)
 }
 
 func (c *compiler) dependsOn(b *Block, attr *hcl.Attribute) {
@@ -201,7 +236,7 @@ func (c *compiler) dependsOn(b *Block, attr *hcl.Attribute) {
 func (c *compiler) bodyRefs(b *Block, body *hclsyntax.Body) {
 	taken := map[string]bool{}
 	for _, name := range CommonAttributes {
-		taken[name] = name != "after" || b.Type == environment.ActionNode
+		taken[name] = (name != "after" && name != "run_on") || b.Type == environment.ActionNode
 	}
 	own := &hclsyntax.Body{Attributes: hclsyntax.Attributes{}, SrcRange: body.SrcRange, EndRange: body.EndRange}
 	for name, attr := range body.Attributes {

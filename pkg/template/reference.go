@@ -112,6 +112,8 @@ func (c *compiler) wrongNode(k check, ref *lang.Reference) (summary, detail stri
 		return unknownName("action", ref.Name, c.names(ref))
 	case b == nil:
 		return unknownName("resource of kind \""+ref.Kind+"\"", ref.Name, c.names(ref))
+	case ref.Outputs && !b.onCreate():
+		return "Reference not allowed here", fmt.Sprintf("%s has no outputs that others could read: its run_on has no \"create\".", ref)
 	case b.Repeat == "" && ref.Indexed:
 		return "Invalid reference", fmt.Sprintf("%s has neither for_each nor count, so it has no instances to choose from.", ref)
 	case b.Repeat != "" && !ref.Indexed && ref.Outputs:

@@ -28,6 +28,8 @@ type BlockSummary struct {
 	// DependsOn are addresses, sorted; outputs of other templates as template.NAME.outputs.OUTPUT.
 	DependsOn []string `json:"depends_on,omitempty"`
 	Probed    bool     `json:"probed,omitempty"`
+	// RunOn says when an action runs; empty is "create" alone.
+	RunOn []environment.Occasion `json:"run_on,omitempty"`
 }
 
 // EntrypointSummary is an entrypoint whose address depends on the environment.
@@ -84,7 +86,7 @@ func (b *Block) summary() BlockSummary {
 	}
 	return BlockSummary{
 		Address: b.Key(), Executor: b.Kind.Name, Name: b.Name, Group: b.Group, Description: b.Description,
-		Repeat: string(b.Repeat), DependsOn: keysOf(depends), Probed: b.Probed(),
+		Repeat: string(b.Repeat), DependsOn: keysOf(depends), Probed: b.Probed(), RunOn: b.RunOn,
 	}
 }
 

@@ -117,7 +117,8 @@ func TestLongOutputKeepsItsEnd(t *testing.T) {
 func TestEnvironmentIsOnlyWhatIsGiven(t *testing.T) {
 	t.Setenv("RUNNER_TOKEN", "of-the-runner")
 	block := map[string]any{"command": []string{"env"}, "environment": map[string]string{"MODE": "up", "VIVARIUM_STEP": "forged"}}
-	outputs, _, err := run(t, block, func(o *action.Options, _ *executor.Request) {
+	outputs, _, err := run(t, block, func(o *action.Options, r *executor.Request) {
+		r.Occasion = "demand"
 		o.Environment = []string{"RUNNER_TOKEN=of-the-runner", "PATH=/usr/bin:/bin", "HOME=/somewhere"}
 	})
 	require.NoError(t, err)
@@ -132,7 +133,7 @@ func TestEnvironmentIsOnlyWhatIsGiven(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"PATH=/usr/bin:/bin", "HOME=/somewhere", "MODE=up", "PWD", "VIVARIUM_ENVIRONMENT=notes",
-		"VIVARIUM_STEP=notes.action.migrate", "VIVARIUM_ATTEMPT=3", "VIVARIUM_OPERATION=op-7",
+		"VIVARIUM_STEP=notes.action.migrate", "VIVARIUM_ATTEMPT=3", "VIVARIUM_OPERATION=op-7", "VIVARIUM_OCCASION=demand",
 	}, names)
 }
 

@@ -95,7 +95,7 @@ func (e *Executor) environment(r executor.Request, b block, path, dir string) ([
 	}
 	env = append(env, "PATH="+path, "PWD="+dir)
 	env = append(env, identity(r)...)
-	return append(env, "VIVARIUM_ATTEMPT="+strconv.Itoa(r.Attempt), "VIVARIUM_OPERATION="+r.Operation), nil
+	return append(env, "VIVARIUM_ATTEMPT="+strconv.Itoa(r.Attempt), "VIVARIUM_OPERATION="+r.Operation, "VIVARIUM_OCCASION="+r.Occasion), nil
 }
 
 func lookup(environment []string, name string) string {

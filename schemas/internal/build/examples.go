@@ -74,6 +74,7 @@ func commandExamples() map[string]any {
 		event.EnvironmentRetry:   event.Retry{FailFast: true},
 		event.EnvironmentPause:   event.Pause{Reason: "the cloud has maintenance"},
 		event.EnvironmentResume:  event.Resume{},
+		event.EnvironmentRun:     event.Run{Action: "notes.action.backup"},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},
@@ -103,6 +104,7 @@ func environmentExamples() []environment.Body {
 		environment.StatusFailed{Operation: exampleOperation, Error: failure},
 		environment.StatusDestroying{CommandID: exampleCommand, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.StatusRetrying{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
+		environment.StatusRunning{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Action: "notes.action.backup", Epoch: 1},
 		environment.StatusDestroyed{Operation: exampleOperation},
 		environment.StatusDestroyFailed{Operation: exampleOperation, Error: failure},
 		environment.Cancelling{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the wrong template"},

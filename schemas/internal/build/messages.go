@@ -45,6 +45,7 @@ func Messages() []Message {
 		{event.EnvironmentRetry, Command, event.Retry{}},
 		{event.EnvironmentPause, Command, event.Pause{}},
 		{event.EnvironmentResume, Command, event.Resume{}},
+		{event.EnvironmentRun, Command, event.Run{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},
