@@ -28,6 +28,7 @@ var sections = []section{
 	{"scaling", scaling},
 	{"takeover", takeover},
 	{"logs", slowReaders},
+	{"consul", consulKV},
 }
 
 // report is the table that is printed while it grows.
@@ -39,7 +40,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart, scaling, takeover, logs")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart, scaling, takeover, logs, consul")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -21,6 +21,7 @@ const rounds = 6
 type change struct {
 	key    string
 	value  []byte
+	flags  uint64
 	index  uint64 // 0: it must not be there
 	remove bool
 }
@@ -63,19 +64,19 @@ func (w *work) converge(ctx context.Context, p place, want wanted, keep func(*ap
 // key that was renamed is there under one of its names throughout.
 func (w *work) changes(p place, found tree, want wanted, keep func(*api.KVPair) bool) (changes []change, foreign []*api.KVPair) {
 	for _, key := range slices.Sorted(maps.Keys(want)) {
-		pair := found[key]
+		pair, flags := found[key], w.flags(want[key])
 		switch {
 		case pair == nil:
-			changes = append(changes, change{key: key, value: want[key]})
+			changes = append(changes, change{key: key, value: want[key], flags: flags})
 		case !w.mine(p, pair):
 			foreign = append(foreign, pair)
-		case pair.Flags != w.mark || !bytes.Equal(pair.Value, want[key]):
-			changes = append(changes, change{key: key, value: want[key], index: pair.ModifyIndex})
+		case pair.Flags != flags || !bytes.Equal(pair.Value, want[key]):
+			changes = append(changes, change{key: key, value: want[key], flags: flags, index: pair.ModifyIndex})
 		}
 	}
 	for _, pair := range w.owned(p, found) {
 		if _, ok := want[pair.Key]; !ok && (keep == nil || !keep(pair)) {
-			changes = append(changes, change{key: pair.Key, index: pair.ModifyIndex, remove: true})
+			changes = append(changes, change{key: pair.Key, flags: pair.Flags, index: pair.ModifyIndex, remove: true})
 		}
 	}
 	return changes, foreign

@@ -9,7 +9,6 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 )
 
@@ -134,35 +133,4 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 		}
 	}
 	return nil
-}
-
-// Observe tells whether any key of the step's own is there.
-func (e *Executor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return executor.Look(e.look(ctx, r))
-}
-
-// Plan tells what is there, and so what would be made or removed.
-func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	found, err := e.look(ctx, r)
-	return executor.PlanOf(found, err, verb)
-}
-
-func (e *Executor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
-	w, err := e.begin(ctx, r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	for _, p := range w.places() {
-		found, err := w.read(ctx, p)
-		if err != nil {
-			return event.PresenceUnknown, err
-		}
-		if len(w.owned(p, found)) > 0 {
-			return event.Present, nil
-		}
-		if err := w.prove(ctx, p, found); err != nil {
-			return event.PresenceUnknown, err
-		}
-	}
-	return event.Absent, nil
 }

@@ -152,6 +152,11 @@ func (f *fixture) overwrite(t *testing.T, name, value string) {
 	require.NoError(t, err)
 }
 
+// marked is a key of the step's own that no apply of its inputs wrote.
+func (f *fixture) marked(t *testing.T, name string) *api.KVPair {
+	return &api.KVPair{Key: prefix(t) + "/" + name, Value: []byte("1"), Flags: markOf(f.request.TaskRef)}
+}
+
 // failed is what an error says; there has to be one.
 func failed(t *testing.T, err error) *fault.Error {
 	t.Helper()

@@ -9,19 +9,26 @@ import (
 
 // leave removes the keys from where the last apply wrote them, when the block now says another prefix or datacentre.
 func (w *work) leave(ctx context.Context, want wanted) error {
-	old := w.before.place
-	if !old.usable() || old == w.here {
-		return nil
-	}
-	same, err := w.sameDatacentre(ctx, old)
-	if err != nil {
+	keep, err := w.leaving(ctx, want)
+	if err != nil || keep == nil {
 		return err
 	}
-	_, err = w.converge(ctx, old, nil, func(pair *api.KVPair) bool {
+	_, err = w.converge(ctx, w.before.place, nil, keep)
+	return err
+}
+
+// leaving tells which keys at the last apply's place stay, because they are wanted by their full names; nil where that is
+// the place still, or there is none.
+func (w *work) leaving(ctx context.Context, want wanted) (keep func(*api.KVPair) bool, err error) {
+	old := w.before.place
+	if !old.usable() || old == w.here {
+		return nil, nil
+	}
+	same, err := w.sameDatacentre(ctx, old)
+	return func(pair *api.KVPair) bool {
 		_, ok := want[pair.Key]
 		return same && ok
-	})
-	return err
+	}, err
 }
 
 // sameDatacentre tells whether keys of the old place lie in the datacentre that the block says now. Two names may be

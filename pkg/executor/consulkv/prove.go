@@ -11,12 +11,7 @@ import (
 // prove makes sure that keys which were not found are not there. Consul leaves out of a list, and for a request without a
 // token does not even say so, what the token may not read; asked for a key by its name, it does say.
 func (w *work) prove(ctx context.Context, p place, found tree) error {
-	var names []string
-	for _, key := range w.known(p) {
-		if found[key] == nil {
-			names = append(names, key)
-		}
-	}
+	names := slices.DeleteFunc(w.known(p), func(key string) bool { return found[key] != nil })
 	for some := range slices.Chunk(names, maxOperations) {
 		if err := w.readable(ctx, p, some); err != nil {
 			return err

@@ -77,47 +77,6 @@ func TestSomebodyWhoNeverStopsIsNamedByTheKey(t *testing.T) {
 	require.Contains(t, f.there(t)["a"], "theirs")
 }
 
-// TestDrift finds each kind of difference, and shows no secret.
-func TestDrift(t *testing.T) {
-	f := newFixture(t, Options{})
-	const hidden = "hunter2-hunter2"
-	f.request.Secrets = []string{hidden}
-	f.set(t, map[string]any{"same": "1", "changed": "1", "missing": "1", "unmarked": "1", "secret": map[string]string{"p": hidden}, "extra": "1"})
-	f.apply(t)
-	drift := func() []Difference {
-		found, err := f.Drift(t.Context(), f.request)
-		require.NoError(t, err)
-		return found
-	}
-	require.Empty(t, drift())
-
-	f.put(t, "foreign", "theirs")
-	f.set(t, map[string]any{
-		"same": "1", "changed": "1", "missing": "1", "unmarked": "1", "secret": map[string]string{"p": hidden}, "foreign": "1",
-	})
-	f.overwrite(t, "changed", "2 and "+hidden)
-	f.overwrite(t, "secret", "another secret")
-	f.put(t, "unmarked", "1")
-	_, err := f.others.Delete(prefix(t)+"/missing", nil)
-	require.NoError(t, err)
-	writes := f.writes.Load()
-	at := prefix(t) + "/"
-	require.Equal(t, []Difference{
-		{Key: at + "changed", Kind: Changed, Want: "1", Have: "2 and (sensitive)"},
-		{Key: at + "extra", Kind: Extra, Hidden: true},
-		{Key: at + "foreign", Kind: Foreign, Hidden: true},
-		{Key: at + "missing", Kind: Missing, Want: "1"},
-		{Key: at + "secret", Kind: Changed, Hidden: true},
-		{Key: at + "unmarked", Kind: Unmarked, Want: "1", Have: "1"},
-	}, drift())
-	require.Equal(t, writes, f.writes.Load(), "looking changes nothing")
-
-	_, err = f.others.Delete(prefix(t)+"/foreign", nil)
-	require.NoError(t, err)
-	f.apply(t)
-	require.Empty(t, drift(), "an apply repairs it")
-}
-
 // BenchmarkApply writes 1,000 keys that are not there.
 func BenchmarkApply(b *testing.B) {
 	e, request, others := benched(b)

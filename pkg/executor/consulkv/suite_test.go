@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
@@ -41,10 +42,30 @@ func TestSuite(t *testing.T) {
 			executortest.Secret + `"},"` + executortest.Secret + `":1},"format":null,"datacenter":null}`),
 		Slow:    slow,
 		Changed: func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), "wrote") },
-		Lacks: map[string]string{
-			"Plan": "its plan knows no more yet than what is there", "Other": "the same", "Partial": "the same", "Tamper": "the same",
+		Other:   json.RawMessage(`{"prefix":"PREFIX","keys":{"host":"db.example.test","port":5433},"format":null,"datacenter":null}`),
+		Partial: &executortest.Partial{
+			Inputs:  json.RawMessage(`{"prefix":"PREFIX","keys":{"host":"db.example.test","port":5432,"nested":{"a":[1,null,null]}}}`),
+			Unknown: map[string][]string{"keys.nested.a[1]": {"sample.terraform.network"}},
 		},
+		Tamper: func(t *testing.T, r executor.Request) { tamper(t, client(t, address, "").KV(), apart{}.request(r)) },
 	})
+}
+
+// tamper changes a value, removes a key and takes another one over.
+func tamper(t *testing.T, others *api.KV, r executor.Request) {
+	t.Helper()
+	b, err := decode(r)
+	require.NoError(t, err)
+	pairs, _, err := others.List(b.place().folder(), nil)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(pairs), 3)
+	pairs[0].Value = []byte("changed behind its back")
+	_, err = others.Put(pairs[0], nil)
+	require.NoError(t, err)
+	_, err = others.Delete(pairs[1].Key, nil)
+	require.NoError(t, err)
+	_, err = others.Put(&api.KVPair{Key: pairs[2].Key, Value: []byte("without flags")}, nil)
+	require.NoError(t, err)
 }
 
 // slow are more keys than fit into one transaction; the second one waits for the gate.

@@ -41,11 +41,22 @@ func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error)
 	return &work{Executor: e, consul: consul, r: r, block: b, here: b.place(), mark: markOf(r.TaskRef), before: previously(r)}, nil
 }
 
-// markOf is what the flags of a step's keys hold. It fits into the 53 bits that survive a program that reads numbers as
+// hiddenFlag is set beside the mark of a key whose value nobody may see, so that this is known when the value is read again.
+const hiddenFlag = 1
+
+// markOf is what the flags of a step's keys hold, less hiddenFlag. It fits into the 53 bits that survive a program that reads numbers as
 // floating point, as Consul's own pages do, and is never 0, which is what keys have that nobody gave flags.
 func markOf(t event.TaskRef) uint64 {
 	sum := sha256.Sum256([]byte("vivarium/" + Name + "\x00" + t.Environment + "\x00" + t.Step))
-	return binary.BigEndian.Uint64(sum[:])&(1<<52-1) | 1<<52
+	return binary.BigEndian.Uint64(sum[:])&(1<<52-1)&^hiddenFlag | 1<<52
+}
+
+// flags are those that a key with the value gets.
+func (w *work) flags(value []byte) uint64 {
+	if w.hidden(value) {
+		return w.mark | hiddenFlag
+	}
+	return w.mark
 }
 
 // previous is what the last successful apply put out.
@@ -88,7 +99,7 @@ func (w *work) places() []place {
 // mine tells whose a key is. The mark is gone when somebody has written the key anew by other means; it is still ours
 // when it has been there, without a break, since we last wrote it.
 func (w *work) mine(p place, pair *api.KVPair) bool {
-	return pair.Flags == w.mark ||
+	return pair.Flags&^hiddenFlag == w.mark ||
 		w.before.place == p && w.before.keys[pair.Key] && pair.CreateIndex <= w.before.index
 }
 

@@ -80,7 +80,7 @@ func (w *work) commit(ctx context.Context, p place, changes []change) (verdict, 
 	defer cancel()
 	ops := make(api.TxnOps, len(changes))
 	for i, c := range changes {
-		ops[i] = &api.TxnOp{KV: c.operation(w.mark)}
+		ops[i] = &api.TxnOp{KV: c.operation()}
 	}
 	var answer api.TxnResponse
 	_, err := w.consul.Raw().Write("/v1/txn", ops, &answer, (&api.WriteOptions{Datacenter: p.datacenter}).WithContext(bounded))
@@ -103,11 +103,11 @@ func (w *work) commit(ctx context.Context, p place, changes []change) (verdict, 
 	return verdict{contested: failed.key}, nil
 }
 
-func (c change) operation(mark uint64) *api.KVTxnOp {
+func (c change) operation() *api.KVTxnOp {
 	if c.remove {
 		return &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: c.key, Index: c.index}
 	}
-	return &api.KVTxnOp{Verb: api.KVCAS, Key: c.key, Value: c.value, Flags: mark, Index: c.index}
+	return &api.KVTxnOp{Verb: api.KVCAS, Key: c.key, Value: c.value, Flags: c.flags, Index: c.index}
 }
 
 // alone makes one change without a transaction.
@@ -115,7 +115,7 @@ func (w *work) alone(ctx context.Context, p place, c change) (verdict, error) {
 	bounded, cancel := context.WithTimeout(ctx, w.options.Timeout)
 	defer cancel()
 	options := (&api.WriteOptions{Datacenter: p.datacenter}).WithContext(bounded)
-	pair := &api.KVPair{Key: c.key, Value: c.value, Flags: w.mark, ModifyIndex: c.index}
+	pair := &api.KVPair{Key: c.key, Value: c.value, Flags: c.flags, ModifyIndex: c.index}
 	call := w.consul.KV().CAS
 	if c.remove {
 		call = w.consul.KV().DeleteCAS
