@@ -30,11 +30,12 @@ unit:
 	$(GO) vet ./...
 	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v '/test/')
 
-test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, OpenTofu, Consul and Vault
+test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, Docker, OpenTofu, Consul and Vault
 	$(GO) vet ./...
 	@echo "The servers that the tests use:"
 	@tofu=$$($(SERVERS) opentofu) && "$$tofu" version | sed -n 1p
 	@$(SERVERS) rabbitmq
+	@$(SERVERS) docker
 	@consul=$$($(SERVERS) consul) && "$$consul" version | sed -n 1p
 	@vault=$$($(SERVERS) vault) && "$$vault" version | sed -n 1p
 	$(GO) test -race -timeout 25m ./...

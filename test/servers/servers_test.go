@@ -20,6 +20,9 @@ import (
 const envDir = "VIVARIUM_SERVERS_TEST_DIR"
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(envDockerDir); dir != "" {
+		dockerChild(dir)
+	}
 	if dir := os.Getenv(envDir); dir != "" {
 		r, err := StartRabbitMQ(context.Background(), dir)
 		if err != nil {

@@ -5,6 +5,9 @@
 //	servers rabbitmq                   installs RabbitMQ when there is none (root on Debian) and prints its version
 //	servers rabbitmq run [-port N] [-dir DIR]
 //	                                   runs a private broker until interrupted; its URL is the first line printed
+//	servers docker                     installs Docker when there is none (root on Debian) and prints its version
+//	servers docker run [-dir DIR]      runs a private engine, with the image sample:1, until interrupted; what to set
+//	                                   DOCKER_HOST to is the first line printed
 package main
 
 import (
@@ -41,8 +44,10 @@ func run(ctx context.Context, args []string) error {
 		return rabbitmq(ctx, args[2:], true)
 	case len(args) >= 1 && args[0] == "rabbitmq":
 		return rabbitmq(ctx, args[1:], false)
+	case len(args) >= 1 && args[0] == "docker":
+		return docker(ctx, args[1:])
 	}
-	return fmt.Errorf("usage: servers opentofu [-prefer-path] | consul | vault | rabbitmq [run [-port N] [-dir DIR]]")
+	return fmt.Errorf("usage: servers opentofu [-prefer-path] | consul | vault | rabbitmq [run [-port N] [-dir DIR]] | docker [run [-dir DIR]]")
 }
 
 // program prints where a program is.
