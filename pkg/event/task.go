@@ -79,6 +79,8 @@ type Bundle struct {
 // Endpoint is a status endpoint: URL http(s)://... expecting Status, or tcp://host:port that has to accept.
 type Endpoint struct {
 	URL string `json:"url"`
+	// Host that is asked for over HTTP, where that is not the URL's: the URL is then that of a gateway.
+	Host string `json:"host,omitempty"`
 	// Status expected of HTTP; 0 takes any of 200 to 299.
 	Status int `json:"status,omitempty"`
 	// Interval between two probes and Timeout of the whole window, in nanoseconds.

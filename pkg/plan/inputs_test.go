@@ -100,6 +100,7 @@ func TestNodes(t *testing.T) {
 			}
 			status {
 				url      = "http://${resource.box.a[count.index].outputs.url}/healthz"
+				host     = "${resource.box.a[count.index].outputs.url}:8443"
 				code     = 204
 				interval = "1s"
 				timeout  = "1m"
@@ -118,7 +119,7 @@ func TestNodes(t *testing.T) {
 	require.Equal(t, []environment.Group{{Name: "g", Description: "The group"}}, p.Groups())
 	e, err := p.Endpoint("t.box.a[1]", recorded(map[string]string{"t.box.a[1]": `{"url":"x.test"}`}))
 	require.NoError(t, err)
-	require.Equal(t, &event.Endpoint{URL: "http://x.test/healthz", Status: 204, Interval: time.Second, Timeout: time.Minute}, e)
+	require.Equal(t, &event.Endpoint{URL: "http://x.test/healthz", Host: "x.test:8443", Status: 204, Interval: time.Second, Timeout: time.Minute}, e)
 	_, err = p.Endpoint("t.box.a[0]", nil)
 	requireFault(t, err, fault.InputsUnresolved, "t.box.a[0]")
 	e, err = p.Endpoint("t.module.m", nil)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +65,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 type probe struct {
 	url               *url.URL
 	shown             string // the address without credentials
+	host              string // asked for; "" for the address's own
 	status            int
 	interval, timeout time.Duration
 }
@@ -78,10 +80,13 @@ func newProbe(e *event.Endpoint) (*probe, error) {
 	}
 	// A query and a user's password are for the endpoint's eyes only.
 	shown := (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
+	if e.Host != "" {
+		shown = e.Host + " at " + shown
+	}
 	if address.Scheme == "tcp" && address.Port() == "" {
 		return nil, fault.New(fault.Reject, fault.Invalid, "the status endpoint %s has no port", shown)
 	}
-	p := &probe{url: address, shown: shown, status: e.Status, interval: e.Interval, timeout: e.Timeout}
+	p := &probe{url: address, shown: shown, host: e.Host, status: e.Status, interval: e.Interval, timeout: e.Timeout}
 	if p.interval <= 0 {
 		p.interval = defaultProbeInterval
 	}
@@ -110,7 +115,12 @@ func (p *probe) ask(ctx context.Context) error {
 
 // get keeps no connection, and follows redirects unless a redirect is what is expected.
 func (p *probe) get(ctx context.Context) error {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	transport := &http.Transport{DisableKeepAlives: true}
+	if p.host != "" {
+		// The gateway chooses its certificate by the name, which has to be that of the host as well.
+		transport.TLSClientConfig = &tls.Config{ServerName: (&url.URL{Host: p.host}).Hostname()}
+	}
+	client := &http.Client{Transport: transport}
 	if p.status >= 300 && p.status < 400 {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
@@ -118,6 +128,7 @@ func (p *probe) get(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	request.Host = p.host
 	response, err := client.Do(request)
 	if err != nil {
 		return err

@@ -39,6 +39,8 @@ func TestProbe(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case r.URL.Path == "/moved":
 			http.Redirect(w, r, "/", http.StatusFound)
+		case r.URL.Path == "/routed" && r.Host != "notes.example.test":
+			w.WriteHeader(http.StatusNotFound)
 		case r.URL.Path == "/teapot":
 			w.WriteHeader(http.StatusTeapot)
 		}
@@ -61,9 +63,12 @@ func TestProbe(t *testing.T) {
 		"follows":           {endpoint: event.Endpoint{URL: server.URL + "/moved", Timeout: long}},
 		"redirect expected": {endpoint: event.Endpoint{URL: server.URL + "/moved", Status: 302, Timeout: long}},
 		"status expected":   {endpoint: event.Endpoint{URL: server.URL + "/teapot", Status: 418, Timeout: long}},
+		"another host":      {endpoint: event.Endpoint{URL: server.URL + "/routed", Host: "notes.example.test", Timeout: long}},
 		"tcp":               {endpoint: event.Endpoint{URL: "tcp://" + open, Timeout: long}},
 		"wrong status": {event.Endpoint{URL: server.URL + "/teapot?token=hunter2", Timeout: short},
 			fault.ValidationFailed, "last: status 418, expected 200 to 299"},
+		"no such host": {event.Endpoint{URL: server.URL + "/routed", Host: "other.example.test", Timeout: short},
+			fault.ValidationFailed, "other.example.test at " + server.URL + "/routed did not answer as expected"},
 		"another status": {event.Endpoint{URL: server.URL, Status: 204, Timeout: short},
 			fault.ValidationFailed, "last: status 200, expected 204"},
 		"nobody answers":    {event.Endpoint{URL: "http://" + nobody, Timeout: short}, fault.ValidationFailed, "refused"},

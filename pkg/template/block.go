@@ -89,13 +89,14 @@ func (b *Block) PerInstance() bool {
 	return false
 }
 
-// StatusRefs is what the address of the status endpoint refers to. It makes no edges: it is evaluated once
+// StatusRefs is what the address of the status endpoint, and the host asked for there, refer to. It makes no edges: it is evaluated once
 // everything is applied, and mostly reads what the node itself put out.
 func (b *Block) StatusRefs() []*lang.Reference {
-	if b.settings.url == nil {
-		return nil
+	var refs []*lang.Reference
+	for _, e := range b.settings.address() {
+		refs = append(refs, e.Refs...)
 	}
-	return b.settings.url.Refs
+	return refs
 }
 
 // pending is the object of one instance before it was applied: its outputs are of known type only. The compiler asks

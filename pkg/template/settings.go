@@ -3,6 +3,8 @@ package template
 import (
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -31,18 +33,20 @@ type settings struct {
 	retry                         *hcl.Range
 	attempts, backoff, maxBackoff *Expr
 	status                        *hcl.Range
-	url, code, interval, window   *Expr
+	url, host                     *Expr
+	code, interval, window        *Expr
 }
 
 // static are those that have to be known before anything is applied.
 func (s *settings) static() []*Expr {
-	var list []*Expr
-	for _, e := range []*Expr{s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window} {
-		if e != nil {
-			list = append(list, e)
-		}
-	}
-	return list
+	return present(s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window)
+}
+
+// address are those that say where the status endpoint is.
+func (s *settings) address() []*Expr { return present(s.url, s.host) }
+
+func present(all ...*Expr) []*Expr {
+	return slices.DeleteFunc(all, func(e *Expr) bool { return e == nil })
 }
 
 func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
@@ -53,7 +57,7 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 	for _, nested := range content.Blocks {
 		place, schema := &s.retry, attributes([]string{"attempts"}, "backoff", "max_backoff")
 		if nested.Type == "status" {
-			place, schema = &s.status, attributes([]string{"url"}, "code", "interval", "timeout")
+			place, schema = &s.status, attributes([]string{"url"}, "host", "code", "interval", "timeout")
 		}
 		if *place != nil {
 			c.fail(nested.DefRange, "Duplicate block", fmt.Sprintf("A block has at most one %q; the first is at %s:%d.", nested.Type, (*place).Filename, (*place).Start.Line))
@@ -70,6 +74,7 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 			continue
 		}
 		c.setting(&s.url, a["url"])
+		c.setting(&s.host, a["host"])
 		c.setting(&s.code, a["code"])
 		c.setting(&s.interval, a["interval"])
 		c.setting(&s.window, a["timeout"])
@@ -77,8 +82,8 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 	for _, e := range s.static() {
 		c.checks = append(c.checks, check{refs: e.Refs, where: "a setting of " + b.Key(), allow: allowStatic, owner: b})
 	}
-	if s.url != nil {
-		c.checks = append(c.checks, check{refs: s.url.Refs, where: "the status of " + b.Key(), owner: b})
+	for _, e := range s.address() {
+		c.checks = append(c.checks, check{refs: e.Refs, where: "the status of " + b.Key(), owner: b})
 	}
 }
 
@@ -121,6 +126,7 @@ func (b *Block) Endpoint(eval Eval) (*event.Endpoint, hcl.Diagnostics) {
 	r := settingReader{eval: eval}
 	e := &event.Endpoint{
 		URL:      r.text(s.url, "url"),
+		Host:     r.text(s.host, "host"),
 		Status:   r.whole(s.code, "code", 100, 599),
 		Interval: r.duration(s.interval, "interval"),
 		Timeout:  r.duration(s.window, "timeout"),
@@ -135,8 +141,16 @@ func (b *Block) Endpoint(eval Eval) (*event.Endpoint, hcl.Diagnostics) {
 	if err == nil && at.Scheme == "tcp" && at.Port() == "" {
 		r.fail(s.url, "Invalid status address", "tcp:// needs a port, as in tcp://HOST:PORT.")
 	}
+	if e.Host != "" && !hostName.MatchString(e.Host) {
+		r.fail(s.host, "Invalid status host", "It has to be a host, with a port where that is needed: notes.example.test.")
+	}
+	if e.Host != "" && err == nil && at.Scheme == "tcp" {
+		r.fail(s.host, "Invalid status host", "tcp:// asks for no host; leave it out.")
+	}
 	return e, r.diags
 }
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9._-]+(:[0-9]+)?$`)
 
 // settingReader evaluates one setting after the other and collects their mistakes.
 type settingReader struct {

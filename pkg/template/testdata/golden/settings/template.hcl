@@ -28,6 +28,13 @@ resource "box" "c" {
   image   = "x"
   timeout = param.wait
 }
+resource "box" "d" {
+  image = "x"
+  status {
+    url  = "tcp://example.test:80"
+    host = "no host"
+  }
+}
 entrypoint "e" { url = "no address" }
 entrypoint "secret" { url = resource.box.a.outputs.password }
 entrypoint "none" {}
