@@ -78,6 +78,16 @@ func (b *Block) Decode(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		}
 		return cty.DynamicVal, diags
 	}
+	if b.Kind.Check != nil {
+		if found := b.Kind.Check(v); found.HasErrors() {
+			for _, d := range found {
+				if d.Subject == nil {
+					d.Subject = b.Range.Ptr()
+				}
+			}
+			return cty.DynamicVal, append(diags, found...)
+		}
+	}
 	if b.Inputs == nil || !v.Type().HasAttribute(inputs) {
 		return v, diags
 	}

@@ -25,6 +25,9 @@ type Kind struct {
 	// Retry and Timeout (of one attempt) hold for blocks that say nothing of their own; nil and 0 leave it to the server.
 	Retry   *environment.RetryPolicy
 	Timeout time.Duration
+	// Check, when not nil, finds what Spec can't say of a decoded body, such as that one of two attributes has to be there. What is
+	// not known yet is not null. A diagnostic without a place is put where the block begins.
+	Check func(body cty.Value) hcl.Diagnostics
 	// Inspect, when not nil, looks at what the block refers to, without side effects: for Terraform the module.
 	Inspect func(InspectRequest) (Inspection, hcl.Diagnostics)
 }

@@ -29,15 +29,17 @@ type Options struct {
 	// Environment is the runner's, as KEY=VALUE; commands get PATH and HOME of it and nothing else, since the rest
 	// may hold credentials.
 	Environment []string
-	// Client fetches apps; nil is one that keeps no connection.
+	// Client fetches apps and makes calls; nil is one that keeps no connection.
 	Client *http.Client
 	Log    *slog.Logger
 }
 
-// Executor runs commands. It is safe for concurrent use.
+// Executor runs commands and makes HTTP calls. It is safe for concurrent use.
 type Executor struct {
 	options    Options
 	path, home string
+	caller     *http.Client
+	apps       apps
 }
 
 var (
@@ -61,14 +63,14 @@ func New(o Options) *Executor {
 			ResponseHeaderTimeout: connectTimeout,
 		}}
 	}
-	e := &Executor{options: o, path: lookup(o.Environment, "PATH"), home: lookup(o.Environment, "HOME")}
+	e := &Executor{options: o, caller: newCaller(o.Client), path: lookup(o.Environment, "PATH"), home: lookup(o.Environment, "HOME")}
 	if e.path == "" {
 		e.path = defaultPath
 	}
 	return e
 }
 
-// Apply runs the command and returns its exit code and output. A command that fails is to be tried again, one that
+// Apply makes the call, or runs the command and returns its exit code and output. A command that fails is to be tried again, one that
 // can't be started is not. Its lines go to the request's log while it runs.
 func (e *Executor) Apply(ctx context.Context, r executor.Request) (executor.Outputs, error) {
 	b, err := decode(r)
@@ -76,6 +78,9 @@ func (e *Executor) Apply(ctx context.Context, r executor.Request) (executor.Outp
 		return nil, err
 	}
 	env := identity(r)
+	if b.HTTP != nil {
+		return e.call(ctx, r, b.HTTP)
+	}
 	if err := process.EndLeftovers(ctx, recordOf(r), env); err != nil {
 		return nil, wrap(ctx, err, "what an earlier attempt of %s left running can't be ended", r.Step)
 	}

@@ -161,7 +161,7 @@ func TestFailures(t *testing.T) {
 		},
 		"no command": {
 			map[string]any{"command": []string{}},
-			fault.Error{Code: fault.Invalid, Disposition: fault.GiveUp}, "empty",
+			fault.Error{Code: fault.Invalid, Disposition: fault.GiveUp}, "either a command",
 		},
 		"variable": {
 			map[string]any{"command": []string{"true"}, "environment": map[string]string{"A=B": "c"}},

@@ -61,9 +61,16 @@ func (a app) sum() string {
 // fetch returns the app's file in the cache. An app whose hash is given is fetched once; another is fetched again
 // with every attempt, since nothing says whether it is still the same.
 func (e *Executor) fetch(ctx context.Context, r executor.Request, a app) (string, error) {
-	dir := e.apps()
-	if e.cached(a) {
-		return filepath.Join(dir, a.sum()), nil
+	dir := e.folder()
+	if a.SHA256 != "" {
+		done, err := e.apps.alone(ctx, a.sum())
+		if err != nil {
+			return "", wrap(ctx, err, "the app of %s could not be fetched", r.Step)
+		}
+		defer done()
+		if at := filepath.Join(dir, a.sum()); e.cached(a) && e.apps.whole(at, a.sum()) {
+			return at, nil
+		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", wrap(ctx, err, "the cache of apps can't be written")
@@ -76,11 +83,11 @@ func (e *Executor) fetch(ctx context.Context, r executor.Request, a app) (string
 	return store(ctx, dir, r, a, from)
 }
 
-func (e *Executor) apps() string { return filepath.Join(e.options.CacheDir, "apps") }
+func (e *Executor) folder() string { return filepath.Join(e.options.CacheDir, "apps") }
 
 // cached: it is here already, and nobody is asked for it.
 func (e *Executor) cached(a app) bool {
-	return a.SHA256 != "" && bundle.IsFile(os.DirFS(e.apps()), a.sum())
+	return a.SHA256 != "" && bundle.IsFile(os.DirFS(e.folder()), a.sum())
 }
 
 func (e *Executor) open(ctx context.Context, r executor.Request, a app) (io.ReadCloser, error) {
@@ -116,6 +123,7 @@ func openFile(ctx context.Context, r executor.Request, at string) (io.ReadCloser
 
 // store writes an app to the cache under its hash: whole or not at all.
 func store(ctx context.Context, dir string, r executor.Request, a app, from io.Reader) (string, error) {
+	dropLeftovers(dir)
 	file, err := os.CreateTemp(dir, "new-*")
 	if err != nil {
 		return "", wrap(ctx, err, "the cache of apps can't be written")

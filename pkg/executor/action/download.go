@@ -16,13 +16,22 @@ import (
 // connectTimeout bounds how long a server may take to begin its answer.
 const connectTimeout = 30 * time.Second
 
-// Target is the host that the app has to be fetched from, as host:port where the url has a port.
+// Target is the host that is called, or that the app has to be fetched from, as host:port where the url has a port.
 func (e *Executor) Target(r executor.Request) string {
 	var b block
-	if json.Unmarshal(r.Inputs, &b) != nil || b.App == nil || b.App.check() != nil || e.cached(*b.App) {
+	if json.Unmarshal(r.Inputs, &b) != nil {
 		return ""
 	}
-	u, err := url.Parse(b.App.URL)
+	from := ""
+	switch {
+	case b.HTTP != nil:
+		from = b.HTTP.URL
+	case b.App == nil || b.App.check() != nil || e.cached(*b.App):
+		return ""
+	default:
+		from = b.App.URL
+	}
+	u, err := url.Parse(from)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return ""
 	}

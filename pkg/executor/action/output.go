@@ -18,6 +18,9 @@ const (
 	lineLimit = 512
 )
 
+// nothing is an output of the other sort of action.
+var nothing = json.RawMessage("null")
+
 // tail keeps the end of a text.
 type tail struct {
 	limit int
@@ -41,7 +44,7 @@ func (t *tail) add(line []byte, more bool) {
 func (t *tail) outputs(r executor.Request) executor.Outputs {
 	text := end(bytes.TrimSpace(t.text), stdoutLimit)
 	stdout, _ := json.Marshal(text) // a string always has a JSON form
-	object := json.RawMessage("null")
+	object := nothing
 	if whole := bytes.TrimSpace(t.text); !t.cut && bytes.HasPrefix(whole, []byte("{")) && json.Valid(whole) {
 		object = bytes.Clone(whole)
 	}
@@ -49,6 +52,8 @@ func (t *tail) outputs(r executor.Request) executor.Outputs {
 		"exit_code": {Value: json.RawMessage("0")},
 		"stdout":    {Value: stdout},
 		"json":      {Value: object},
+		"status":    {Value: nothing},
+		"body":      {Value: nothing},
 	}
 	for name, o := range outputs {
 		outputs[name] = executor.Value{Value: o.Value, Sensitive: r.Holds(o.Value)}
