@@ -33,6 +33,9 @@ type ConsulOptions struct {
 	// Expect is how many servers have to meet before they elect a leader; 0 is one. A lone server that expects more
 	// answers, but has no leader.
 	Expect int
+	// Listen are addresses of this machine that clients are served on besides 127.0.0.1, such as that of a bridge on which
+	// containers are.
+	Listen []string
 }
 
 type consulPorts struct{ http, server, lan, wan int }
@@ -83,7 +86,7 @@ func (c *Consul) Start(ctx context.Context) error {
 	}
 	defer func() { _ = console.Close() }()
 	cmd := exec.Command(c.program, "agent", "-config-file", filepath.Join(c.dir, "consul.json"))
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.dir, c.environment(), console, console
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.dir, environmentWithout(filepath.Join(c.dir, "home"), "CONSUL_"), console, console
 	if c.agent, err = startChild(cmd); err != nil {
 		return err
 	}
@@ -94,17 +97,7 @@ func (c *Consul) Start(ctx context.Context) error {
 func (c *Consul) Stop(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.agent.running() {
-		return nil
-	}
-	_ = c.agent.cmd.Process.Signal(syscall.SIGCONT)
-	_ = c.agent.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-c.agent.done:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(ctx.Err(), c.agent.kill())
-	}
+	return c.agent.stop(ctx)
 }
 
 // Kill ends the server as a crash would (SIGKILL).

@@ -28,7 +28,7 @@ func (c *Consul) prepare() error {
 	configuration := object{
 		"server": true, "bootstrap_expect": max(1, c.options.Expect), "datacenter": c.options.Datacenter,
 		"node_name": "vivarium-" + strconv.Itoa(c.ports.http), "data_dir": filepath.Join(c.dir, "data"),
-		"bind_addr": "127.0.0.1", "client_addr": "127.0.0.1",
+		"bind_addr": "127.0.0.1", "client_addr": strings.Join(append([]string{"127.0.0.1"}, c.options.Listen...), " "),
 		"ports": object{
 			"http": c.ports.http, "server": c.ports.server, "serf_lan": c.ports.lan, "serf_wan": c.ports.wan,
 			"https": -1, "grpc": -1, "grpc_tls": -1, "dns": -1,
@@ -64,9 +64,9 @@ func (c *Consul) ready(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-c.agent.done:
-			return fmt.Errorf("Consul ended while it started (%w); it said:\n%s", c.agent.err, c.lastWords())
+			return fmt.Errorf("Consul ended while it started (%w); it said:\n%s", c.agent.err, lastWords(c.console()))
 		case <-ctx.Done():
-			return fmt.Errorf("Consul does not answer on %s (%w): %w; it said:\n%s", c.Address(), err, ctx.Err(), c.lastWords())
+			return fmt.Errorf("Consul does not answer on %s (%w): %w; it said:\n%s", c.Address(), err, ctx.Err(), lastWords(c.console()))
 		}
 	}
 }
@@ -131,26 +131,4 @@ func (c *Consul) ask(ctx context.Context, method, path string, out any, statuses
 	return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, body)
 }
 
-// environment is that of the process without what would lead the server to somebody else's Consul.
-func (c *Consul) environment() []string {
-	var env []string
-	for _, kv := range os.Environ() {
-		name, _, _ := strings.Cut(kv, "=")
-		if name != "HOME" && name != "NOTIFY_SOCKET" && !strings.HasPrefix(name, "CONSUL_") {
-			env = append(env, kv)
-		}
-	}
-	return append(env, "HOME="+filepath.Join(c.dir, "home"))
-}
-
 func (c *Consul) console() string { return filepath.Join(c.dir, "console.log") }
-
-// lastWords is the end of what the server printed.
-func (c *Consul) lastWords() string {
-	text, err := os.ReadFile(c.console())
-	if err != nil {
-		return err.Error()
-	}
-	const enough = 4000
-	return string(text[max(0, len(text)-enough):])
-}

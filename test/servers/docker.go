@@ -122,9 +122,9 @@ func (d *Docker) ready(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-d.daemon.done:
-			return fmt.Errorf("Docker ended while it started (%w); it said:\n%s", d.daemon.err, d.lastWords())
+			return fmt.Errorf("Docker ended while it started (%w); it said:\n%s", d.daemon.err, lastWords(d.console()))
 		case <-ctx.Done():
-			return fmt.Errorf("Docker does not answer on %s (%w): %w; it said:\n%s", d.Address(), err, ctx.Err(), d.lastWords())
+			return fmt.Errorf("Docker does not answer on %s (%w): %w; it said:\n%s", d.Address(), err, ctx.Err(), lastWords(d.console()))
 		}
 	}
 }
@@ -213,13 +213,3 @@ func (d *Docker) environment() []string {
 }
 
 func (d *Docker) console() string { return filepath.Join(d.dir, "console.log") }
-
-// lastWords is the end of what the engine printed.
-func (d *Docker) lastWords() string {
-	text, err := os.ReadFile(d.console())
-	if err != nil {
-		return err.Error()
-	}
-	const enough = 4000
-	return string(text[max(0, len(text)-enough):])
-}

@@ -1,10 +1,16 @@
 package servers
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strings"
+	"syscall"
 )
 
 // child is a process that does not outlive this one.
@@ -57,6 +63,45 @@ func (c *child) kill() error {
 	err := c.cmd.Process.Kill()
 	<-c.done
 	return err
+}
+
+// stop asks the process to end, and ends it by force when ctx ends first.
+func (c *child) stop(ctx context.Context) error {
+	if !c.running() {
+		return nil
+	}
+	_ = c.cmd.Process.Signal(syscall.SIGCONT) // one that is frozen would not hear the other
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), c.kill())
+	}
+}
+
+// lastWords is the end of a file that a server prints to.
+func lastWords(console string) string {
+	text, err := os.ReadFile(console)
+	if err != nil {
+		return err.Error()
+	}
+	const enough = 4000
+	return string(text[max(0, len(text)-enough):])
+}
+
+// environmentWithout is that of this process with another home, and without the variables with one of the prefixes: they
+// would lead a server to what is somebody else's.
+func environmentWithout(home string, prefixes ...string) []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		foreign := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if name != "HOME" && name != "NOTIFY_SOCKET" && !slices.ContainsFunc(prefixes, foreign) {
+			env = append(env, kv)
+		}
+	}
+	return append(env, "HOME="+home)
 }
 
 // freePorts finds n loopback TCP ports that nobody listens on now.

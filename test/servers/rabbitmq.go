@@ -122,9 +122,9 @@ func (r *RabbitMQ) ready(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-r.broker.done:
-			return fmt.Errorf("RabbitMQ ended while it started (%w); it said:\n%s", r.broker.err, r.lastWords())
+			return fmt.Errorf("RabbitMQ ended while it started (%w); it said:\n%s", r.broker.err, lastWords(r.console()))
 		case <-ctx.Done():
-			return fmt.Errorf("RabbitMQ does not answer on %s (%w): %w; it said:\n%s", r.Address(), err, ctx.Err(), r.lastWords())
+			return fmt.Errorf("RabbitMQ does not answer on %s (%w): %w; it said:\n%s", r.Address(), err, ctx.Err(), lastWords(r.console()))
 		}
 	}
 }
@@ -133,16 +133,7 @@ func (r *RabbitMQ) ready(ctx context.Context) error {
 func (r *RabbitMQ) Stop(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.broker.running() {
-		_ = r.broker.cmd.Process.Signal(syscall.SIGCONT)
-		_ = r.broker.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-r.broker.done:
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), r.broker.kill(), r.portmap.kill())
-		}
-	}
-	return r.portmap.kill()
+	return errors.Join(r.broker.stop(ctx), r.portmap.kill())
 }
 
 // Kill ends the broker as a crash would (SIGKILL).

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // prepare writes what the broker reads: its configuration, no plugins, and a cookie that nobody else knows.
@@ -37,16 +36,8 @@ log.file = false
 
 // environment is that of the process without what would lead the broker to somebody else's files.
 func (r *RabbitMQ) environment() []string {
-	var env []string
-	for _, kv := range os.Environ() {
-		name, _, _ := strings.Cut(kv, "=")
-		if name != "HOME" && name != "NOTIFY_SOCKET" && !strings.HasPrefix(name, "RABBITMQ_") && !strings.HasPrefix(name, "ERL_") {
-			env = append(env, kv)
-		}
-	}
 	in := func(name string) string { return filepath.Join(r.dir, name) }
-	return append(env,
-		"HOME="+in("home"),
+	return append(environmentWithout(in("home"), "RABBITMQ_", "ERL_"),
 		fmt.Sprint("ERL_EPMD_PORT=", r.epmd),
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		"ERL_CRASH_DUMP="+in("erl_crash.dump"),
@@ -67,13 +58,3 @@ func (r *RabbitMQ) environment() []string {
 }
 
 func (r *RabbitMQ) console() string { return filepath.Join(r.dir, "log", "console.log") }
-
-// lastWords is the end of what the broker printed.
-func (r *RabbitMQ) lastWords() string {
-	text, err := os.ReadFile(r.console())
-	if err != nil {
-		return err.Error()
-	}
-	const enough = 4000
-	return string(text[max(0, len(text)-enough):])
-}

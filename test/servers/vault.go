@@ -8,9 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -115,7 +113,7 @@ func (v *Vault) Start(ctx context.Context) error {
 	}
 	defer func() { _ = console.Close() }()
 	cmd := exec.Command(v.program, "server", "-config", filepath.Join(v.dir, "vault.hcl"))
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = v.dir, v.environment(), console, console
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = v.dir, environmentWithout(filepath.Join(v.dir, "home"), "VAULT_"), console, console
 	if v.server, err = startChild(cmd); err != nil {
 		return err
 	}
@@ -135,9 +133,9 @@ func (v *Vault) ready(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-v.server.done:
-			return fmt.Errorf("Vault ended while it started (%w); it said:\n%s", v.server.err, v.lastWords())
+			return fmt.Errorf("Vault ended while it started (%w); it said:\n%s", v.server.err, lastWords(v.console()))
 		case <-ctx.Done():
-			return fmt.Errorf("Vault does not answer on %s (%w): %w; it said:\n%s", v.Address(), err, ctx.Err(), v.lastWords())
+			return fmt.Errorf("Vault does not answer on %s (%w): %w; it said:\n%s", v.Address(), err, ctx.Err(), lastWords(v.console()))
 		}
 	}
 }
@@ -146,16 +144,7 @@ func (v *Vault) ready(ctx context.Context) error {
 func (v *Vault) Stop(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !v.server.running() {
-		return nil
-	}
-	_ = v.server.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-v.server.done:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(ctx.Err(), v.server.kill())
-	}
+	return v.server.stop(ctx)
 }
 
 // Kill ends the server as a crash would (SIGKILL).
@@ -173,26 +162,4 @@ func (v *Vault) Restart(ctx context.Context) error {
 	return v.Start(ctx)
 }
 
-// environment is that of the process without what would lead the server to somebody else's Vault.
-func (v *Vault) environment() []string {
-	var env []string
-	for _, kv := range os.Environ() {
-		name, _, _ := strings.Cut(kv, "=")
-		if name != "HOME" && name != "NOTIFY_SOCKET" && !strings.HasPrefix(name, "VAULT_") {
-			env = append(env, kv)
-		}
-	}
-	return append(env, "HOME="+filepath.Join(v.dir, "home"))
-}
-
 func (v *Vault) console() string { return filepath.Join(v.dir, "console.log") }
-
-// lastWords is the end of what the server printed.
-func (v *Vault) lastWords() string {
-	text, err := os.ReadFile(v.console())
-	if err != nil {
-		return err.Error()
-	}
-	const enough = 4000
-	return string(text[max(0, len(text)-enough):])
-}
