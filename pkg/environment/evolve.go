@@ -233,6 +233,9 @@ func (s *State) include(i int, verb event.Verb) {
 	n.Runner, n.Error, n.Because, n.Waiting, n.Progress, n.QueuedAt = "", nil, "", "", nil, time.Time{}
 	n.StartedAt, n.FinishedAt, n.NotBefore, n.AcceptBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	n.Unmet = len(s.before(i))
+	if verb == event.Apply {
+		n.CreatedBy = s.Operation.ID
+	}
 	s.Operation.Remaining++
 	s.setState(i, StateBlocked)
 }

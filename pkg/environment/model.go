@@ -86,7 +86,9 @@ type Node struct {
 	Key       string   `json:"key,omitempty"` // for_each key or count index, as text
 	Group     string   `json:"group,omitempty"`
 	DependsOn []string `json:"depends_on,omitempty"`
-	Pool      string   `json:"pool,omitempty"` // empty: the default pool
+	// Consumes are the outputs of other environments that it uses.
+	Consumes []Consumption `json:"consumes,omitempty"`
+	Pool     string        `json:"pool,omitempty"` // empty: the default pool
 	// Timeout of one attempt in nanoseconds; 0 takes the server's default.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	Retry   *RetryPolicy  `json:"retry,omitempty"`
@@ -233,6 +235,7 @@ type ResourceRecord struct {
 	Node
 	Environment string          `json:"environment"`
 	Status      Status          `json:"status"`
+	CreatedBy   string          `json:"created_by,omitempty"` // operation that makes it, or made it
 	Step        StepRecord      `json:"step"`
 	Inputs      json.RawMessage `json:"inputs,omitempty"`  // of the last attempt
 	Outputs     json.RawMessage `json:"outputs,omitempty"` // of the last success
@@ -276,7 +279,7 @@ type OperationRecord struct {
 }
 
 // Changes is what one batch of facts does to the projection: records to write over what is there, by name,
-// (environment, address) and id. Edges are the DependsOn of the resources. An environment in Created is new, or
+// (environment, address) and (environment, id). Edges are the DependsOn, Consumes and CreatedBy of the resources. An environment in Created is new, or
 // made again under its old name: the resources that it had are removed first.
 type Changes struct {
 	Created      []string

@@ -81,7 +81,7 @@ func (o *Operation) counts() map[StepState]int {
 
 func (s *State) resourceRecord(n *Step, revision uint64) ResourceRecord {
 	r := ResourceRecord{Node: n.Node, Environment: s.Name, Status: n.Status, Inputs: n.Inputs, Outputs: n.Outputs,
-		Revision: revision, UpdatedAt: s.UpdatedAt}
+		CreatedBy: n.CreatedBy, Revision: revision, UpdatedAt: s.UpdatedAt}
 	if n.State != "" && s.Operation != nil {
 		r.Step = StepRecord{Operation: n.Operation, Verb: n.Verb, State: n.State, Attempt: n.Attempt,
 			Failures: n.Failures, Runner: n.Runner, Reason: s.reason(n), Error: n.Error,

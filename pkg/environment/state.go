@@ -61,6 +61,7 @@ type Step struct {
 	Runner    string
 	// Exists: something may be there: an apply was offered, and no destroy has proven its absence since.
 	Exists       bool
+	CreatedBy    string // operation that applies it, or did last
 	AcceptBefore time.Time
 	NotBefore    time.Time
 	StartedAt    time.Time

@@ -161,6 +161,7 @@ type Logs interface {
 type Store interface {
 	Journal
 	Reader
+	Graph
 	Logs
 	// Info names the driver and the version of what is behind it.
 	Info() Info

@@ -38,13 +38,16 @@ type batch struct {
 type environmentRow struct {
 	environment.Record
 	facets int64
+	words  string
 	data   string
 }
 
 type resourceRow struct {
 	environment, address string
 	depends              []string
-	hash                 int64
+	consumes             []environment.Consumption
+	createdBy, words     string
+	hash                 int64 // of the above
 	data                 string
 }
 
@@ -104,7 +107,7 @@ func (b *batch) addRecords(in store.Batch) error {
 		if err != nil {
 			return err
 		}
-		b.environments = append(b.environments, environmentRow{Record: r, facets: facets(r), data: data})
+		b.environments = append(b.environments, environmentRow{Record: r, facets: facets(r), words: store.SearchText(r.Outputs), data: data})
 	}
 	if err := b.addResources(in.Changes.Resources); err != nil {
 		return err
@@ -135,8 +138,10 @@ func (b *batch) addResources(in []environment.ResourceRecord) error {
 		if err != nil {
 			return err
 		}
-		b.resources = append(b.resources, resourceRow{environment: r.Environment, address: r.Address,
-			depends: r.DependsOn, hash: edgesHash(r.DependsOn), data: data})
+		row := resourceRow{environment: r.Environment, address: r.Address, depends: r.DependsOn, consumes: r.Consumes,
+			createdBy: r.CreatedBy, words: store.SearchText(r.Outputs), data: data}
+		row.hash = row.fingerprint(r.Description)
+		b.resources = append(b.resources, row)
 	}
 	return nil
 }
@@ -160,20 +165,19 @@ func facets(r environment.Record) int64 {
 	parts := append([]string{r.Description, "tags"}, r.Tags...)
 	parts = append(parts, "templates")
 	for _, t := range r.Templates {
-		parts = append(parts, t.Name, t.Version)
+		parts = append(parts, t.Name, t.Version, t.Hash, t.Commit)
 	}
-	return hash(parts...)
+	return hash(append(parts, "outputs", store.SearchText(r.Outputs))...)
 }
 
-// edgesHash is 0 for no edges and does not depend on their order.
-func edgesHash(depends []string) int64 {
-	if len(depends) == 0 {
-		return 0
+// fingerprint of what the other columns, edges and the search hold of a resource; it does not depend on the order of edges.
+func (r *resourceRow) fingerprint(description string) int64 {
+	parts := append([]string{description, r.createdBy, r.words}, slices.Sorted(slices.Values(r.depends))...)
+	for _, c := range r.consumes {
+		parts = append(parts, "consumes", c.Environment, c.Output)
+		parts = append(parts, c.Resources...)
 	}
-	if !slices.IsSorted(depends) {
-		depends = slices.Sorted(slices.Values(depends))
-	}
-	return hash(depends...)
+	return hash(parts...)
 }
 
 // encode makes the JSON of a record.

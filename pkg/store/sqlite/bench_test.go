@@ -140,6 +140,31 @@ func BenchmarkRead(b *testing.B) {
 		found, _, err := s.Operations(ctx, "environment-0500", store.Page{})
 		return len(found), err
 	}, 1)
+	reach := func(w store.Walk) func(context.Context) (int, error) {
+		return func(ctx context.Context) (int, error) {
+			r, err := s.Walk(ctx, w)
+			return len(r.Vertices), err
+		}
+	}
+	first := store.Ref{Environment: "environment-0500", Address: "notes.terraform.network[0]"}
+	run("dependents to depth 5", reach(store.Walk{From: first, Direction: store.Dependents, Depth: 5}), 5)
+	run("all dependents", reach(store.Walk{From: first, Direction: store.Dependents}), 99)
+	run("usage", func(ctx context.Context) (int, error) {
+		found, _, err := s.Usage(ctx, store.Origin{Template: "notes"})
+		return len(found), err
+	}, 100)
+	run("lineage", func(ctx context.Context) (int, error) {
+		l, err := s.Lineage(ctx, first)
+		return len(l.Environment.Templates), err
+	}, 1)
+	run("search", func(ctx context.Context) (int, error) {
+		found, err := s.Search(ctx, store.Search{Text: "environment 0777", Limit: 10})
+		return len(found), err
+	}, 1)
+	run("search of many", func(ctx context.Context) (int, error) {
+		found, err := s.Search(ctx, store.Search{Text: "terraform network", Limit: 10})
+		return len(found), err
+	}, 10)
 	run("journal", func(ctx context.Context) (int, error) {
 		found, err := s.Entries(ctx, store.Selection{Partition: -1, Environment: "environment-0500"})
 		return len(found), err

@@ -43,7 +43,7 @@ func selectEnvironments(f store.Filter, after string) (text string, args []any, 
 	if f.Text != "" {
 		words := searchWords(f.Text)
 		for chunk := range slices.Chunk(words, searchTerms) {
-			add("id IN (SELECT rowid FROM environment_search WHERE environment_search MATCH ?)", matchAll(chunk))
+			add("id IN (SELECT rowid FROM environment_search WHERE environment_search MATCH ?)", "{name description tags} : ("+matchAll(chunk)+")")
 		}
 		if len(words) == 0 {
 			return "", nil, false

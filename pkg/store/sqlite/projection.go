@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,11 +38,16 @@ func (t *transaction) projection(b *batch) error {
 
 // clear removes what is left of an environment's earlier life.
 func (t *transaction) clear(environment string) error {
-	if _, err := t.exec("DELETE FROM resources WHERE environment = ?", environment); err != nil {
-		return err
+	for _, text := range []string{
+		"DELETE FROM resources WHERE environment = ?",
+		"DELETE FROM edges WHERE environment = ?",
+		"DELETE FROM consumes WHERE environment = ?",
+	} {
+		if _, err := t.exec(text, environment); err != nil {
+			return err
+		}
 	}
-	_, err := t.exec("DELETE FROM edges WHERE environment = ?", environment)
-	return err
+	return nil
 }
 
 // environment writes an environment. Nearly always only its document changes; only when not, the tables that are
@@ -78,7 +82,7 @@ func (t *transaction) derive(id int64, e *environmentRow) error {
 		tags = append(tags, tag, id)
 	}
 	for _, used := range e.Templates {
-		uses = append(uses, used.Name, used.Version, id)
+		uses = append(uses, used.Name, used.Version, id, used.Hash, used.Commit)
 	}
 	if err := t.insert(insertTags, tags); err != nil {
 		return err
@@ -86,20 +90,20 @@ func (t *transaction) derive(id int64, e *environmentRow) error {
 	if err := t.insert(insertUses, uses); err != nil {
 		return err
 	}
-	_, err := t.exec("INSERT INTO environment_search (rowid, name, description, tags) VALUES (?, ?, ?, ?)",
-		id, e.Name, e.Description, strings.Join(e.Tags, " "))
+	_, err := t.exec("INSERT INTO environment_search (rowid, name, description, tags, outputs) VALUES (?, ?, ?, ?, ?)",
+		id, e.Name, e.Description, strings.Join(e.Tags, " "), e.words)
 	return err
 }
 
 // resources of a new environment are inserted several at a time. The others are there already and mostly keep their
-// edges: a single UPDATE then does.
+// edges and words: a single UPDATE then does.
 func (t *transaction) resources(b *batch) error {
-	var fresh, edges rows
+	var fresh, edges, consumes rows
 	for i := range b.resources {
 		r := &b.resources[i]
 		if slices.Contains(b.created, r.environment) {
-			fresh = append(fresh, r.environment, r.address, r.hash, r.data)
-			edges = r.edges(edges)
+			fresh = append(fresh, r.row()...)
+			edges, consumes = r.edges(edges), r.consuming(consumes)
 			continue
 		}
 		if err := t.resource(r); err != nil {
@@ -107,6 +111,9 @@ func (t *transaction) resources(b *batch) error {
 		}
 	}
 	if err := t.insert(insertResources, fresh); err != nil {
+		return err
+	}
+	if err := t.insert(insertConsumes, consumes); err != nil {
 		return err
 	}
 	return t.insert(insertEdges, edges)
@@ -118,18 +125,40 @@ func (t *transaction) resource(r *resourceRow) error {
 	if err != nil || n > 0 {
 		return err
 	}
-	if err := t.insert(insertResources, rows{r.environment, r.address, r.hash, r.data}); err != nil {
+	if err := t.insert(insertResources, r.row()); err != nil {
 		return err
 	}
-	if _, err := t.exec("DELETE FROM edges WHERE environment = ? AND source = ?", r.environment, r.address); err != nil {
+	for _, text := range []string{
+		"DELETE FROM edges WHERE environment = ? AND source = ?",
+		"DELETE FROM consumes WHERE environment = ? AND source = ?",
+	} {
+		if _, err := t.exec(text, r.environment, r.address); err != nil {
+			return err
+		}
+	}
+	if err := t.insert(insertConsumes, r.consuming(nil)); err != nil {
 		return err
 	}
 	return t.insert(insertEdges, r.edges(nil))
 }
 
-func (r *resourceRow) edges(to []driver.Value) []driver.Value {
+func (r *resourceRow) row() rows {
+	return rows{r.environment, r.address, r.hash, r.createdBy, r.words, r.data}
+}
+
+func (r *resourceRow) edges(to rows) rows {
 	for _, target := range r.depends {
 		to = append(to, r.environment, r.address, target)
+	}
+	return to
+}
+
+// consuming has a row for each resource that an output comes from, or one for the environment as a whole.
+func (r *resourceRow) consuming(to rows) rows {
+	for _, c := range r.consumes {
+		for _, target := range c.Targets() {
+			to = append(to, r.environment, r.address, c.Environment, target, c.Output)
+		}
 	}
 	return to
 }

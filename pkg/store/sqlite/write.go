@@ -52,12 +52,14 @@ var (
 		WHERE excluded.seq >= snapshots.seq`)
 	insertTemplates  = newInsert(3, `INSERT INTO templates (hash, data, archive)`, `ON CONFLICT (hash) DO NOTHING`)
 	insertOperations = newInsert(4, `INSERT INTO operations (id, environment, started, data)`,
-		`ON CONFLICT (id) DO UPDATE SET environment = excluded.environment, started = excluded.started, data = excluded.data`)
-	insertResources = newInsert(4, `INSERT INTO resources (environment, address, depends, data)`,
-		`ON CONFLICT (environment, address) DO UPDATE SET depends = excluded.depends, data = excluded.data`)
+		`ON CONFLICT (environment, id) DO UPDATE SET started = excluded.started, data = excluded.data`)
+	insertResources = newInsert(6, `INSERT INTO resources (environment, address, depends, created_by, words, data)`,
+		`ON CONFLICT (environment, address) DO UPDATE SET depends = excluded.depends, created_by = excluded.created_by,
+		words = excluded.words, data = excluded.data`)
+	insertConsumes  = newInsert(5, `INSERT INTO consumes (environment, source, target_environment, target, output)`, `ON CONFLICT DO NOTHING`)
 	insertEdges     = newInsert(3, `INSERT INTO edges (environment, source, target)`, `ON CONFLICT DO NOTHING`)
 	insertTags      = newInsert(2, `INSERT INTO environment_tags (tag, environment)`, `ON CONFLICT DO NOTHING`)
-	insertUses      = newInsert(3, `INSERT INTO environment_templates (name, version, environment)`, `ON CONFLICT DO NOTHING`)
+	insertUses      = newInsert(5, `INSERT INTO environment_templates (name, version, environment, hash, revision)`, `ON CONFLICT DO NOTHING`)
 	insertLogChunks = newInsert(7, `INSERT INTO log_chunks (id, environment, step, attempt, first, lines, data)`, "")
 )
 

@@ -17,7 +17,7 @@ type Reopener interface {
 // Run runs the contract; open gives a new, empty place for each test.
 func Run(t *testing.T, open func(t *testing.T) Reopener) {
 	t.Helper()
-	for _, part := range [][]clause{journalClauses, readerClauses, logClauses} {
+	for _, part := range [][]clause{journalClauses, readerClauses, graphClauses, logClauses} {
 		for _, c := range part {
 			t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 		}
@@ -87,6 +87,19 @@ var readerClauses = []clause{
 	{"filters follow changes", testFilterChanges},
 	{"hostile filters", testHostileFilters},
 	{"hostile values", testHostileValues},
+}
+
+var graphClauses = []clause{
+	{"walk", testWalk},
+	{"walk of many ways", testWalkShapes},
+	{"path", testPath},
+	{"consumers", testConsumers},
+	{"walks from nowhere", testGraphMissing},
+	{"operations of one id", testOperationsApart},
+	{"lineage", testLineage},
+	{"what an origin made", testMade},
+	{"search", testSearch},
+	{"hostile search", testHostileSearch},
 }
 
 var logClauses = []clause{
