@@ -15,7 +15,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
 	"github.com/vivarium-env/vivarium/pkg/fault"
-	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
 // elsewhere is somebody's own backend: it keeps a state for whoever has the password.
@@ -52,9 +51,8 @@ func TestOwnBackendIsRespected(t *testing.T) {
 	defer server.Close()
 	dir := write(t, map[string]string{"own/main.tf": "terraform {\n  backend \"http\" { address = \"" + server.URL + "\" }\n}\n" + ownModule})
 	s := newStage(t, filepath.Join(dir, "own"), "./own", map[string]any{"name": "mine"})
-	key := box(t)
 	s.Executor = terraform.New(terraform.Options{
-		Binary: binary(t), StateDir: filepath.Join(s.dir, "state"), Key: func() *secret.Box { return key },
+		Binary:      binary(t),
 		Environment: append(os.Environ(), "TF_HTTP_USERNAME=runner", "TF_HTTP_PASSWORD=of-the-backend"),
 	})
 	present := func(want event.Presence) {
@@ -68,7 +66,7 @@ func TestOwnBackendIsRespected(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `"mine"`, string(outputs["name"].Value))
 	require.Contains(t, string(backend.state), "terraform_data")
-	require.NoDirExists(t, filepath.Join(s.dir, "state"))
+	require.Nil(t, s.request.State, "the server keeps nothing of it")
 	present(event.Present)
 	require.NoError(t, s.Destroy(t.Context(), s.request))
 	present(event.Absent)

@@ -15,6 +15,12 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // hold the credentials of the bus. TF_HTTP_ is ours too, unless the module's own backend wants it.
 var ours = []string{"TF_DATA_DIR", "VIVARIUM_"}
 
+// rareCollection is GOGC for the program. Most of a short run is its start, in which collecting garbage is a third of the
+// processor time; a large module takes twice the memory for it (measured: 300 MB instead of 160 for 3,000 resources, and 6 GB
+// with no collection at all). Providers are Go programs with heaps of their own and get the variable from the program: where
+// there are any, it stays as it is.
+const rareCollection = "400"
+
 // environment is that of the run's processes.
 func (run *run) environment() map[string]string {
 	env := map[string]string{"PATH": defaultPath, "HOME": run.request.WorkDir}
@@ -26,6 +32,9 @@ func (run *run) environment() map[string]string {
 	}
 	env = tfexec.CleanEnv(env)
 	env["CHECKPOINT_DISABLE"] = "1"
+	if env["GOGC"] == "" && !run.module.providers {
+		env["GOGC"] = rareCollection
+	}
 	env["TF_DATA_DIR"] = run.data
 	if dir := run.executor.options.PluginCacheDir; dir != "" {
 		env["TF_PLUGIN_CACHE_DIR"] = dir

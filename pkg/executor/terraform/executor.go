@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/secret"
@@ -15,13 +14,16 @@ import (
 // DefaultGrace is how long a cancelled Terraform may take to save its state and end.
 const DefaultGrace = 30 * time.Second
 
-// Options configure the executor. StateDir and Key are required.
+// Options configure the executor.
 type Options struct {
 	// Binary is the path of tofu or terraform; "" looks with Find when it is first needed.
 	Binary string
-	// StateDir keeps the sealed states. It has to last as long as the environments.
+	// CacheDir keeps modules that were initialised, for all steps that run them; it is this runner's alone and may be lost at
+	// any time. "" has each step initialise its own.
+	CacheDir string
+	// StateDir keeps states that the server does not, sealed with Key.
 	StateDir string
-	// Key gives what seals the states; nil while it is not known yet. Called for every request.
+	// Key is nil while it is not known yet.
 	Key func() *secret.Box
 	// PluginCacheDir keeps providers for all modules; "" has each module download its own.
 	PluginCacheDir string
@@ -37,6 +39,7 @@ type Options struct {
 type Executor struct {
 	options Options
 	tool    tool
+	modules locks
 	// initialising is held during an init into the shared plugin cache, which two may not write at once.
 	initialising sync.Mutex
 }
@@ -56,12 +59,19 @@ func New(o Options) *Executor {
 
 // Apply makes the module's resources be as the inputs say and returns the module's outputs.
 func (e *Executor) Apply(ctx context.Context, r executor.Request) (executor.Outputs, error) {
-	run, err := e.open(ctx, r)
+	run, err := e.begin(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer run.close()
-	if err := run.execute(ctx, "apply"); err != nil {
+	if err := run.open(ctx); err != nil {
+		return nil, err
+	}
+	saved, err := run.usable()
+	if err != nil {
+		return nil, err
+	}
+	if err := run.execute(ctx, apply, saved); err != nil {
 		return nil, err
 	}
 	state, err := run.state(ctx)
@@ -73,7 +83,7 @@ func (e *Executor) Apply(ctx context.Context, r executor.Request) (executor.Outp
 
 // Destroy removes the module's resources, and is successful only when the state has none left.
 func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
-	run, err := e.open(ctx, r)
+	run, err := e.begin(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -81,7 +91,10 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 	if empty, err := run.nothingThere(); err != nil || empty {
 		return err
 	}
-	if err := run.execute(ctx, "destroy"); err != nil {
+	if err := run.open(ctx); err != nil {
+		return err
+	}
+	if err := run.execute(ctx, destroy, nil); err != nil {
 		return err
 	}
 	state, err := run.state(ctx)
@@ -92,47 +105,17 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 		return fault.New(fault.GiveUp, fault.OrphanSuspected,
 			"%s was destroyed without an error, but its state still has %s; look at them and destroy again", r.Step, some(left))
 	}
-	return run.forget()
+	return run.forget(ctx)
 }
 
-// Observe tells from the state whether resources are there.
-func (e *Executor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return executor.Look(e.look(ctx, r))
-}
-
-// Plan tells what is there, and so what would be made or removed.
-func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	found, err := e.look(ctx, r)
-	return executor.PlanOf(found, err, verb)
-}
-
-func (e *Executor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
-	state, err := e.observe(ctx, r)
-	if err != nil {
-		return event.PresenceUnknown, err
+// nothingThere tells whether a destroy has nothing to do; of a module's own backend only the program can tell.
+func (run *run) nothingThere() (bool, error) {
+	if run.module.backend != "" {
+		return false, nil
 	}
-	if len(state.managed()) > 0 {
-		return event.Present, nil
+	state, err := run.keeper.parsed()
+	if err != nil || len(state.managed()) > 0 {
+		return false, err
 	}
-	return event.Absent, nil
-}
-
-func (e *Executor) observe(ctx context.Context, r executor.Request) (state, error) {
-	module, _, err := load(r)
-	if err != nil {
-		return state{}, err
-	}
-	if module.backend {
-		run, err := e.open(ctx, r)
-		if err != nil {
-			return state{}, err
-		}
-		defer run.close()
-		return run.state(ctx)
-	}
-	store, err := e.store(r)
-	if err != nil {
-		return state{}, err
-	}
-	return store.parsed()
+	return true, run.forget(context.WithoutCancel(run.keeper.saving))
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
 	"github.com/vivarium-env/vivarium/pkg/fault"
-	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
 // pretending is an executor whose program is a script that tells a version and does as it is told for the rest.
@@ -18,10 +17,7 @@ func pretending(t *testing.T, s *stage, script string) *terraform.Executor {
 	program := filepath.Join(t.TempDir(), "tofu")
 	text := "#!/bin/sh\nif [ \"$1\" = version ]; then echo '{\"terraform_version\":\"1.10.6\"}'; exit; fi\n" + script
 	require.NoError(t, os.WriteFile(program, []byte(text), 0o700))
-	key := box(t)
-	return terraform.New(terraform.Options{
-		Binary: program, StateDir: filepath.Join(s.dir, "state"), Key: func() *secret.Box { return key }, Environment: os.Environ(),
-	})
+	return terraform.New(terraform.Options{Binary: program, CacheDir: filepath.Join(s.dir, "pretended"), Environment: os.Environ()})
 }
 
 func TestDestroyedMeansProven(t *testing.T) {
@@ -79,10 +75,7 @@ func TestProgramsThatFail(t *testing.T) {
 
 func TestNoProgram(t *testing.T) {
 	s := sample(t, nil)
-	key := box(t)
-	e := terraform.New(terraform.Options{
-		Binary: filepath.Join(s.dir, "nowhere"), StateDir: s.dir, Key: func() *secret.Box { return key },
-	})
+	e := terraform.New(terraform.Options{Binary: filepath.Join(s.dir, "nowhere")})
 	_, err := e.Apply(t.Context(), s.request)
 	require.Equal(t, fault.Unavailable, fault.From(err).Code)
 	require.Equal(t, fault.GiveUp, fault.From(err).Disposition)

@@ -16,9 +16,12 @@ import (
 // module is what a folder of Terraform files declares.
 type module struct {
 	*tfconfig.Module
-	// backend: it says itself where its state is kept, in a place that lasts. A backend "local" does not count: it
-	// would keep the state in clear in a working folder that may be lost at any time.
-	backend bool
+	// backend is the type of the backend in which it keeps its state itself, in a place that lasts; "cloud" for that block,
+	// "" for none. A backend "local" does not count: it would keep the state in clear in a working folder that may be lost
+	// at any time.
+	backend string
+	// providers: it needs some that are programs of their own.
+	providers bool
 }
 
 // isModule tells whether there are Terraform files in a folder.
@@ -61,7 +64,18 @@ func read(fsys fs.FS, dir string) (module, hcl.Diagnostics) {
 		}
 		diags = append(diags, d)
 	}
-	return module{Module: loaded, backend: backend}, diags
+	return module{Module: loaded, backend: backend, providers: needsProviders(loaded)}, diags
+}
+
+// needsProviders tells whether a module, or one that it calls and that was not read, may need more than the program has
+// built in.
+func needsProviders(m *tfconfig.Module) bool {
+	for name := range m.RequiredProviders {
+		if name != "terraform" {
+			return true
+		}
+	}
+	return false
 }
 
 var (
@@ -70,7 +84,7 @@ var (
 )
 
 // parse reads the files' syntax, and whether a backend is among what they say.
-func parse(fsys fs.FS, dir string) (backend bool, diags hcl.Diagnostics) {
+func parse(fsys fs.FS, dir string) (backend string, diags hcl.Diagnostics) {
 	parser := hclparse.NewParser()
 	for _, name := range files(fsys, dir) {
 		text, err := fs.ReadFile(fsys, name)
@@ -92,7 +106,12 @@ func parse(fsys fs.FS, dir string) (backend bool, diags hcl.Diagnostics) {
 		for _, b := range content.Blocks {
 			settings, _, _ := b.Body.PartialContent(settingsSchema)
 			for _, s := range settings.Blocks {
-				backend = backend || s.Type != "backend" || s.Labels[0] != "local"
+				switch {
+				case s.Type == "cloud":
+					backend = s.Type
+				case s.Labels[0] != "local":
+					backend = s.Labels[0]
+				}
 			}
 		}
 	}

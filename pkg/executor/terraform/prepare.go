@@ -2,12 +2,10 @@ package terraform
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/internal/bundle"
-	"github.com/vivarium-env/vivarium/pkg/executor/internal/process"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -17,65 +15,77 @@ const backendFile = "zz_vivarium_override.tf"
 // backendText has no setting: address and password come by the environment and so never reach a file.
 const backendText = "terraform {\n  backend \"http\" {}\n}\n"
 
-// stamp says what a working folder was initialised for. While it is the same, init is not run again.
-type stamp struct {
-	Files   string `json:"files"`
-	Module  string `json:"module"`
-	Binary  string `json:"binary"`
-	Version string `json:"version"`
-	Backend string `json:"backend"`
-}
-
-// prepare makes the copy of the module and initialises it, unless an earlier attempt has.
+// prepare gives the run a copy of the module, and a data folder that was initialised for it. Both stay as long as the module,
+// the program and the backend do.
 func (run *run) prepare(ctx context.Context) error {
 	files, err := bundle.Hash(run.request.Bundle)
 	if err != nil {
 		return run.wrap(ctx, err, "the module of %s can't be read", run.request.Step)
 	}
-	want := stamp{Files: files, Module: run.sub, Binary: run.binary, Version: run.version, Backend: "http"}
-	if run.module.backend {
-		want.Backend = "own"
+	run.stamp = stamp{Files: files, Module: run.sub, Binary: run.binary, Version: run.version, Backend: "http"}
+	if run.module.backend != "" {
+		run.stamp.Backend, run.stamp.Workspace = run.module.backend, run.workspace()
+		return run.prepareAlone(ctx)
 	}
-	file := filepath.Join(run.request.WorkDir, "initialised.json")
-	if run.initialised(file, want) {
+	shared, err := run.executor.initialised(ctx, run)
+	if err != nil {
+		return err
+	}
+	run.data = shared.data()
+	return run.copied(ctx, shared.module())
+}
+
+// copied makes the step's copy of a module that was initialised elsewhere. The copy is the step's alone, since modules may
+// write beside themselves.
+func (run *run) copied(ctx context.Context, from string) error {
+	file := filepath.Join(run.request.WorkDir, stampFile)
+	if readStamp(file) == run.stamp && isModule(os.DirFS(run.copy), run.sub) {
 		return nil
 	}
-	if err := run.copyModule(file); err != nil {
+	if err := recopy(run.copy, from, file); err != nil {
+		return run.wrap(ctx, err, "the working folder of %s can't be made", run.request.Step)
+	}
+	return run.stamped(ctx, file)
+}
+
+// prepareAlone initialises a module with a backend of its own in the step's folder: what is chosen there, a workspace for
+// one, is the step's.
+func (run *run) prepareAlone(ctx context.Context) error {
+	file := filepath.Join(run.request.WorkDir, stampFile)
+	if readStamp(file) == run.stamp && bundle.IsDir(os.DirFS(run.data), ".") && isModule(os.DirFS(run.copy), run.sub) {
+		return nil
+	}
+	err := os.RemoveAll(run.data)
+	if err == nil {
+		err = recopy(run.copy, run.request.Bundle, file)
+	}
+	if err != nil {
 		return run.wrap(ctx, err, "the working folder of %s can't be made", run.request.Step)
 	}
 	if err := run.init(ctx); err != nil {
 		return err
 	}
-	text, err := json.Marshal(want)
-	if err == nil {
-		err = replace(file, text)
+	if err := run.selectWorkspace(ctx); err != nil {
+		return err
 	}
-	if err != nil {
+	return run.stamped(ctx, file)
+}
+
+func (run *run) stamped(ctx context.Context, file string) error {
+	if err := writeStamp(file, run.stamp); err != nil {
 		return run.wrap(ctx, err, "the working folder of %s can't be written", run.request.Step)
 	}
 	return nil
 }
 
-func (run *run) initialised(file string, want stamp) bool {
-	text, err := os.ReadFile(file)
-	var found stamp
-	return err == nil && json.Unmarshal(text, &found) == nil && found == want &&
-		bundle.IsDir(os.DirFS(run.data), ".") && isModule(os.DirFS(run.copy), run.sub)
-}
-
-func (run *run) copyModule(stamp string) error {
-	for _, old := range []string{stamp, run.copy, run.data} {
+// recopy replaces a folder by a copy of another, and forgets the stamp first, which speaks of the old one.
+func recopy(to, from, stamp string) error {
+	for _, old := range []string{stamp, to} {
 		if err := os.RemoveAll(old); err != nil {
 			return err
 		}
 	}
-	if err := bundle.Copy(run.copy, run.request.Bundle); err != nil {
-		return err
-	}
-	if run.module.backend {
-		return nil
-	}
-	return os.WriteFile(filepath.Join(run.dir(), backendFile), []byte(backendText), 0o600)
+	return bundle.Copy(to, from)
 }
 
 // init installs providers and modules. The module was read before, so what goes wrong here is mostly a registry or a
@@ -89,7 +99,7 @@ func (run *run) init(ctx context.Context) error {
 		defer run.executor.initialising.Unlock()
 	}
 	said := &plain{run: run}
-	code, err := process.Run(ctx, run.command([]string{"init", "-input=false", "-no-color"}, said.out, said.err))
+	code, err := run.program(ctx, said.out, said.err, nil, "init", "-input=false", "-no-color")
 	switch {
 	case err != nil:
 		return run.wrap(ctx, err, "%s can't be started", run.binary)
@@ -99,13 +109,4 @@ func (run *run) init(ctx context.Context) error {
 			run.request.Step, run.request.Mask(said.message()))
 	}
 	return nil
-}
-
-func (run *run) command(args []string, out, err func([]byte, bool)) process.Command {
-	return process.Command{
-		Path: run.binary, Args: append([]string{filepath.Base(run.binary)}, args...),
-		Dir: run.dir(), Env: run.processEnvironment(), Grace: run.executor.options.Grace,
-		Out: out, Err: err, MaxLine: maxMessage,
-		Record: run.record(), Marks: run.marks(),
-	}
 }

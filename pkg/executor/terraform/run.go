@@ -2,14 +2,10 @@ package terraform
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/hashicorp/terraform-exec/tfexec"
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/internal/bundle"
@@ -17,154 +13,152 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// run is one request's work: the state is claimed and served, and the module's copy is where it runs.
+// run is one request's work: the state is served, and the module's copy is where it runs.
 type run struct {
 	executor *Executor
 	request  executor.Request
 	block    block
 	module   module
 	sub      string // the module's folder in the bundle
-	claim    *claim
+	keeper   *keeper
 	server   *stateServer // nil when the module has a backend of its own
 	binary   string
 	version  string
+	before   []holder // attempts that may have left a lock
+	stamp    stamp
 	copy     string // of the bundle
 	data     string // what Terraform would keep in .terraform
 }
 
 // load finds and reads the request's module.
-func load(r executor.Request) (m module, sub string, err error) {
-	b, err := decode(r)
-	if err != nil {
-		return m, "", err
+func load(r executor.Request) (b block, m module, sub string, err error) {
+	if b, err = decode(r); err != nil {
+		return b, m, "", err
 	}
 	clean, err := bundle.Clean(b.Source)
 	if err != nil {
-		return m, "", fault.New(fault.GiveUp, fault.Invalid, "the source %q of %s %s", b.Source, r.Step, err)
+		return b, m, "", fault.New(fault.GiveUp, fault.Invalid, "the source %q of %s %s", b.Source, r.Step, err)
 	}
 	fsys := os.DirFS(r.Bundle)
 	sub, ok := bundle.Locate(fsys, clean, isModule)
 	if r.Bundle == "" || !ok {
-		return m, "", fault.New(fault.GiveUp, fault.NotFound, "the module %s of %s did not come with the task", b.Source, r.Step)
+		return b, m, "", fault.New(fault.GiveUp, fault.NotFound, "the module %s of %s did not come with the task", b.Source, r.Step)
 	}
 	m, diags := read(fsys, sub)
 	if diags.HasErrors() {
 		f := fault.New(fault.GiveUp, fault.InvalidTemplate, "the module %s of %s can't be read: %s", b.Source, r.Step, diags[0].Summary)
-		return m, "", f.With(diagnostics(diags, sub, clean)...)
+		return b, m, "", f.With(diagnostics(diags, sub, clean)...)
 	}
-	return m, sub, nil
+	return b, m, sub, nil
 }
 
-func (e *Executor) open(ctx context.Context, r executor.Request) (*run, error) {
+// begin reads what the request is about; nothing is started.
+func (e *Executor) begin(ctx context.Context, r executor.Request) (*run, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fault.From(err)
 	}
-	run := &run{
-		executor: e, request: r,
-		copy: filepath.Join(r.WorkDir, "module"), data: filepath.Join(r.WorkDir, "data"),
-	}
-	var err error
-	if run.block, err = decode(r); err != nil {
+	r, err := e.fromRunner(r)
+	if err != nil {
 		return nil, err
 	}
-	if run.module, run.sub, err = load(r); err != nil {
+	run := &run{executor: e, request: r, copy: filepath.Join(r.WorkDir, "module"), data: filepath.Join(r.WorkDir, "data")}
+	if run.block, run.module, run.sub, err = load(r); err != nil {
 		return nil, err
 	}
-	if run.binary, run.version, err = e.tool.get(ctx); err != nil {
-		return nil, err
-	}
-	if err := process.EndLeftovers(ctx, run.record(), run.marks()); err != nil {
-		return nil, run.wrap(ctx, err, "what an earlier attempt of %s left running can't be ended", r.Step)
-	}
-	return run, run.connect(ctx)
+	run.keeper, err = e.keep(ctx, r)
+	return run, err
 }
 
-// connect claims the state and serves it, unless the module keeps it elsewhere.
-func (run *run) connect(ctx context.Context) error {
-	if run.module.backend {
-		return nil
-	}
-	store, err := run.executor.store(run.request)
-	if err != nil {
+// open makes the run ready to start the program, once what an earlier attempt left running has ended.
+func (run *run) open(ctx context.Context) (err error) {
+	if run.binary, run.version, err = run.executor.tool.get(ctx); err != nil {
 		return err
 	}
-	if run.claim, err = take(store, run.request.TaskRef, rand.Text()); err != nil {
-		return err
+	if err := process.EndLeftovers(ctx, run.record(), run.marks()); err != nil {
+		return run.wrap(ctx, err, "what an earlier attempt of %s left running can't be ended", run.request.Step)
 	}
-	if run.server, err = serve(ctx, run.claim, run.executor.options.Log); err != nil {
-		run.claim.release()
-		return run.wrap(ctx, err, "the state of %s can't be served on loopback", run.request.Step)
+	if run.module.backend == "" {
+		if run.server, err = serve(ctx, run.keeper, run.executor.options.Log); err != nil {
+			return run.wrap(ctx, err, "the state of %s can't be served on loopback", run.request.Step)
+		}
 	}
-	return nil
+	if err := run.adopt(); err != nil {
+		return run.unsaved(ctx, err)
+	}
+	return run.prepare(ctx)
 }
 
 func (run *run) close() {
 	if run.server != nil {
 		run.server.close()
-		run.claim.release()
 	}
+	run.keeper.stop()
+}
+
+// program runs OpenTofu or Terraform to its end in the module's copy. files are open in it from descriptor 3 on.
+func (run *run) program(ctx context.Context, out, err func([]byte, bool), files []*os.File, args ...string) (code int, _ error) {
+	return process.Run(ctx, process.Command{
+		Path: run.binary, Args: append([]string{filepath.Base(run.binary)}, args...),
+		Dir: run.dir(), Env: run.processEnvironment(), Files: files, Grace: run.executor.options.Grace,
+		Out: out, Err: err, MaxLine: maxMessage,
+		Record: run.record(), Marks: run.marks(),
+	})
 }
 
 // state is the present one.
 func (run *run) state(ctx context.Context) (state, error) {
-	if !run.module.backend {
-		return run.claim.store.parsed()
+	if run.module.backend == "" {
+		return run.keeper.parsed()
 	}
-	if err := run.prepare(ctx); err != nil {
-		return state{}, err
-	}
-	tf, err := tfexec.NewTerraform(run.dir(), run.binary)
-	if err == nil {
-		err = tf.SetEnv(run.environment())
-	}
-	var text string
-	if err == nil {
-		text, err = tf.StatePull(ctx)
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return state{}, fault.From(ctx.Err())
-		}
-		return state{}, fault.Wrap(err, fault.Retry, fault.ExecutorFailed, "the state of %s can't be read from the module's own backend", run.request.Step)
-	}
-	return parseState(json.RawMessage(text))
-}
-
-// nothingThere tells whether a destroy has nothing to do; of a module's own backend only the program can tell.
-func (run *run) nothingThere() (bool, error) {
-	if run.module.backend {
-		return false, nil
-	}
-	state, err := run.claim.store.parsed()
-	if err != nil || len(state.managed()) > 0 {
-		return false, err
-	}
-	return true, run.forget()
+	return run.pull(ctx)
 }
 
 // forget removes a state that has nothing in it any more.
-func (run *run) forget() error {
-	if run.module.backend {
+func (run *run) forget(ctx context.Context) error {
+	if run.module.backend != "" {
+		return run.deleteWorkspace(ctx)
+	}
+	if run.keeper.copy().empty() {
 		return nil
 	}
-	if err := run.claim.remove(); err != nil {
-		return run.wrap(context.Background(), err, "the empty state of %s can't be removed", run.request.Step)
+	if err := run.keeper.remove(); err != nil {
+		return run.unsaved(ctx, err)
 	}
 	return nil
 }
 
-// adopt takes over what Terraform wrote to the working folder when it could not hand its state in; it must not stay
-// there in clear.
+func (run *run) unsaved(ctx context.Context, err error) error {
+	if lost := run.keeper.trouble(); lost != nil {
+		err = lost
+	}
+	return run.wrap(ctx, err, "the state of %s can't be kept", run.request.Step)
+}
+
+// adopt takes over what Terraform wrote to the working folder when it could not hand its state in, in this run or in one
+// that was killed; it must not stay there in clear.
 func (run *run) adopt() error {
+	if run.request.SaveState == nil {
+		return nil // a look; the next attempt does it
+	}
 	file := filepath.Join(run.dir(), "errored.tfstate")
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil && run.claim != nil && json.Valid(text) {
-		err = run.claim.write(text)
+	if err == nil && run.server != nil && run.newer(text) {
+		err = run.keeper.write(text)
 	}
 	return errors.Join(err, os.Remove(file))
+}
+
+// newer tells whether a state is one that follows the kept one.
+func (run *run) newer(text []byte) bool {
+	left, err := parseState(text)
+	if err != nil {
+		return false // cut short by a crash
+	}
+	kept, err := run.keeper.parsed()
+	return err == nil && (kept.Lineage == "" || kept.Lineage == left.Lineage && left.Serial > kept.Serial)
 }
 
 // dir is the module's folder in the copy.

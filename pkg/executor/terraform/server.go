@@ -16,12 +16,12 @@ import (
 // maxState is the largest state in bytes that is taken.
 const maxState = 512 << 20
 
-const user = "vivarium"
+const userName = "vivarium"
 
 // stateServer speaks Terraform's HTTP state protocol on loopback, for one run: GET, POST and DELETE of the state, LOCK
 // and UNLOCK. Every run has a port and a password of its own.
 type stateServer struct {
-	claim    *claim
+	keeper   *keeper
 	log      *slog.Logger
 	password string
 	address  string
@@ -29,13 +29,13 @@ type stateServer struct {
 	done     chan struct{}
 }
 
-func serve(ctx context.Context, c *claim, log *slog.Logger) (*stateServer, error) {
+func serve(ctx context.Context, k *keeper, log *slog.Logger) (*stateServer, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	s := &stateServer{
-		claim: c, log: log, password: rand.Text(),
+		keeper: k, log: log, password: rand.Text(),
 		address: "http://" + listener.Addr().String() + "/state",
 		done:    make(chan struct{}),
 	}
@@ -56,14 +56,14 @@ func (s *stateServer) close() {
 func (s *stateServer) environment() []string {
 	return []string{
 		"TF_HTTP_ADDRESS=" + s.address, "TF_HTTP_LOCK_ADDRESS=" + s.address, "TF_HTTP_UNLOCK_ADDRESS=" + s.address,
-		"TF_HTTP_USERNAME=" + user, "TF_HTTP_PASSWORD=" + s.password,
+		"TF_HTTP_USERNAME=" + userName, "TF_HTTP_PASSWORD=" + s.password,
 	}
 }
 
 // ServeHTTP answers one request; all need the run's password.
 func (s *stateServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, password, _ := r.BasicAuth()
-	if subtle.ConstantTimeCompare([]byte(password), []byte(s.password)) != 1 || name != user {
+	if subtle.ConstantTimeCompare([]byte(password), []byte(s.password)) != 1 || name != userName {
 		w.Header().Set("WWW-Authenticate", `Basic realm="state"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -83,35 +83,35 @@ func (s *stateServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		s.post(w, r, body)
 	case http.MethodDelete:
-		s.answer(w, nil, s.claim.remove())
+		s.answer(w, nil, s.keeper.remove())
 	case "LOCK":
-		holder, err := s.claim.lock(body)
+		holder, err := s.keeper.take(body)
 		s.answer(w, holder, err)
 	case "UNLOCK":
-		s.answer(w, nil, s.claim.unlock(lockID(body)))
+		s.answer(w, nil, s.keeper.release(lockID(body)))
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	}
 }
 
 func (s *stateServer) get(w http.ResponseWriter) {
-	state, err := s.claim.store.read()
-	if err == nil && state == nil {
+	state := s.keeper.state()
+	if state == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	s.answer(w, state, err)
+	s.answer(w, state, nil)
 }
 
 func (s *stateServer) post(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch {
 	case !json.Valid(body):
 		w.WriteHeader(http.StatusBadRequest)
-	case !s.claim.mayWrite(r.URL.Query().Get("ID")):
+	case !s.keeper.mayWrite(r.URL.Query().Get("ID")):
 		s.answer(w, nil, errLocked)
 	default:
-		s.answer(w, nil, s.claim.write(body))
+		s.answer(w, nil, s.keeper.write(body))
 	}
 }
 
@@ -121,10 +121,11 @@ func (s *stateServer) answer(w http.ResponseWriter, body []byte, err error) {
 		w.WriteHeader(http.StatusOK)
 	case errors.Is(err, errLocked):
 		w.WriteHeader(http.StatusLocked)
-	case errors.Is(err, errLost):
+	case errors.Is(err, errReadOnly), s.keeper.lost():
 		w.WriteHeader(http.StatusConflict)
 	default:
-		s.log.Error("a Terraform state can't be kept", "environment", s.claim.store.environment, "step", s.claim.store.step, "error", err)
+		r := s.keeper.request
+		s.log.Error("a Terraform state can't be kept", "environment", r.Environment, "step", r.Step, "attempt", r.Attempt, "error", err)
 		w.WriteHeader(http.StatusInternalServerError)
 	}
 	_, _ = w.Write(body) // the one who asked has gone; it asks again

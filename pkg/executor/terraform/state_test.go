@@ -1,8 +1,9 @@
 package terraform
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,19 +15,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
-	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
-func testStore(t *testing.T, dir, key, step string) *store {
-	t.Helper()
-	box, err := secret.NewBox([]byte(strings.Repeat(key, secret.KeySize)))
-	require.NoError(t, err)
-	return &store{dir: dir, environment: "notes", step: step, box: box}
+// server is one that keeps the state of one step.
+type server struct {
+	saved   []byte
+	refuses error
 }
 
-func ref(operation string, attempt int, epoch uint64) event.TaskRef {
-	return event.TaskRef{Environment: "notes", Operation: operation, Step: "s", Attempt: attempt, Epoch: epoch}
+func (s *server) save(_ context.Context, data []byte) error {
+	if s.refuses != nil {
+		return s.refuses
+	}
+	s.saved = data
+	return nil
+}
+
+func (s *server) keeper(t *testing.T, attempt int) *keeper {
+	t.Helper()
+	k, err := New(Options{}).keep(t.Context(), executor.Request{
+		TaskRef: event.TaskRef{Environment: "notes", Step: "s", Attempt: attempt}, State: s.saved, SaveState: s.save,
+	})
+	require.NoError(t, err)
+	t.Cleanup(k.stop)
+	return k
 }
 
 // client asks a state server as Terraform does.
@@ -35,11 +49,9 @@ type client struct {
 	server *stateServer
 }
 
-func newClient(t *testing.T, s *store, r event.TaskRef) client {
+func newClient(t *testing.T, k *keeper) client {
 	t.Helper()
-	c, err := take(s, r, r.Operation+string(rune('0'+r.Attempt)))
-	require.NoError(t, err)
-	server, err := serve(t.Context(), c, slog.New(slog.DiscardHandler))
+	server, err := serve(t.Context(), k, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(server.close)
 	return client{t: t, server: server}
@@ -49,7 +61,7 @@ func (c client) ask(method, query, body string, change ...func(*http.Request)) (
 	c.t.Helper()
 	request, err := http.NewRequestWithContext(c.t.Context(), method, c.server.address+query, strings.NewReader(body))
 	require.NoError(c.t, err)
-	request.SetBasicAuth(user, c.server.password)
+	request.SetBasicAuth(userName, c.server.password)
 	request.Close = true
 	for _, f := range change {
 		f(request)
@@ -65,13 +77,17 @@ func (c client) ask(method, query, body string, change ...func(*http.Request)) (
 func (c client) want(status int, method, query, body string) {
 	c.t.Helper()
 	found, text := c.ask(method, query, body)
-	require.Equal(c.t, status, found, "%s %s: %s", method, query, text)
+	require.Equal(c.t, status, found, text)
 }
 
-const lockA, lockB = `{"ID":"a","Who":"one"}`, `{"ID":"b","Who":"two"}`
+const (
+	lockA = `{"ID":"a","Who":"first"}`
+	lockB = `{"ID":"b","Who":"second"}`
+)
 
 func TestProtocol(t *testing.T) {
-	c := newClient(t, testStore(t, t.TempDir(), "k", "s"), ref("op", 1, 1))
+	s := &server{}
+	c := newClient(t, s.keeper(t, 1))
 	c.want(http.StatusNotFound, "GET", "", "")
 	c.want(http.StatusOK, "LOCK", "", lockA)
 	c.want(http.StatusOK, "LOCK", "", lockA)
@@ -82,114 +98,114 @@ func TestProtocol(t *testing.T) {
 	c.want(http.StatusLocked, "POST", "", `{"serial":1}`)
 	c.want(http.StatusBadRequest, "POST", "?ID=a", `{"serial":`)
 	c.want(http.StatusOK, "POST", "?ID=a", `{"serial":1}`)
+	require.JSONEq(t, `{"terraform":{"serial":1}}`, string(s.saved), "the server has it before Terraform hears so")
 	c.want(http.StatusLocked, "UNLOCK", "", lockB)
 	c.want(http.StatusOK, "UNLOCK", "", lockA)
 	c.want(http.StatusOK, "LOCK", "", lockB)
 	_, state := c.ask("GET", "", "")
 	require.JSONEq(t, `{"serial":1}`, state)
 	c.want(http.StatusOK, "DELETE", "", "")
+	require.Nil(t, s.saved)
 	c.want(http.StatusNotFound, "GET", "", "")
 	c.want(http.StatusMethodNotAllowed, "PATCH", "", "")
 }
 
 func TestOnlyTheRunIsServed(t *testing.T) {
-	c := newClient(t, testStore(t, t.TempDir(), "k", "s"), ref("op", 1, 1))
+	s := &server{}
+	c := newClient(t, s.keeper(t, 1))
 	for _, change := range []func(*http.Request){
 		func(r *http.Request) { r.Header.Del("Authorization") },
-		func(r *http.Request) { r.SetBasicAuth(user, "wrong") },
+		func(r *http.Request) { r.SetBasicAuth(userName, "wrong") },
 		func(r *http.Request) { r.SetBasicAuth("root", c.server.password) },
 	} {
 		status, _ := c.ask("GET", "", "", change)
 		require.Equal(t, http.StatusUnauthorized, status)
 	}
-	other := newClient(t, testStore(t, t.TempDir(), "k", "s"), ref("op", 1, 1))
+	other := newClient(t, s.keeper(t, 1))
 	require.NotEqual(t, c.server.password, other.server.password)
 }
 
-func TestALockOfADeadAttemptIsTakenOver(t *testing.T) {
-	dir := t.TempDir()
-	dead := newClient(t, testStore(t, dir, "k", "s"), ref("op", 1, 1))
+func TestALockOfADeadAttemptIsInNobodysWay(t *testing.T) {
+	s := &server{}
+	dead := newClient(t, s.keeper(t, 1))
 	dead.want(http.StatusOK, "LOCK", "", lockA)
 	dead.want(http.StatusOK, "POST", "?ID=a", `{"serial":1}`)
 
-	next := newClient(t, testStore(t, dir, "k", "s"), ref("op", 2, 1))
-	next.want(http.StatusOK, "LOCK", "", lockB)
-	// The dead one was only slow: it can't harm any more.
-	dead.want(http.StatusConflict, "POST", "?ID=a", `{"serial":9}`)
-	dead.want(http.StatusConflict, "UNLOCK", "", lockA)
-	status, holder := dead.ask("LOCK", "", lockA)
-	require.Equal(t, http.StatusConflict, status)
-	require.JSONEq(t, lockB, holder)
-	require.True(t, dead.server.claim.refused())
-	dead.server.claim.release()
+	next := newClient(t, s.keeper(t, 2))
 	_, state := next.ask("GET", "", "")
 	require.JSONEq(t, `{"serial":1}`, state)
+	next.want(http.StatusOK, "LOCK", "", lockB)
 	next.want(http.StatusOK, "POST", "?ID=b", `{"serial":2}`)
 }
 
-func TestWhoMayTakeOver(t *testing.T) {
+func TestWhatTheServerRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
-		holder, comer event.TaskRef
-		refused       bool
+		refuses error
+		status  int
+		code    fault.Code
 	}{
-		"next attempt":    {ref("op", 1, 1), ref("op", 2, 1), false},
-		"same attempt":    {ref("op", 2, 1), ref("op", 2, 1), false},
-		"older attempt":   {ref("op", 2, 1), ref("op", 1, 1), true},
-		"next operation":  {ref("op", 5, 1), ref("op2", 1, 1), false},
-		"next epoch":      {ref("op", 5, 1), ref("op", 1, 2), false},
-		"an older epoch":  {ref("op", 1, 2), ref("op", 5, 1), true},
-		"an older epoch2": {ref("op", 1, 2), ref("op2", 5, 1), true},
+		"a newer attempt": {fault.New(fault.Wait, fault.Busy, "a newer attempt has the step"), http.StatusConflict, fault.Busy},
+		"fenced":          {fault.New(fault.GiveUp, fault.Conflict, "not yours"), http.StatusConflict, fault.Busy},
+		"no server":       {errors.New("no route to host"), http.StatusInternalServerError, fault.Internal},
+		"too large":       {fault.New(fault.GiveUp, fault.Invalid, "too large"), http.StatusInternalServerError, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := testStore(t, t.TempDir(), "k", "s")
-			held, err := take(s, c.holder, "holder")
-			require.NoError(t, err)
-			_, err = take(s, c.comer, "comer")
-			require.Equal(t, c.refused, err != nil)
-			if c.refused {
-				require.Equal(t, fault.Wait, fault.From(err).Disposition)
-				held.release()
-				_, err = take(s, c.comer, "comer")
-				require.NoError(t, err, "what was released is free")
+			s := &server{refuses: c.refuses}
+			k := s.keeper(t, 1)
+			client := newClient(t, k)
+			client.want(c.status, "POST", "", `{"serial":1}`)
+			client.want(http.StatusNotFound, "GET", "", "")
+			run := &run{keeper: k}
+			require.Equal(t, c.code, fault.From(run.unsaved(t.Context(), k.trouble())).Code)
+			s.refuses = nil
+			if c.status == http.StatusInternalServerError {
+				client.want(http.StatusOK, "POST", "", `{"serial":1}`)
+				require.NoError(t, k.trouble(), "it was kept at last")
 			}
 		})
 	}
 }
 
-func TestSealed(t *testing.T) {
-	dir := t.TempDir()
-	s := testStore(t, dir, "k", "s")
-	require.NoError(t, s.write(json.RawMessage(`{"plain-text":1}`)))
-	text, err := os.ReadFile(s.file("state"))
+func TestALookWritesNothing(t *testing.T) {
+	k, err := New(Options{}).keep(t.Context(), executor.Request{State: []byte(`{"terraform":{"serial":1}}`)})
 	require.NoError(t, err)
-	require.False(t, bytes.Contains(text, []byte("plain-text")))
+	t.Cleanup(k.stop)
+	c := newClient(t, k)
+	_, state := c.ask("GET", "", "")
+	require.JSONEq(t, `{"serial":1}`, state)
+	c.want(http.StatusConflict, "POST", "", `{"serial":2}`)
+}
 
-	_, err = testStore(t, dir, "x", "s").read()
-	require.Equal(t, fault.SecretUnavailable, fault.From(err).Code, "another key")
+func TestAStateThatCantBeRead(t *testing.T) {
+	_, err := New(Options{}).keep(t.Context(), executor.Request{State: []byte(`{"terraform":`)})
+	require.Equal(t, fault.Unreadable, fault.From(err).Code)
+}
 
-	other := testStore(t, dir, "k", "other")
-	require.NoError(t, os.MkdirAll(filepath.Dir(other.file("state")), 0o700))
-	require.NoError(t, os.WriteFile(other.file("state"), text, 0o600))
-	_, err = other.read()
-	require.Equal(t, fault.SecretUnavailable, fault.From(err).Code, "another step's state in its place")
-
-	require.NoError(t, os.WriteFile(s.file("state"), text[:len(text)-3], 0o600))
-	_, err = s.read()
-	require.Equal(t, fault.SecretUnavailable, fault.From(err).Code, "cut short")
+// TestSavingOutlivesTheRun: Terraform hands its state in after it was interrupted.
+func TestSavingOutlivesTheRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	longer, stop := outlive(ctx, DefaultGrace)
+	cancel()
+	require.NoError(t, longer.Err())
+	stop()
+	require.Error(t, longer.Err())
 }
 
 func TestWhatTerraformCouldNotHandInIsAdopted(t *testing.T) {
-	s := testStore(t, t.TempDir(), "k", "s")
-	c, err := take(s, ref("op", 1, 1), "token")
-	require.NoError(t, err)
+	s := &server{}
+	k := s.keeper(t, 1)
 	work := t.TempDir()
-	r := &run{claim: c, copy: work, sub: "."}
+	r := &run{keeper: k, request: k.request, server: &stateServer{}, copy: work, sub: "."}
 	require.NoError(t, r.adopt(), "mostly there is nothing")
 	file := filepath.Join(work, "errored.tfstate")
-	require.NoError(t, os.WriteFile(file, []byte(`{"serial":7}`), 0o600))
-	require.NoError(t, r.adopt())
-	require.NoFileExists(t, file)
-	found, err := s.read()
-	require.NoError(t, err)
-	require.JSONEq(t, `{"serial":7}`, string(found))
+	leave := func(serial string) {
+		require.NoError(t, os.WriteFile(file, []byte(`{"lineage":"l","serial":`+serial+`}`), 0o600))
+		require.NoError(t, r.adopt())
+		require.NoFileExists(t, file)
+	}
+	leave("7")
+	leave("6")
+	var found kept
+	require.NoError(t, json.Unmarshal(s.saved, &found))
+	require.JSONEq(t, `{"lineage":"l","serial":7}`, string(found.Terraform), "an older one is none")
 }

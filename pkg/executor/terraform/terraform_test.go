@@ -17,7 +17,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/executortest"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
 	"github.com/vivarium-env/vivarium/pkg/fault"
-	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/test/servers"
 )
 
@@ -34,19 +33,9 @@ func binary(t *testing.T) string {
 	return path
 }
 
-func box(t *testing.T) *secret.Box {
-	t.Helper()
-	b, err := secret.NewBox([]byte(strings.Repeat("k", secret.KeySize)))
-	require.NoError(t, err)
-	return b
-}
-
 func newExecutor(t *testing.T, dir string) *terraform.Executor {
 	t.Helper()
-	key := box(t)
-	return terraform.New(terraform.Options{
-		Binary: binary(t), StateDir: filepath.Join(dir, "state"), Key: func() *secret.Box { return key }, Environment: os.Environ(),
-	})
+	return terraform.New(terraform.Options{Binary: binary(t), CacheDir: filepath.Join(dir, "modules"), Environment: os.Environ()})
 }
 
 func inputs(t *testing.T, source string, values map[string]any) json.RawMessage {
@@ -70,9 +59,12 @@ func TestContract(t *testing.T) {
 		Changed: func(lines []string) bool {
 			return !strings.Contains(strings.Join(lines, "\n"), "Resources: 0 added, 0 changed, 0 destroyed.")
 		},
-		Lacks: map[string]string{
-			"Runners": "the state lies with the runner", "Plan": "its plan knows no more yet than what is there", "Other": "the same", "Partial": "the same", "Tamper": "the same",
+		Other: inputs(t, "./modules/sample", map[string]any{"name": "other"}),
+		Partial: &executortest.Partial{
+			Inputs:  inputs(t, "./modules/sample", map[string]any{"name": nil}),
+			Unknown: map[string][]string{"inputs.name": {"resource.terraform.network is applied"}},
 		},
+		Lacks: map[string]string{"Tamper": "what is built into OpenTofu can't drift; see TestDrift"},
 	})
 }
 
@@ -91,13 +83,18 @@ func newStage(t *testing.T, bundle, source string, values map[string]any) *stage
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "work"), 0o700))
 	log := &executortest.Log{}
-	return &stage{Executor: newExecutor(t, dir), dir: dir, log: log, request: executor.Request{
+	s := &stage{Executor: newExecutor(t, dir), dir: dir, log: log, request: executor.Request{
 		TaskRef: event.TaskRef{Environment: "notes", Operation: "op-1", Step: "notes.terraform.sample", Attempt: 1, Epoch: 1},
 		Inputs:  inputs(t, source, values),
 		Bundle:  bundle,
 		WorkDir: filepath.Join(dir, "work"),
 		Log:     log.Add,
 	}}
+	s.request.SaveState = func(_ context.Context, data []byte) error {
+		s.request.State = data // for the next attempt
+		return nil
+	}
+	return s
 }
 
 func sample(t *testing.T, values map[string]any) *stage {
@@ -144,8 +141,11 @@ func TestInitRunsOnlyWhenSomethingChanged(t *testing.T) {
 	require.False(t, initialised(), "nothing has changed")
 	require.NoError(t, os.WriteFile(filepath.Join(bundle, "sample", "more.tf"), []byte("output \"more\" { value = 1 }\n"), 0o600))
 	require.True(t, initialised(), "the module has changed")
-	require.NoError(t, os.RemoveAll(filepath.Join(s.request.WorkDir, "data")))
-	require.True(t, initialised(), "the data folder was lost")
+	require.NoError(t, os.RemoveAll(s.request.WorkDir))
+	require.NoError(t, os.Mkdir(s.request.WorkDir, 0o700))
+	require.False(t, initialised(), "another step of the same module finds it initialised")
+	require.NoError(t, os.RemoveAll(filepath.Join(s.dir, "modules")))
+	require.True(t, initialised(), "the initialised module was lost")
 }
 
 func TestLosingTheWorkingFolderLosesNothing(t *testing.T) {
@@ -251,19 +251,10 @@ func TestDestroyOfNothingStartsNoProcess(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(s.request.WorkDir, "module"))
 }
 
-func TestNoKeyNoState(t *testing.T) {
-	s := sample(t, nil)
-	e := terraform.New(terraform.Options{Binary: binary(t), StateDir: s.dir, Key: func() *secret.Box { return nil }})
-	_, err := e.Apply(t.Context(), s.request)
-	require.Equal(t, fault.SecretUnavailable, fault.From(err).Code)
-	require.Equal(t, fault.Wait, fault.From(err).Disposition)
-}
-
 func TestRunnersCredentialsOfTheBusStayOut(t *testing.T) {
 	s := sample(t, map[string]any{"gate": "/"}) // is there already
-	key := box(t)
 	e := terraform.New(terraform.Options{
-		Binary: binary(t), StateDir: s.dir, Key: func() *secret.Box { return key },
+		Binary:      binary(t),
 		Environment: append(os.Environ(), "TF_VAR_name=refused", "TF_CLI_ARGS=-unknown", "VIVARIUM_BUS=amqp://guest:guest@host"),
 	})
 	_, err := e.Apply(t.Context(), s.request)
