@@ -9,8 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/action"
+	"github.com/vivarium-env/vivarium/pkg/executor/consulkv"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/executor/noop"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
+	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
@@ -18,8 +21,12 @@ func kinds() template.Kinds {
 	all := template.Kinds{}
 	for _, k := range []template.Kind{
 		noop.New().Kind(), action.New(action.Options{}).Kind(), terraform.New(terraform.Options{}).Kind(),
+		consulkv.New(consulkv.Options{}).Kind(), container.Kind(),
 	} {
 		all[k.Name] = k
+	}
+	for _, e := range vault.Connect(vault.Options{}).Executors() {
+		all[e.Kind().Name] = e.Kind()
 	}
 	return all
 }
