@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -61,9 +60,7 @@ func (s session) role(ctx context.Context, b appRoleBlock, st *stored) error {
 	}
 	if st.record.custom[roleNote] != b.path() {
 		if found != nil {
-			return fault.New(fault.GiveUp, fault.Exists,
-				"the role %q of %s was not made by %s, as far as its store %q tells: take another role_name, or remove that role first",
-				b.path(), s.target(), s.r.Step, b.place)
+			return s.foreignRole(b)
 		}
 		if err := s.dropRole(ctx, st.record.custom[roleNote]); err != nil {
 			return err
@@ -92,10 +89,10 @@ func (s session) secretID(ctx context.Context, b appRoleBlock, st *stored) error
 		return fault.New(fault.Retry, fault.Conflict, "the role %q of %s was removed while %s was at it; it is tried again", b.path(), s.target(), s.r.Step)
 	}
 	roleID, _ := id.Data["role_id"].(string)
-	rotate := fingerprint("rotate", b.Rotate)[:16]
+	rotate := b.rotation()
 	good := st.values["secret_id"] != "" && st.values["role_id"] == roleID && st.record.custom[rotateNote] == rotate
 	if good {
-		if good, err = s.lives(ctx, b, st.values["secret_id_accessor"]); err != nil {
+		if _, good, err = s.lives(ctx, b, st.values["secret_id_accessor"]); err != nil {
 			return err
 		}
 	}
@@ -142,21 +139,21 @@ func (s session) retire(ctx context.Context, b appRoleBlock, but string) error {
 	return nil
 }
 
-// lives tells whether Vault knows the secret id, and it has a third of its life left.
-func (s session) lives(ctx context.Context, b appRoleBlock, accessor string) (bool, error) {
+// lives tells whether Vault knows the secret id, and whether it has a third of its life left.
+func (s session) lives(ctx context.Context, b appRoleBlock, accessor string) (known, lives bool, err error) {
 	found, err := s.put(ctx, "looking up a secret id", b.path()+"/secret-id-accessor/lookup", map[string]any{"secret_id_accessor": accessor})
 	if status(err) == http.StatusNotFound {
-		return false, nil
+		return false, false, nil
 	}
 	if err != nil || found == nil {
-		return false, err
+		return false, false, err
 	}
 	made, err1 := time.Parse(time.RFC3339, fmt.Sprint(found.Data["creation_time"]))
 	ends, err2 := time.Parse(time.RFC3339, fmt.Sprint(found.Data["expiration_time"]))
 	if err1 != nil || err2 != nil || !ends.After(made) {
-		return true, nil // it lives for ever
+		return true, true, nil // it lives for ever
 	}
-	return s.o.Now().Before(ends.Add(-ends.Sub(made) / 3)), nil
+	return true, s.o.Now().Before(ends.Add(-ends.Sub(made) / 3)), nil
 }
 
 // dropRole removes a role that is ours and sees that it is gone; "" is none.
@@ -197,27 +194,4 @@ func (e *appRoleExecutor) Destroy(ctx context.Context, r executor.Request) error
 		}
 	}
 	return s.release(ctx, at)
-}
-
-// Observe looks for a store of this step, which is there as long as the role is.
-func (e *appRoleExecutor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return executor.Look(e.look(ctx, r))
-}
-
-// Plan tells what is there, and so what would be made or removed.
-func (e *appRoleExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	found, err := e.look(ctx, r)
-	return executor.PlanOf(found, err, verb)
-}
-
-func (e *appRoleExecutor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
-	s, err := e.begin(ctx, r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	b, err := decodeAppRole(r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	return presence(s.holds(ctx, storePlaces(r, b.place)))
 }

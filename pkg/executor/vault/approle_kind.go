@@ -97,22 +97,22 @@ func (b appRoleBlock) role(r executor.Request) (map[string]any, error) {
 // same tells whether a role that Vault has is as the settings say.
 func same(settings, found map[string]any) bool {
 	for name, want := range settings {
-		switch want := want.(type) {
-		case []string:
-			if !slices.Equal(want, stringsOf(found[name])) {
-				return false
-			}
-		case int64:
-			if want != int64(number(found[name])) {
-				return false
-			}
-		default:
-			if want != found[name] {
-				return false
-			}
+		if !sameSetting(want, found[name]) {
+			return false
 		}
 	}
 	return true
+}
+
+func sameSetting(want, found any) bool {
+	switch want := want.(type) {
+	case []string:
+		return slices.Equal(want, stringsOf(found))
+	case int64:
+		return want == int64(number(found))
+	default:
+		return want == found
+	}
 }
 
 func sorted(list []string) []string {

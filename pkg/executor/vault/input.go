@@ -10,11 +10,9 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
-	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
 // defaultStore is where KV version 2 is mounted unless said otherwise.
@@ -129,23 +127,6 @@ func duration(name string) hcldec.Spec {
 
 func mistake(summary, detail string) hcl.Diagnostics {
 	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: summary, Detail: detail}}
-}
-
-// hidden marks an attribute as sensitive whatever its author said.
-func hidden(spec hcldec.Spec) hcldec.Spec {
-	return &hcldec.TransformFuncSpec{Wrapped: spec, Func: function.New(&function.Spec{
-		Params: []function.Parameter{{
-			Name: "value", Type: cty.DynamicPseudoType,
-			AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true,
-		}},
-		Type: func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			if plain, _ := args[0].Unmark(); plain.IsNull() {
-				return args[0], nil
-			}
-			return args[0].Mark(template.Sensitive), nil
-		},
-	})}
 }
 
 // output makes one of a value; it is sensitive when it has to be, and when it holds a secret of the request.

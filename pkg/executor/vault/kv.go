@@ -147,20 +147,6 @@ func (s session) release(ctx context.Context, places []place) error {
 	return nil
 }
 
-// holds tells whether a secret of ours is at one of the places.
-func (s session) holds(ctx context.Context, places []place) (bool, error) {
-	for _, p := range places {
-		r, err := s.look(ctx, p)
-		if err != nil {
-			return false, err
-		}
-		if r.exists && r.custom[mark] == s.owner() {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // versioned sees that the engine at a mount is KV version 2: the same paths mean something else to version 1. Where the
 // token may not know, the calls that follow will tell.
 func (s session) versioned(ctx context.Context, mount string) error {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -178,27 +177,4 @@ func (s session) revoke(ctx context.Context, b pkiBlock, p place) error {
 		return nil // the engine is gone, and its authority with it
 	}
 	return err
-}
-
-// Observe looks for a store of this step.
-func (e *pkiExecutor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return executor.Look(e.look(ctx, r))
-}
-
-// Plan tells what is there, and so what would be made or removed.
-func (e *pkiExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	found, err := e.look(ctx, r)
-	return executor.PlanOf(found, err, verb)
-}
-
-func (e *pkiExecutor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
-	s, err := e.begin(ctx, r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	b, err := decodePKI(r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	return presence(s.holds(ctx, storePlaces(r, b.place)))
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
@@ -21,6 +21,9 @@ const PolicyName = "vault_policy"
 
 // policyMark begins the first line of a policy of ours, a comment to Vault; the owner follows, quoted.
 const policyMark = "# vivarium: "
+
+// sensitiveMark ends that line when the rules hold a secret.
+const sensitiveMark = " " + secret.Shown
 
 type policyExecutor struct{ shared }
 
@@ -65,11 +68,11 @@ type policy struct {
 func policyPath(name string) string { return "sys/policies/acl/" + name }
 
 func (s session) policy(ctx context.Context, name string) (policy, error) {
-	secret, err := s.get(ctx, "reading a policy", policyPath(name))
-	if err != nil || secret == nil {
+	found, err := s.get(ctx, "reading a policy", policyPath(name))
+	if err != nil || found == nil {
 		return policy{}, err
 	}
-	rules, _ := secret.Data["policy"].(string)
+	rules, _ := found.Data["policy"].(string)
 	return policy{exists: true, text: rules}, nil
 }
 
@@ -80,8 +83,24 @@ func (p policy) owner() string {
 	if !found {
 		return ""
 	}
+	quoted, _ = strconv.QuotedPrefix(quoted)
 	who, _ := strconv.Unquote(quoted)
 	return who
+}
+
+// sensitive tells whether nobody may see the rules, as its writer knew.
+func (p policy) sensitive() bool {
+	first, _, _ := strings.Cut(p.text, "\n")
+	return strings.HasPrefix(first, policyMark) && strings.HasSuffix(first, sensitiveMark)
+}
+
+// marked is the text of a policy of ours.
+func (s session) marked(rules string) string {
+	first := policyMark + strconv.Quote(s.owner())
+	if s.r.Mask(rules) != rules {
+		first += sensitiveMark
+	}
+	return first + "\n" + rules
 }
 
 func (s session) ourPolicy(name string, p policy) error {
@@ -116,7 +135,7 @@ func (e *policyExecutor) Apply(ctx context.Context, r executor.Request) (executo
 			return nil, err
 		}
 	}
-	if want := policyMark + strconv.Quote(s.owner()) + "\n" + b.Rules; now.text != want {
+	if want := s.marked(b.Rules); now.text != want {
 		if _, err := s.put(ctx, "writing a policy", policyPath(b.Name), map[string]any{"policy": want}); err != nil {
 			return nil, err
 		}
@@ -176,33 +195,4 @@ func (b policyBlock) names(r executor.Request) []string {
 		return []string{b.Name, before}
 	}
 	return []string{b.Name}
-}
-
-// Observe looks for a policy of this step.
-func (e *policyExecutor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return executor.Look(e.look(ctx, r))
-}
-
-// Plan tells what is there, and so what would be made or removed.
-func (e *policyExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	found, err := e.look(ctx, r)
-	return executor.PlanOf(found, err, verb)
-}
-
-func (e *policyExecutor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
-	s, err := e.begin(ctx, r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	b, err := decodePolicy(r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	for _, name := range b.names(r) {
-		now, err := s.policy(ctx, name)
-		if err != nil || now.exists && now.owner() == s.owner() {
-			return presence(err == nil, err)
-		}
-	}
-	return event.Absent, nil
 }

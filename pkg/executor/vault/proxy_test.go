@@ -117,7 +117,7 @@ func cutOff(t *testing.T, v real, name, first, second string, at int, late bool)
 		again(t, func() error {
 			found, err := s.Observe(t.Context(), s.Request)
 			if err == nil {
-				require.Equal(t, event.Present, found)
+				require.Equal(t, event.Observation{Presence: event.Present}, found)
 			}
 			return err
 		})

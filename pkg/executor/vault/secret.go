@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 )
 
@@ -163,40 +162,6 @@ func (e *secretExecutor) Destroy(ctx context.Context, r executor.Request) error 
 		return err
 	}
 	return s.release(ctx, places(r, b.place, "mount", "path"))
-}
-
-// Observe looks for a secret of this step.
-func (e *secretExecutor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return executor.Look(e.look(ctx, r))
-}
-
-// Plan tells what is there, and so what would be made or removed.
-func (e *secretExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	found, err := e.look(ctx, r)
-	return executor.PlanOf(found, err, verb)
-}
-
-func (e *secretExecutor) look(ctx context.Context, r executor.Request) (event.Presence, error) {
-	s, err := e.begin(ctx, r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	b, err := decodeSecret(r)
-	if err != nil {
-		return event.PresenceUnknown, err
-	}
-	return presence(s.holds(ctx, places(r, b.place, "mount", "path")))
-}
-
-func presence(there bool, err error) (event.Presence, error) {
-	switch {
-	case err != nil:
-		return event.PresenceUnknown, err
-	case there:
-		return event.Present, nil
-	default:
-		return event.Absent, nil
-	}
 }
 
 func listed(prefix string, names []string) string {

@@ -55,7 +55,7 @@ func (*secretExecutor) Kind() template.Kind {
 		Spec: hcldec.ObjectSpec{
 			"mount": text("mount", false),
 			"path":  text("path", true),
-			"data":  hidden(&hcldec.AttrSpec{Name: "data", Type: cty.Map(cty.String)}),
+			"data":  template.SensitiveSpec(&hcldec.AttrSpec{Name: "data", Type: cty.Map(cty.String)}),
 			"generate": &hcldec.ValidateSpec{
 				Wrapped: &hcldec.AttrSpec{Name: "generate", Type: cty.DynamicPseudoType},
 				Func:    checkGenerate,
