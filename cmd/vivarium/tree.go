@@ -43,6 +43,7 @@ type leaf struct {
 	note           string // why it does not run, or why it failed
 	needs          []string
 	pool, executor string
+	probe          string
 	progress       *event.Progress
 }
 
@@ -79,7 +80,7 @@ func leafOf(r *environment.ResourceRecord) *leaf {
 	l := &leaf{
 		address: r.Address, group: r.Group, template: r.Template, status: r.Status,
 		verb: r.Step.Verb, state: r.Step.State, attempt: r.Step.Attempt,
-		pool: r.PoolName(), executor: r.Executor, progress: r.Step.Progress,
+		pool: r.PoolName(), executor: r.Executor, probe: r.Probe, progress: r.Step.Progress,
 	}
 	if r.Step.StartedAt != nil {
 		l.started = *r.Step.StartedAt

@@ -64,7 +64,15 @@ func (t *tree) held(l *leaf) string {
 	if t.paused {
 		return "paused"
 	}
-	return t.holds[[2]string{l.pool, l.executor}]
+	return t.holds[[2]string{l.pool, l.ability()}]
+}
+
+// ability is what a runner has to have for the leaf's step.
+func (l *leaf) ability() string {
+	if l.verb == event.Validate && l.probe != "" {
+		return l.probe
+	}
+	return l.executor
 }
 
 // hold takes a fact about a pool.
@@ -80,7 +88,7 @@ func (t *tree) hold(b environment.Held) {
 	}
 	delete(t.holds, key)
 	for _, l := range t.leaves {
-		if l.state == environment.StateQueued && l.pool == b.Pool && l.executor == b.Executor {
+		if l.state == environment.StateQueued && l.pool == b.Pool && l.ability() == b.Executor {
 			l.note = "" // it was as of when the tree was read
 		}
 	}

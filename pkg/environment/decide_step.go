@@ -47,13 +47,13 @@ func (c *decision) hold(i int, held map[string]bool) bool {
 	if held[key] {
 		return true
 	}
-	reason := c.poolReason(n.PoolName(), n.Executor, true)
+	reason := c.poolReason(n.PoolName(), n.ability(), true)
 	if reason == nil {
 		return false
 	}
 	held[key] = true
 	if known, ok := c.s.Operation.Holds[key]; !ok || known.Reason.Code != reason.Code {
-		c.emit(Held{Operation: c.s.Operation.ID, Pool: n.PoolName(), Executor: n.Executor, Reason: reason})
+		c.emit(Held{Operation: c.s.Operation.ID, Pool: n.PoolName(), Executor: n.ability(), Reason: reason})
 	}
 	return true
 }

@@ -178,7 +178,15 @@ func (s *State) pause(on bool, commandID, command string) {
 
 func holdKey(pool, executor string) string { return pool + "/" + executor }
 
-func (n Node) holdKey() string { return holdKey(n.PoolName(), n.Executor) }
+func (n *Step) holdKey() string { return holdKey(n.PoolName(), n.ability()) }
+
+// ability is what a runner of the pool has to have for the step: an executor, or a way to ask a status endpoint.
+func (n *Step) ability() string {
+	if n.Verb == event.Validate && n.Probe != "" {
+		return n.Probe
+	}
+	return n.Executor
+}
 
 func (s *State) held(b Held) {
 	key := holdKey(b.Pool, b.Executor)

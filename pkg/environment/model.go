@@ -53,12 +53,14 @@ const (
 // Ended tells whether nothing more happens to a step in this state.
 func (s StepState) Ended() bool { return s == StateComplete || s == StateError || s == StateSkipped }
 
-// NodeType tells resources, which are there until destroyed, from actions, which run and are over.
+// NodeType tells resources, which are there until destroyed, from actions, which run and are over, and from status
+// endpoints of the environment as a whole, which are only looked at.
 type NodeType string
 
 const (
 	ResourceNode NodeType = "resource"
 	ActionNode   NodeType = "action"
+	StatusNode   NodeType = "status"
 )
 
 // Occasion is when an action runs.
@@ -77,9 +79,10 @@ func Occasions() []Occasion { return []Occasion{OnCreate, OnUpdate, OnDestroy, O
 // Node is one vertex of an environment's graph, as the templates resolved it: what is to be there, before
 // anything was done. It never changes within an operation.
 type Node struct {
-	// Address names the node within its environment: template.executor.name[key], or template.action.name.
+	// Address names the node within its environment: template.executor.name[key], template.action.name or
+	// template.status.name.
 	Address   string   `json:"address"`
-	Type      NodeType `json:"type" jsonschema:"enum=resource,enum=action"`
+	Type      NodeType `json:"type" jsonschema:"enum=resource,enum=action,enum=status"`
 	Template  string   `json:"template"`
 	Executor  string   `json:"executor"`
 	Name      string   `json:"name"`
@@ -96,6 +99,8 @@ type Node struct {
 	RunOn []Occasion `json:"run_on,omitempty"`
 	// Probed nodes have a status endpoint, which is evaluated and asked once everything is applied.
 	Probed bool `json:"probed,omitempty"`
+	// Probe is what a runner has to be able to ask it with, such as "consul"; empty for what every runner can.
+	Probe string `json:"probe,omitempty"`
 	// Expiry is how long a step may wait for a runner, in nanoseconds, before it fails; 0 for ever.
 	Expiry time.Duration `json:"expiry,omitempty"`
 	// Bundle is the content hash of the files that the executor needs, kept beside the templates.

@@ -88,10 +88,16 @@ func (w *world) graph() []Node {
 			}
 		}
 		n.Probed = rapid.IntRange(0, 5).Draw(w.t, "probed") == 0
+		if n.Probed && rapid.Bool().Draw(w.t, "probe") {
+			n.Probe = "y"
+		}
 		for d := range i {
-			if rapid.IntRange(0, 3).Draw(w.t, "edge") == 0 {
+			if nodes[d].Type != StatusNode && rapid.IntRange(0, 3).Draw(w.t, "edge") == 0 {
 				n.DependsOn = append(n.DependsOn, nodes[d].Address)
 			}
+		}
+		if rapid.IntRange(0, 9).Draw(w.t, "status") == 0 {
+			n.Type, n.RunOn, n.Probed = StatusNode, nil, true
 		}
 		if rapid.Bool().Draw(w.t, "retry") {
 			n.Retry = &RetryPolicy{Attempts: rapid.IntRange(1, 3).Draw(w.t, "attempts")}
@@ -121,7 +127,7 @@ func (w *world) decide(in Input) *event.Answer {
 func (w *world) check(f Fact) {
 	switch b := f.Body.(type) {
 	case StepWaiting:
-		if p := w.pools[w.plan.nodes[b.Step].Executor]; p.Runners == 0 || (p.Open != nil && p.Open.Until.After(w.now)) {
+		if p := w.pools[w.state.Step(b.Step).ability()]; p.Runners == 0 || (p.Open != nil && p.Open.Until.After(w.now)) {
 			w.t.Fatalf("%s is offered to a pool that can't take it", b.Step)
 		}
 		if w.state.Operation.Paused {
@@ -201,7 +207,7 @@ func (w *world) checkEnd() {
 		}
 	case Deployed:
 		for _, n := range w.state.Nodes {
-			if !w.applied[n.Address] && n.made() {
+			if !w.applied[n.Address] && (n.made() || n.Probed) {
 				w.t.Fatalf("deployed, but %s is not there", n.Address)
 			}
 		}

@@ -76,7 +76,8 @@ type Bundle struct {
 	Data []byte `json:"data,omitempty"`
 }
 
-// Endpoint is a status endpoint: URL http(s)://... expecting Status, or tcp://host:port that has to accept.
+// Endpoint is a status endpoint: URL http(s)://... expecting Status, tcp://host:port that has to accept, or an address that
+// an executor of the runner knows how to ask, such as consul://service.
 type Endpoint struct {
 	URL string `json:"url"`
 	// Host that is asked for over HTTP, where that is not the URL's: the URL is then that of a gateway.
@@ -141,10 +142,12 @@ type Progress struct {
 // Alive is what every runner tells every server, every two seconds and when asked by a roll call, on the topic
 // "runners" of the control exchange: who is there, for whom, and what it can't reach now.
 type Alive struct {
-	Name        string   `json:"name"`
-	Runner      string   `json:"runner"`
-	Pools       []string `json:"pools"`
-	Executors   []string `json:"executors"`
+	Name      string   `json:"name"`
+	Runner    string   `json:"runner"`
+	Pools     []string `json:"pools"`
+	Executors []string `json:"executors"`
+	// Probes are the status endpoints that it can ask: "status" for those of HTTP and TCP, and names of others.
+	Probes      []string `json:"probes,omitempty"`
 	Labels      []string `json:"labels,omitempty"`
 	Concurrency int      `json:"concurrency"`
 	Running     int      `json:"running"`
@@ -171,6 +174,7 @@ type Hello struct {
 	Runner    string   `json:"runner"`
 	Pools     []string `json:"pools"`
 	Executors []string `json:"executors"`
+	Probes    []string `json:"probes,omitempty"`
 	Version   string   `json:"version,omitempty"`
 	// PublicKey (X25519) is what the cluster's key is wrapped for.
 	PublicKey []byte `json:"public_key,omitempty"`

@@ -56,7 +56,7 @@ func (r *registry) hello(h event.Hello, now time.Time) {
 	if known, ok := r.runners[h.Name]; ok && known.Runner == h.Runner {
 		return
 	}
-	a := event.Alive{Name: h.Name, Runner: h.Runner, Pools: h.Pools, Executors: h.Executors, Concurrency: helloConcurrency, Version: h.Version, Time: now}
+	a := event.Alive{Name: h.Name, Runner: h.Runner, Pools: h.Pools, Executors: h.Executors, Probes: h.Probes, Concurrency: helloConcurrency, Version: h.Version, Time: now}
 	r.runners[h.Name] = presence{Alive: a, until: now.Add(helloFor)}
 	r.index()
 }
@@ -82,7 +82,7 @@ func (r *registry) index() {
 	working := map[[2]string]bool{}
 	for _, p := range r.runners {
 		for _, pool := range p.Pools {
-			for _, executor := range p.Executors {
+			for _, executor := range slices.Concat(p.Executors, p.Probes) {
 				key := [2]string{pool, executor}
 				sum := pools[key]
 				sum.Runners++

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template/lang"
 )
@@ -39,9 +40,11 @@ type Step struct {
 // Preview is the plan of an environment of which nothing exists yet: every node whose inputs are known will change,
 // and the others are unknown until those that they wait for were applied. The order is that of Nodes.
 func (p *Plan) Preview() []Step {
-	steps := make([]Step, len(p.order))
+	steps := make([]Step, 0, len(p.order))
 	for place, inst := range p.order {
-		steps[place] = p.preview(inst, p.nodes[place].DependsOn)
+		if inst.group.block.Type != environment.StatusNode { // of those nothing changes
+			steps = append(steps, p.preview(inst, p.nodes[place].DependsOn))
+		}
 	}
 	return steps
 }

@@ -89,7 +89,7 @@ func (r *Runner) sendAlive(ctx context.Context, done func(error)) error {
 
 func (r *Runner) alive() event.Alive {
 	a := event.Alive{
-		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools[:r.consuming()], Executors: r.executorNames(), Labels: r.o.Labels,
+		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools[:r.consuming()], Executors: r.executorNames(), Probes: r.probes(), Labels: r.o.Labels,
 		Concurrency: r.o.Concurrency, Running: r.Status().Running, Leaving: r.taking.Err() != nil,
 		Version: r.o.Version, Time: time.Now().UTC(),
 	}

@@ -18,7 +18,7 @@ func TestARunnerSaysThatItIsThere(t *testing.T) {
 	inBubble(t, funcs{apply: untilCancelled}, func(t *testing.T, g *rig) {
 		require.Len(t, alive(g), 1, "from the start on")
 		require.Equal(t, event.Alive{
-			Name: "one", Runner: g.runner.id, Pools: []string{"default"}, Executors: []string{"x"},
+			Name: "one", Runner: g.runner.id, Pools: []string{"default"}, Executors: []string{"x"}, Probes: []string{"status"},
 			Labels: []string{"arch:arm64", "gpu"}, Concurrency: 2, Version: "1.2.3", Time: alive(g)[0].Time,
 		}, alive(g)[0])
 		m := g.first(event.RunnerAlive)

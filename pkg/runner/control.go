@@ -106,7 +106,7 @@ func (r *Runner) hello() {
 		lapse = helloAgain
 	}
 	m := r.message(bus.Runners, event.RunnerHello, event.Envelope{}, event.Hello{
-		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools, Executors: r.executorNames(), Version: r.o.Version, PublicKey: r.public[:],
+		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools, Executors: r.executorNames(), Probes: r.probes(), Version: r.o.Version, PublicKey: r.public[:],
 	})
 	m.ReplyTo, m.Expires, m.Transient = r.listener.Address(), 2*lapse, true
 	ctx, cancel := context.WithTimeout(r.living, helloEvery)

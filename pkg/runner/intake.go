@@ -145,6 +145,9 @@ func (r *Runner) refusal(task *event.Task, redelivered bool) (fault.Code, string
 	if !r.raiseEpoch(task.Epoch) {
 		return fault.StaleEpoch, fmt.Sprintf("it is of epoch %d, and epoch %d has been seen", task.Epoch, r.epoch.Load())
 	}
+	if task.Verb == event.Validate && task.Endpoint != nil && !r.asks(task.Endpoint) {
+		return fault.ExecutorUnknown, fmt.Sprintf("runner %q can't ask the status endpoint %s", r.o.Name, schemeOf(task.Endpoint))
+	}
 	if task.Verb != event.Validate && r.executors[task.Executor] == nil {
 		return fault.ExecutorUnknown, fmt.Sprintf("runner %q has no executor %q", r.o.Name, task.Executor)
 	}

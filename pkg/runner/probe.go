@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -25,7 +29,7 @@ const (
 
 // validate asks the task's endpoint until it answers as expected or its time is over.
 func (w *worker) validate(ctx context.Context) error {
-	p, err := newProbe(w.task.Endpoint)
+	p, err := w.runner.newProbe(w.task.Endpoint)
 	if err != nil {
 		return err
 	}
@@ -68,15 +72,19 @@ type probe struct {
 	host              string // asked for; "" for the address's own
 	status            int
 	interval, timeout time.Duration
+	// prober asks what is neither HTTP nor TCP; mark is that of its last answer.
+	prober   executor.Prober
+	endpoint *event.Endpoint
+	mark     uint64
 }
 
-func newProbe(e *event.Endpoint) (*probe, error) {
+func (r *Runner) newProbe(e *event.Endpoint) (*probe, error) {
 	if e == nil {
 		return nil, fault.New(fault.Reject, fault.Invalid, "there is no status endpoint to validate")
 	}
 	address, err := url.Parse(e.URL)
-	if err != nil || address.Host == "" || !probed(address.Scheme) {
-		return nil, fault.New(fault.Reject, fault.Invalid, "a status endpoint is http://, https:// or tcp:// with a host")
+	if err != nil || address.Host == "" || !r.asks(e) {
+		return nil, fault.New(fault.Reject, fault.Invalid, "a status endpoint is http://, https:// or tcp:// with a host, or one that an executor of the runner can ask")
 	}
 	// A query and a user's password are for the endpoint's eyes only.
 	shown := (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
@@ -86,7 +94,7 @@ func newProbe(e *event.Endpoint) (*probe, error) {
 	if address.Scheme == "tcp" && address.Port() == "" {
 		return nil, fault.New(fault.Reject, fault.Invalid, "the status endpoint %s has no port", shown)
 	}
-	p := &probe{url: address, shown: shown, host: e.Host, status: e.Status, interval: e.Interval, timeout: e.Timeout}
+	p := &probe{url: address, shown: shown, host: e.Host, status: e.Status, endpoint: e, prober: r.probers[address.Scheme], interval: e.Interval, timeout: e.Timeout}
 	if p.interval <= 0 {
 		p.interval = defaultProbeInterval
 	}
@@ -99,8 +107,27 @@ func newProbe(e *event.Endpoint) (*probe, error) {
 
 func probed(scheme string) bool { return scheme == "http" || scheme == "https" || scheme == "tcp" }
 
+// probes says to the servers which status endpoints the runner can ask.
+func (r *Runner) probes() []string {
+	return append([]string{"status"}, slices.Sorted(maps.Keys(r.probers))...)
+}
+
+// asks tells whether the runner can ask an endpoint.
+func (r *Runner) asks(e *event.Endpoint) bool {
+	scheme := schemeOf(e)
+	return probed(scheme) || r.probers[scheme] != nil
+}
+
+func schemeOf(e *event.Endpoint) string {
+	scheme, _, _ := strings.Cut(e.URL, "://")
+	return strings.ToLower(scheme)
+}
+
 // ask is one probe; the error is what it saw.
 func (p *probe) ask(ctx context.Context) error {
+	if p.prober != nil {
+		return p.await(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, oneProbe)
 	defer cancel()
 	if p.url.Scheme != "tcp" {
@@ -111,6 +138,20 @@ func (p *probe) ask(ctx context.Context) error {
 		return err
 	}
 	return conn.Close()
+}
+
+// await is a probe that waits for something new.
+func (p *probe) await(ctx context.Context) error {
+	h, err := p.prober.Await(ctx, *p.endpoint, p.mark)
+	if err != nil {
+		p.mark = 0
+		return err
+	}
+	p.mark = h.Mark
+	if !h.Healthy {
+		return errors.New(h.Detail)
+	}
+	return nil
 }
 
 // get keeps no connection, and follows redirects unless a redirect is what is expected.

@@ -76,6 +76,7 @@ type Runner struct {
 	id              string // o.Name and what is new with each start of the program
 	log             *slog.Logger
 	executors       map[string]executor.Executor
+	probers         map[string]executor.Prober // by scheme
 	public, private *[32]byte
 	listener        bus.Listener
 	folders         folders
@@ -125,12 +126,15 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		o: o, id: o.Name + "/" + hex.EncodeToString(incarnation), log: o.Log, public: public, private: private,
-		executors: map[string]executor.Executor{}, folders: folders{root: o.WorkDir},
+		executors: map[string]executor.Executor{}, probers: map[string]executor.Prober{}, folders: folders{root: o.WorkDir},
 		slots: make(chan struct{}, o.Concurrency), welcomed: make(chan struct{}, 1), news: make(chan struct{}, 1),
 		jobs: map[step]*job{}, cancelled: map[attempt]cancellation{},
 	}
 	for _, e := range o.Executors {
 		r.executors[e.Kind().Name] = e
+		if p, ok := e.(executor.Prober); ok {
+			r.probers[p.Scheme()] = p
+		}
 	}
 	r.breakers = r.newBreakers()
 	r.idle = sync.NewCond(&r.mu)

@@ -21,7 +21,7 @@ const (
 	CountRepeat   Repeat = "count"
 )
 
-// Block is a resource or an action.
+// Block is a resource, an action, or a status endpoint of the environment.
 type Block struct {
 	Type                     environment.NodeType
 	Kind                     *Kind
@@ -67,12 +67,15 @@ var actionSchema = &hcl.BodySchema{
 	Blocks:     commonSchema.Blocks,
 }
 
-// Key names the block within its template: resource.KIND.NAME or action.NAME.
+// Key names the block within its template: resource.KIND.NAME, action.NAME or status.NAME.
 func (b *Block) Key() string { return blockKey(b.root(), b.Kind.Name, b.Name) }
 
 func (b *Block) root() string {
-	if b.Type == environment.ActionNode {
+	switch b.Type {
+	case environment.ActionNode:
 		return lang.Action
+	case environment.StatusNode:
+		return Status
 	}
 	return lang.Resource
 }

@@ -92,6 +92,7 @@ var blockLabels = map[string][]string{
 	"resource":   {"executor", "name"},
 	"action":     {"name"},
 	"entrypoint": {"name"},
+	"status":     {"name"},
 	"output":     {"name"},
 }
 
@@ -128,6 +129,8 @@ func (c *compiler) block(b *hclsyntax.Block) {
 		c.declareGroup(b)
 	case lang.Resource, lang.Action:
 		c.declareBlock(b)
+	case Status:
+		c.declareStatus(b)
 	case "entrypoint":
 		c.declareEntrypoint(b)
 	case "output":

@@ -2,8 +2,6 @@ package template
 
 import (
 	"fmt"
-	"net/url"
-	"regexp"
 	"slices"
 	"time"
 
@@ -11,7 +9,6 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/template/lang"
 )
 
@@ -34,16 +31,17 @@ type settings struct {
 	attempts, backoff, maxBackoff *Expr
 	status                        *hcl.Range
 	url, host                     *Expr
+	service, datacenter, passing  *Expr
 	code, interval, window        *Expr
 }
 
 // static are those that have to be known before anything is applied.
 func (s *settings) static() []*Expr {
-	return present(s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window)
+	return present(s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window, s.datacenter, s.passing)
 }
 
 // address are those that say where the status endpoint is.
-func (s *settings) address() []*Expr { return present(s.url, s.host) }
+func (s *settings) address() []*Expr { return present(s.url, s.host, s.service) }
 
 func present(all ...*Expr) []*Expr {
 	return slices.DeleteFunc(all, func(e *Expr) bool { return e == nil })
@@ -57,7 +55,7 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 	for _, nested := range content.Blocks {
 		place, schema := &s.retry, attributes([]string{"attempts"}, "backoff", "max_backoff")
 		if nested.Type == "status" {
-			place, schema = &s.status, attributes([]string{"url"}, "host", "code", "interval", "timeout")
+			place, schema = &s.status, attributes(nil, endpointAttributes...)
 		}
 		if *place != nil {
 			c.fail(nested.DefRange, "Duplicate block", fmt.Sprintf("A block has at most one %q; the first is at %s:%d.", nested.Type, (*place).Filename, (*place).Start.Line))
@@ -73,12 +71,14 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 			c.setting(&s.maxBackoff, a["max_backoff"])
 			continue
 		}
-		c.setting(&s.url, a["url"])
-		c.setting(&s.host, a["host"])
-		c.setting(&s.code, a["code"])
-		c.setting(&s.interval, a["interval"])
-		c.setting(&s.window, a["timeout"])
+		c.declareEndpoint(s, a, nested.DefRange)
 	}
+	c.checkSettings(b)
+}
+
+// checkSettings has the references of all settings looked at.
+func (c *compiler) checkSettings(b *Block) {
+	s := &b.settings
 	for _, e := range s.static() {
 		c.checks = append(c.checks, check{refs: e.Refs, where: "a setting of " + b.Key(), allow: allowStatic, owner: b})
 	}
@@ -92,9 +92,6 @@ func (c *compiler) setting(to **Expr, attr *hcl.Attribute) {
 		*to = c.expr(attr.Expr)
 	}
 }
-
-// Probed tells whether the block has a status endpoint.
-func (b *Block) Probed() bool { return b.settings.status != nil }
 
 // Settings evaluates the settings of one instance. What is unknown, as everything is to the compiler, is left out.
 func (b *Block) Settings(eval Eval) (Settings, hcl.Diagnostics) {
@@ -116,41 +113,6 @@ func (b *Block) Settings(eval Eval) (Settings, hcl.Diagnostics) {
 	}
 	return s, r.diags
 }
-
-// Endpoint evaluates the status endpoint of one instance; nil for a block without one, or with an unknown address.
-func (b *Block) Endpoint(eval Eval) (*event.Endpoint, hcl.Diagnostics) {
-	s := &b.settings
-	if s.status == nil {
-		return nil, nil
-	}
-	r := settingReader{eval: eval}
-	e := &event.Endpoint{
-		URL:      r.text(s.url, "url"),
-		Host:     r.text(s.host, "host"),
-		Status:   r.whole(s.code, "code", 100, 599),
-		Interval: r.duration(s.interval, "interval"),
-		Timeout:  r.duration(s.window, "timeout"),
-	}
-	if e.URL == "" {
-		return nil, r.diags
-	}
-	at, err := url.Parse(e.URL)
-	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" && at.Scheme != "tcp" {
-		r.fail(s.url, "Invalid status address", "It has to be http://HOST/PATH, https://HOST/PATH or tcp://HOST:PORT.")
-	}
-	if err == nil && at.Scheme == "tcp" && at.Port() == "" {
-		r.fail(s.url, "Invalid status address", "tcp:// needs a port, as in tcp://HOST:PORT.")
-	}
-	if e.Host != "" && !hostName.MatchString(e.Host) {
-		r.fail(s.host, "Invalid status host", "It has to be a host, with a port where that is needed: notes.example.test.")
-	}
-	if e.Host != "" && err == nil && at.Scheme == "tcp" {
-		r.fail(s.host, "Invalid status host", "tcp:// asks for no host; leave it out.")
-	}
-	return e, r.diags
-}
-
-var hostName = regexp.MustCompile(`^[A-Za-z0-9._-]+(:[0-9]+)?$`)
 
 // settingReader evaluates one setting after the other and collects their mistakes.
 type settingReader struct {
@@ -195,6 +157,11 @@ func (r *settingReader) text(e *Expr, name string) string {
 		return v.AsString()
 	}
 	return ""
+}
+
+func (r *settingReader) flag(e *Expr, name string) bool {
+	v := r.value(e, name, cty.Bool)
+	return v != cty.NilVal && v.True()
 }
 
 func (r *settingReader) duration(e *Expr, name string) time.Duration {

@@ -13,6 +13,8 @@ type Summary struct {
 	Actions     []BlockSummary      `json:"actions"`
 	Entrypoints []EntrypointSummary `json:"entrypoints"`
 	Outputs     []OutputSummary     `json:"outputs"`
+	// Statuses are the endpoints by which the environment as a whole is validated.
+	Statuses []BlockSummary `json:"statuses,omitempty"`
 }
 
 // BlockSummary is one resource or action.
@@ -60,9 +62,12 @@ func (t *Template) Groups() []environment.Group {
 func (t *Template) Summary() Summary {
 	s := Summary{Resources: []BlockSummary{}, Actions: []BlockSummary{}, Entrypoints: []EntrypointSummary{}, Outputs: []OutputSummary{}}
 	for _, b := range t.blocks {
-		if b.Type == environment.ActionNode {
+		switch b.Type {
+		case environment.ActionNode:
 			s.Actions = append(s.Actions, b.summary())
-		} else {
+		case environment.StatusNode:
+			s.Statuses = append(s.Statuses, b.summary())
+		default:
 			s.Resources = append(s.Resources, b.summary())
 		}
 	}

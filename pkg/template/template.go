@@ -77,7 +77,7 @@ type EntrypointBlock struct {
 	URL               *Expr
 }
 
-// Blocks are the resources and actions, in the order of the files' names and then of the source.
+// Blocks are the resources, actions and status endpoints, in the order of the files' names and then of the source.
 func (t *Template) Blocks() []*Block { return t.blocks }
 
 // Block finds a resource or action by what a reference says.
@@ -122,7 +122,7 @@ func (t *Template) withCommit(commit string) *Template {
 }
 
 func blockKey(root, kind, name string) string {
-	if root == lang.Action {
+	if root == lang.Action || root == Status {
 		return root + "." + name
 	}
 	return root + "." + kind + "." + name

@@ -149,7 +149,7 @@ type Graph struct {
 // GraphNode is a resource or an action.
 type GraphNode struct {
 	Address  string                `json:"address"`
-	Type     environment.NodeType  `json:"type" jsonschema:"enum=resource,enum=action"`
+	Type     environment.NodeType  `json:"type" jsonschema:"enum=resource,enum=action,enum=status"`
 	Template string                `json:"template"`
 	Executor string                `json:"executor"`
 	Name     string                `json:"name"`
