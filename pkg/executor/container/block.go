@@ -1,6 +1,9 @@
 package container
 
-import "time"
+import (
+	"path"
+	"time"
+)
 
 // The words of the block.
 const (
@@ -132,6 +135,9 @@ func (b Block) withDefaults() Block {
 	set(&b.StopTimeout, Duration(10*time.Second))
 	set(&b.Update.HealthTimeout, Duration(2*time.Minute))
 	set(&b.Update.Order, StartFirst)
+	for i := range b.Volumes {
+		b.Volumes[i].Path = clean(b.Volumes[i].Path)
+	}
 	for i := range b.Ports {
 		set(&b.Ports[i].Protocol, TCP)
 		if b.Ports[i].Host != 0 {
@@ -147,6 +153,14 @@ func (b Block) withDefaults() Block {
 		}
 	}
 	return b
+}
+
+// clean makes one text of all that name the same folder; what is no path stays for check to find.
+func clean(folder string) string {
+	if !isAbsolute(folder) {
+		return folder
+	}
+	return path.Clean(folder)
 }
 
 func set[T comparable](field *T, otherwise T) {

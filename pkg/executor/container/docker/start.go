@@ -1,0 +1,153 @@
+package docker
+
+import (
+	"context"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// start makes a replica and starts it.
+func (w *work) start(ctx context.Context, n int) (f found, err error) {
+	id, err := w.create(ctx, n)
+	if err != nil {
+		return f, err
+	}
+	for _, name := range w.furtherNetworks() {
+		if err := w.call(ctx, func(ctx context.Context) error {
+			_, err := w.docker.NetworkConnect(ctx, name, client.NetworkConnectOptions{Container: id, EndpointConfig: w.endpoint()})
+			return err
+		}); err != nil {
+			return f, err
+		}
+	}
+	if err := w.copyFiles(ctx, id); err != nil {
+		return f, err
+	}
+	f, _, err = w.inspect(ctx, id)
+	if err != nil {
+		return f, err
+	}
+	if err := w.run(ctx, f); err != nil {
+		return f, w.portInTheWay(ctx, err)
+	}
+	w.say("%s is started", w.name(n))
+	f, _, err = w.inspect(ctx, id)
+	return f, err
+}
+
+func (w *work) furtherNetworks() []string {
+	if len(w.block.Networks) < 2 {
+		return nil
+	}
+	return w.block.Networks[1:]
+}
+
+// create makes the container. One of its name that is the step's own is what an earlier attempt left half done; it goes.
+func (w *work) create(ctx context.Context, n int) (id string, err error) {
+	options := w.spec(n)
+	for second := false; ; second = true {
+		err = w.call(ctx, func(ctx context.Context) error {
+			made, err := w.docker.ContainerCreate(ctx, options)
+			id = made.ID
+			if cerrdefs.IsConflict(err) {
+				return fault.Wrap(err, fault.Retry, fault.Conflict, "a container has the name %q already", options.Name)
+			}
+			return err
+		})
+		if !fault.Is(err, fault.Conflict) || second {
+			return id, err
+		}
+		if err := w.clear(ctx, options.Name); err != nil {
+			return "", err
+		}
+	}
+}
+
+// clear takes a container of ours out of the way; somebody else's is not touched.
+func (w *work) clear(ctx context.Context, name string) error {
+	f, there, err := w.inspect(ctx, name)
+	if err != nil || !there {
+		return err
+	}
+	if !w.mine(f) {
+		return fault.New(fault.GiveUp, fault.Exists,
+			"a container %q on Docker at %s is not that of %s but somebody else's (its labels say so): remove or rename it, or give the environment another name",
+			name, w.place.shown, w.r.Step)
+	}
+	return w.discard(ctx, f)
+}
+
+// run starts a container, or lets one that is paused go on.
+func (w *work) run(ctx context.Context, f found) error {
+	return w.call(ctx, func(ctx context.Context) error {
+		if f.State.Paused {
+			_, err := w.docker.ContainerUnpause(ctx, f.ID, client.ContainerUnpauseOptions{})
+			return err
+		}
+		_, err := w.docker.ContainerStart(ctx, f.ID, client.ContainerStartOptions{})
+		if cerrdefs.IsNotModified(err) {
+			return nil
+		}
+		return err
+	})
+}
+
+// stop gives the container its time to end by itself.
+func (w *work) stop(ctx context.Context, f found) error {
+	wait := stopTime(f)
+	bounded, cancel := context.WithTimeout(ctx, wait+w.options.Timeout)
+	defer cancel()
+	_, err := w.docker.ContainerStop(bounded, f.ID, client.ContainerStopOptions{Timeout: new(int(wait / time.Second))})
+	if cerrdefs.IsNotFound(err) || cerrdefs.IsNotModified(err) {
+		return nil
+	}
+	return w.fault(ctx, err)
+}
+
+// stopTime is what the container was made with, or Docker's own 10 seconds.
+func stopTime(f found) time.Duration {
+	if f.Config.StopTimeout == nil {
+		return 10 * time.Second
+	}
+	return time.Duration(*f.Config.StopTimeout) * time.Second
+}
+
+// remove ends a container in an orderly way and removes it, with the volumes that have no name.
+func (w *work) remove(ctx context.Context, f found) error {
+	if f.State.Running {
+		if err := w.stop(ctx, f); err != nil {
+			return err
+		}
+	}
+	if err := w.discard(ctx, f); err != nil {
+		return err
+	}
+	w.say("%s is removed", f.called())
+	return nil
+}
+
+// discard removes a container at once. It succeeds once it is gone, whoever removed it.
+func (w *work) discard(ctx context.Context, f found) error {
+	for {
+		err := w.call(ctx, func(ctx context.Context) error {
+			_, err := w.docker.ContainerRemove(ctx, f.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+			switch {
+			case cerrdefs.IsNotFound(err):
+				return nil
+			case cerrdefs.IsConflict(err):
+				return fault.Wrap(err, fault.Retry, fault.Busy, "%s is being removed by somebody else", f.called())
+			}
+			return err
+		})
+		if !fault.Is(err, fault.Busy) {
+			return err
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}

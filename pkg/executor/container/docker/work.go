@@ -1,0 +1,96 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+)
+
+// work is one call of a method.
+type work struct {
+	*Executor
+	r      executor.Request
+	block  container.Block
+	docker *client.Client
+
+	// image that the block asks for; nil when it is not there.
+	image *image.InspectResponse
+	// hash is the fingerprint of what a container is to be made of; "" without an image.
+	hash string
+}
+
+func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fault.From(err)
+	}
+	block, err := container.Decode(r)
+	if err != nil {
+		return nil, err
+	}
+	docker, err := e.client()
+	if err != nil {
+		return nil, err
+	}
+	return &work{Executor: e, r: r, block: block, docker: docker}, nil
+}
+
+// call bounds a request, and says what its error means.
+func (w *work) call(ctx context.Context, f func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, w.options.Timeout)
+	defer cancel()
+	return w.fault(ctx, f(bounded))
+}
+
+func (w *work) box() *secret.Box {
+	if w.options.Key == nil {
+		return nil
+	}
+	return w.options.Key()
+}
+
+// fingerprint of what a container of this image would be made of.
+func (w *work) fingerprint(imageID string) (string, error) {
+	b := w.block
+	// What changes nothing in a container replaces none.
+	b.Replicas, b.Pull, b.Update, b.Image = 0, "", container.Update{}, ""
+	return container.Fingerprint(w.box(), w.r, b, imageID)
+}
+
+// say logs a line for people.
+func (w *work) say(format string, args ...any) {
+	if w.r.Log != nil {
+		w.r.Log("out", w.r.Mask(fmt.Sprintf(format, args...)))
+	}
+}
+
+func (w *work) progress(message string, done, total int) {
+	if w.r.Progress != nil {
+		w.r.Progress(event.Progress{Message: w.r.Mask(message), Done: done, Total: total})
+	}
+}
+
+// grace is a context for what has to be put right although the work was cancelled.
+func (w *work) grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), w.options.Grace)
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fault.From(ctx.Err())
+	}
+}
