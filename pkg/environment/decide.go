@@ -53,6 +53,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.result(in)
 	case HeartbeatInput:
 		c.heartbeat(in)
+	case StateInput:
+		c.saved(in)
 	case RunnerStartedInput:
 		c.runnerStarted(in)
 	case TickInput:

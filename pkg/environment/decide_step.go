@@ -107,6 +107,9 @@ func (c *decision) offer(i int) {
 	case event.Validate:
 		w.Endpoint, err = c.Resolver.Endpoint(n.Address, c.s.OutputsOf)
 	}
+	if err == nil && n.StateHash != "" && w.Verb != event.Validate && c.State != nil {
+		err = c.State(n.Address, n.StateHash)
+	}
 	if err != nil {
 		c.fail(i, "", fault.From(err))
 		return

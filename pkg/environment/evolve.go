@@ -38,7 +38,7 @@ func Evolve(s *State, f Fact) error {
 	case StatusFailed:
 		s.Status, s.Error = Failed, b.Error
 	case StatusDestroyed:
-		s.Status, s.Outputs, s.Entrypoints, s.Error = Destroyed, nil, nil, nil
+		s.destroyed()
 	case StatusDestroyFailed:
 		s.Status, s.Error = DestroyFailed, b.Error
 	case Cancelling:
@@ -130,6 +130,14 @@ func (s *State) farewells() map[int]bool {
 // the making of the environment is as it should be.
 func (n *Step) applied() bool {
 	return n.Status == Deployed || n.Outputs != nil || (n.Type == ActionNode && !n.made())
+}
+
+// destroyed: nothing is left that a state could tell about.
+func (s *State) destroyed() {
+	s.Status, s.Outputs, s.Entrypoints, s.Error = Destroyed, nil, nil, nil
+	for _, n := range s.Nodes {
+		n.StateHash = ""
+	}
 }
 
 func (s *State) retrying(b StatusRetrying, at time.Time) {

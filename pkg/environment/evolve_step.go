@@ -21,6 +21,8 @@ func (s *State) evolveStep(f Fact) error {
 			n.Progress = &b.Progress
 			s.touch(i)
 		})
+	case StateSaved:
+		return s.onStep(b.Type(), b.Step, func(_ int, n *Step) { n.StateHash, n.Saves = b.Hash, b.Number })
 	case TaskRefused:
 		if s.Operation != nil {
 			s.Operation.Refusals++
@@ -56,7 +58,7 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 	o.Ready, o.Delayed = remove(o.Ready, i), remove(o.Delayed, i)
 	o.Flight = append(o.Flight, i)
 	n.Attempt, n.AcceptBefore, n.NotBefore, n.leaseUntil = b.Attempt, b.AcceptBefore, time.Time{}, time.Time{}
-	n.Progress = nil
+	n.Progress, n.Saves = nil, 0
 	switch n.Verb {
 	case event.Apply:
 		n.Inputs, n.Exists = b.Inputs, true

@@ -235,14 +235,34 @@ type StepProgress struct {
 	event.Progress
 }
 
+// StateSaved: the server keeps what the executor of a step has to know the next time, or no longer does. What it is lies
+// in the store, under the hash.
+type StateSaved struct {
+	Operation string `json:"operation"`
+	Step      string `json:"step"`
+	Attempt   int    `json:"attempt"`
+	Runner    string `json:"runner"`
+	Number    int    `json:"number"` // within the attempt, from 1
+	StateRef
+	Removed bool `json:"removed,omitempty"`
+}
+
+// StateRef names a state without showing it.
+type StateRef struct {
+	Hash string `json:"hash,omitempty"` // SHA-256 of event.State.Data, in hexadecimal
+	Size int    `json:"size,omitempty"` // of event.State.Data, in bytes
+}
+
 // TaskRefused: what a runner said was not taken, since it is about an older attempt, operation or epoch, or is said by
-// another runner than the one that has the step.
+// another runner than the one that has the step. A state that was refused is named; it lies in the dead letters.
 type TaskRefused struct {
 	Operation string `json:"operation"`
 	Step      string `json:"step"`
 	Attempt   int    `json:"attempt"`
 	Runner    string `json:"runner"`
 	Epoch     uint64 `json:"epoch"`
+	// State is what a refused event.State had, absent for a result.
+	State *StateRef `json:"state,omitempty"`
 }
 
 // StepSkipped: the step does not run in this operation.
@@ -267,6 +287,7 @@ func (Resumed) Type() string             { return "operation.resumed" }
 func (Held) Type() string                { return "operation.held" }
 func (StepProgress) Type() string        { return "step.progress" }
 func (TaskRefused) Type() string         { return "result.refused" }
+func (StateSaved) Type() string          { return "step.state" }
 func (StatusDestroyed) Type() string     { return "environment.destroyed" }
 func (StatusDestroyFailed) Type() string { return "environment.destroy-failed" }
 func (Cancelling) Type() string          { return "operation.cancelling" }
@@ -284,7 +305,7 @@ func Bodies() []Body {
 		CommandRejected{}, Created{}, StatusDeploying{}, StatusValidating{}, StatusDeployed{}, StatusFailed{},
 		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
-		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{},
+		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
 	}
 }
 
@@ -326,6 +347,7 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	Held{}.Type():                decode[Held],
 	StepProgress{}.Type():        decode[StepProgress],
 	TaskRefused{}.Type():         decode[TaskRefused],
+	StateSaved{}.Type():          decode[StateSaved],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

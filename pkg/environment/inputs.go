@@ -83,6 +83,14 @@ type (
 	}
 )
 
+// StateInput: a runner has saved what a step's executor has to know the next time; no Hash: there is nothing any more.
+type StateInput struct {
+	event.TaskRef
+	Runner string
+	Number int // event.State.Number
+	StateRef
+}
+
 // RunnerStartedInput: the runner of this name begins anew as Runner; what an earlier one of the name held is lost.
 type RunnerStartedInput struct{ Name, Runner string }
 
@@ -101,6 +109,7 @@ func (AcceptedInput) input()      {}
 func (RefusedInput) input()       {}
 func (ResultInput) input()        {}
 func (HeartbeatInput) input()     {}
+func (StateInput) input()         {}
 func (RunnerStartedInput) input() {}
 func (TickInput) input()          {}
 
@@ -128,6 +137,9 @@ type Surroundings struct {
 	Resolver Resolver
 	// Pool tells about runners; nil when nothing is known of any, and then everything is offered.
 	Pool func(pool, executor string) Pool
+	// State tells whether a step's state (Step.StateHash) can be had, before the step is offered: without it, the executor
+	// would make again what is there. The error fails the step. nil when all can be had.
+	State func(address, hash string) error
 }
 
 // Policy holds the decider's bounds. The zero value of a field takes the default.

@@ -50,16 +50,17 @@ type world struct {
 	command int
 	pools   map[string]Pool // what is known of the runners, by executor
 	asked   string          // the action that was asked for last
+	keeper  *keeper
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
+		state: NewState("sim"), keeper: newKeeper(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}}}
 }
 
 func (w *world) around() Surroundings {
-	return Surroundings{Resolver: w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }}
+	return Surroundings{Resolver: w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w)}
 }
 
 // drawPool lets runners come and go, and breakers open and close.
@@ -125,6 +126,7 @@ func (w *world) decide(in Input) *event.Answer {
 
 // check holds what must be true of a single fact, seen from outside.
 func (w *world) check(f Fact) {
+	w.keeper.check(w, f)
 	switch b := f.Body.(type) {
 	case StepWaiting:
 		if p := w.pools[w.state.Step(b.Step).ability()]; p.Runners == 0 || (p.Open != nil && p.Open.Until.After(w.now)) {
@@ -271,7 +273,7 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 20).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 24).Draw(w.t, "what"); {
 	case what <= 1:
 		w.decide(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
 	case what == 2:
@@ -308,6 +310,12 @@ func (w *world) act() {
 		w.run(rapid.SampledFrom(w.state.Nodes).Draw(w.t, "action"))
 	case what == 14 && len(w.tasks) > 0:
 		w.decide(HeartbeatInput{Runner: "r/1", TaskRef: w.tasks[pick(w.tasks)], Progress: &event.Progress{Done: rapid.IntRange(0, 3).Draw(w.t, "done")}})
+	case (what == 16 || what > 21) && len(w.tasks) > 0:
+		w.decide(w.keeper.save(w, w.tasks[pick(w.tasks)]))
+	case what == 17 && len(w.old) > 0:
+		w.decide(w.keeper.save(w, w.old[pick(w.old)])) // of a runner that was given up, or that has told its result
+	case what == 18 && len(w.keeper.sent) > 0:
+		w.decide(rapid.SampledFrom(w.keeper.sent).Draw(w.t, "copy"))
 	case len(w.tasks) > 0:
 		w.decide(w.resultOf(w.take(pick(w.tasks))))
 	}

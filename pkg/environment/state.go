@@ -73,6 +73,10 @@ type Step struct {
 	Progress     *event.Progress
 	Inputs       json.RawMessage
 	Outputs      json.RawMessage
+	// StateHash names what the executor saved last, "" when nothing is kept; it outlives operations. Saves is the number of
+	// the last save of the present attempt.
+	StateHash string `json:",omitempty"`
+	Saves     int    `json:",omitempty"`
 	// Unmet counts the steps of the operation that have to end before this one.
 	Unmet int
 

@@ -13,6 +13,7 @@ const (
 	TaskAccepted    = "task.accepted"
 	TaskRefused     = "task.refused"
 	TaskFinished    = "task.finished"
+	TaskState       = "task.state"
 	TaskLogs        = "task.logs"
 	TaskCancel      = "task.cancel"
 	RunnerHeartbeat = "runner.heartbeat"
@@ -59,6 +60,8 @@ type Task struct {
 	Inputs json.RawMessage `json:"inputs,omitempty"`
 	// Outputs are those of the last apply, for destroy and validate.
 	Outputs json.RawMessage `json:"outputs,omitempty"`
+	// State is what the step's executor saved last (State.Data), for every verb but validate; empty when there is nothing.
+	State string `json:"state,omitempty"`
 	// Endpoint is what Validate asks.
 	Endpoint *Endpoint `json:"endpoint,omitempty"`
 	// Bundle is the files that the executor works on, by content.
@@ -114,6 +117,20 @@ type Result struct {
 	Error      *fault.Error    `json:"error,omitempty"`
 	// NotBefore is when trying again makes sense, where the runner knows: its breaker for the target is open until then.
 	NotBefore *time.Time `json:"not_before,omitempty"`
+}
+
+// MaxState bounds State.Data in bytes: a task has room for it and for its files in one message.
+const MaxState = 8 << 20
+
+// State is what the executor of a step has to know the next time. The server keeps it and gives it to the next attempt,
+// whichever runner that is on. It goes through the same queue as the result, and so is there before it.
+type State struct {
+	TaskRef
+	Runner string `json:"runner"`
+	// Number counts what the attempt saves, from 1: what is not newer than what was taken is a copy of it.
+	Number int `json:"number"`
+	// Data is gzipped, and sealed with the cluster's key for this environment and step alone; empty removes what was kept.
+	Data string `json:"data,omitempty"`
 }
 
 // Heartbeat keeps the leases of the tasks that a runner works on in one partition.

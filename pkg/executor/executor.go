@@ -28,8 +28,11 @@ type Request struct {
 	Plan []byte
 	// State is what SaveState took last, whichever runner that was on; nil before.
 	State []byte
-	// SaveState keeps what the executor has to know the next time, such as Terraform's state, with the server. It is durable
-	// when it returns nil; nil data removes it. It is sealed on its way. Safe for concurrent use; nil in a Plan and an Observe.
+	// SaveState keeps what the executor has to know the next time, such as Terraform's state, with the server; no data removes
+	// it. It is durable when it returns nil, packed and sealed on its way, and there before the result of the work. It goes on
+	// when ctx ends, since a state is worth more than the work that it is of. Errors: fault.Busy when another attempt has the
+	// step or may have it by now, fault.Invalid when the state is too large (event.MaxState packed). Safe for concurrent use:
+	// one after the other. nil in a Plan and an Observe.
 	SaveState func(ctx context.Context, data []byte) error
 	// Bundle is a folder with the files that Kind.Inspect asked for; it is shared and must not be written to.
 	Bundle string

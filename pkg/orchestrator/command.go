@@ -45,7 +45,7 @@ func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 		in = *create
 	}
 	known := s.Knows(e.ID)
-	d := t.p.decider.Decide(s, t.around(t.resolverOf(resolved, subject)), in, t.now)
+	d := t.p.decider.Decide(s, t.around(subject, t.resolverOf(resolved, subject)), in, t.now)
 	if create != nil && err == nil && d.Answer.Accepted && !known {
 		t.plans[subject] = resolved
 	}

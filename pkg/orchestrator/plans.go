@@ -87,8 +87,8 @@ func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
 	return resolver{find: func() (*plan.Plan, error) { return p, nil }}
 }
 
-func (t *turn) around(r environment.Resolver) environment.Surroundings {
-	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool}
+func (t *turn) around(name string, r environment.Resolver) environment.Surroundings {
+	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name)}
 }
 
 type recorded = func(string) (json.RawMessage, bool)

@@ -26,6 +26,8 @@ type turn struct {
 	controls   []bus.Message
 	answers    []answer
 	plans      map[string]*plan.Plan // of environments created in this turn
+	states     states
+	late       []bus.Delivery // states that were refused
 }
 
 type answer struct {
@@ -103,6 +105,7 @@ func (p *partition) giveBack(deliveries []bus.Delivery) {
 // delivery that can't be read is dropped into the dead letters and is no error.
 func (t *turn) deliver(d bus.Delivery) error {
 	m := d.Message()
+	t.states.coming, t.states.refused = "", false
 	e, err := event.Decode(m.Body)
 	if err == nil {
 		name, _ := event.NameOf(e.Type)
@@ -116,7 +119,11 @@ func (t *turn) deliver(d bus.Delivery) error {
 		d.Dead(string(f.Code), f.Message)
 		return nil
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case t.states.refused:
+		t.late = append(t.late, d)
+	default:
 		t.deliveries = append(t.deliveries, d)
 	}
 	return err
@@ -133,6 +140,7 @@ var messages = map[string]func(*turn, json.RawMessage) error{
 	event.TaskFinished: on(func(t *turn, m event.Result) error {
 		return t.decide(m.Environment, environment.ResultInput{Result: m})
 	}),
+	event.TaskState:       on((*turn).save),
 	event.RunnerHeartbeat: on((*turn).heartbeat),
 	event.RunnerHello:     on((*turn).hello),
 	event.PartitionTick:   on((*turn).tick),
@@ -204,11 +212,14 @@ func (t *turn) decide(name string, in environment.Input) error {
 	if err != nil {
 		return err
 	}
-	d := t.p.decider.Decide(s, t.around(t.resolver(name)), in, t.now)
+	d := t.p.decider.Decide(s, t.around(name, t.resolver(name)), in, t.now)
 	return t.record(s, d.Facts)
 }
 
 func (t *turn) record(s *environment.State, facts []environment.Fact) error {
+	if t.states.err != nil {
+		return t.states.err // what was decided without the store's answer does not count
+	}
 	for _, f := range facts {
 		if err := t.entry(s, f); err != nil {
 			return err
@@ -248,6 +259,7 @@ func (t *turn) entry(s *environment.State, f environment.Fact) error {
 
 // follow prepares what a fact asks for beyond being published.
 func (t *turn) follow(s *environment.State, b environment.Body) {
+	t.states.follow(s.Name, b)
 	switch b := b.(type) {
 	case environment.StepWaiting:
 		t.offer(s, b)
@@ -258,6 +270,9 @@ func (t *turn) follow(s *environment.State, b environment.Body) {
 
 // commit writes the turn in one transaction.
 func (t *turn) commit() error {
+	if t.states.err != nil {
+		return t.states.err
+	}
 	if len(t.batch.Entries) == 0 {
 		return nil
 	}
@@ -274,7 +289,7 @@ func (t *turn) commit() error {
 	if err != nil {
 		return err
 	}
-	t.batch.Snapshots = due
+	t.batch.Snapshots, t.batch.States = due, t.states.saved
 	if err := p.Store.Append(t.ctx, t.batch); err != nil {
 		return err
 	}
@@ -301,6 +316,10 @@ func (t *turn) publish() {
 	}
 	for _, d := range t.deliveries {
 		d.Ack()
+	}
+	for _, d := range t.late {
+		// It may tell of something that was made and that nobody else knows of, so it is not merely dropped.
+		d.Dead(string(fault.Conflict), "the state of a step comes from an attempt that is not the one under way; the journal has its SHA-256 (result.refused)")
 	}
 	t.p.relay.add(t.batch.Entries)
 }

@@ -2,11 +2,14 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/plan"
 )
 
@@ -31,6 +34,13 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 			t.p.Log.Error("the files of a step can't be found", "environment", s.Name, "step", n.Address, "error", err)
 		}
 		task.Bundle = bundle
+	}
+	if n.StateHash != "" && b.Verb != event.Validate {
+		if kept, err := t.state(place{s.Name, n.Address}); err == nil { // the decider has asked before it offered
+			task.State = string(kept.Data)
+		} else {
+			t.states.err = err
+		}
 	}
 	m := t.p.message(bus.Address{Key: bus.Tasks(n.PoolName())}, event.TypeOf(event.TaskOffered), task)
 	m.ID = fmt.Sprintf("%s/%s/%s/%s/%d/%d", t.p.Cluster, s.Name, task.Operation, task.Step, task.Attempt, t.p.Epoch)
@@ -61,7 +71,39 @@ func (p *partition) sendTask(ctx context.Context, m bus.Message) {
 		}
 		p.pools.Store(pool, struct{}{})
 	}
-	p.send(m, "task")
+	failed := func(err error) {
+		p.Log.Warn("a task is not confirmed by the bus", "to", m.To.Key, "error", err)
+		if fault.From(err).Disposition == fault.Reject {
+			p.running.Go(func() { p.unsendable(m, err) })
+		}
+	}
+	err := p.Bus.Send(p.run, m, func(err error) {
+		if err != nil {
+			failed(err)
+		}
+	})
+	if err != nil {
+		failed(err)
+	}
+}
+
+// unsendable ends a step whose task the bus will never take: it would lapse and be offered again for ever.
+func (p *partition) unsendable(m bus.Message, why error) {
+	e, err := event.Decode(m.Body)
+	var ref event.TaskRef
+	if err == nil {
+		err = json.Unmarshal(e.Data, &ref)
+	}
+	if err != nil {
+		p.Log.Error("a task of our own can't be read", "error", err)
+		return
+	}
+	now := time.Now().UTC()
+	p.send(p.message(bus.Address{Key: bus.Partition(p.number)}, event.TypeOf(event.TaskFinished), event.Result{
+		TaskRef: ref, Runner: p.Server, StartedAt: now, FinishedAt: now,
+		Error: fault.New(fault.GiveUp, fault.Invalid,
+			"the bus does not take the task of %s, which has %d bytes with its inputs, outputs, files and state (%s): make them smaller, or raise the broker's limit",
+			ref.Step, len(m.Body), fault.From(why).Message)}), "result")
 }
 
 // askedPool tells the decider about a pool, and remembers that it was asked for.

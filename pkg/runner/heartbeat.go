@@ -87,6 +87,7 @@ func (r *Runner) cancelUnheard() {
 		if time.Since(j.heard) > limit && j.ctx.Err() == nil {
 			r.log.Warn("the lease of a task is lost: no heartbeat was confirmed", "environment", j.task.Environment,
 				"step", j.task.Step, "attempt", j.task.Attempt, "unheard", time.Since(j.heard))
+			j.saves.lost.Store(true)
 			j.cancel(fault.New(fault.Retry, fault.RunnerLost,
 				"the runner could not be heard for %s, so that its lease was lost and the work was stopped", limit))
 		}

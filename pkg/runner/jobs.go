@@ -44,6 +44,7 @@ type job struct {
 	heard    time.Time
 	told     *progress
 	progress atomic.Pointer[progress] // the latest
+	saves    *saves
 }
 
 // register makes a job of a task, under one lock with all that may speak against it. Without a job the code says
@@ -67,9 +68,11 @@ func (r *Runner) register(task *event.Task, cause event.Envelope) (*job, fault.C
 			return nil, fault.Conflict, "a newer attempt of the step runs already"
 		}
 	}
-	j := &job{task: task, cause: cause, before: older, worked: make(chan struct{}), began: time.Now(), heard: time.Now()}
+	j := &job{task: task, cause: cause, before: older, worked: make(chan struct{}), saves: newSaves(), began: time.Now(), heard: time.Now()}
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
 	if older != nil {
+		older.saves.handed.Store(older.task.Operation == task.Operation && older.task.Attempt+1 == task.Attempt)
+		older.saves.lost.Store(true)
 		older.cancel(fault.New(fault.GiveUp, fault.Cancelled, "cancelled: a newer attempt of the step was offered"))
 	}
 	r.jobs[at] = j

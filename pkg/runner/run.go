@@ -19,6 +19,7 @@ func (r *Runner) run(j *job) {
 	}
 	started := time.Now().UTC()
 	result := r.work(j)
+	j.saves.close()
 	stopAccept()
 	close(j.worked)
 	result.TaskRef, result.Runner, result.StartedAt, result.FinishedAt = j.task.TaskRef, r.id, started, time.Now().UTC()

@@ -22,6 +22,7 @@ type worker struct {
 	box             *secret.Box
 	inputs, outputs json.RawMessage
 	secrets         []string // found in both
+	state           []byte   // what the attempt before has saved
 	mask            *masker
 	lines           *lines
 }
@@ -33,13 +34,16 @@ func (r *Runner) open(j *job) (*worker, error) {
 		runner: r, job: j, task: t, box: r.Box(),
 		log: r.log.With("environment", t.Environment, "step", t.Step, "attempt", t.Attempt),
 	}
+	if w.box == nil {
+		return nil, fault.New(fault.Retry, fault.SecretUnavailable, "the runner has no key yet to open the step's inputs with")
+	}
+	if err := w.adopt(); err != nil {
+		return nil, err
+	}
 	for _, doc := range []struct {
 		from json.RawMessage
 		to   *json.RawMessage
 	}{{t.Inputs, &w.inputs}, {t.Outputs, &w.outputs}} {
-		if w.box == nil {
-			return nil, fault.New(fault.Retry, fault.SecretUnavailable, "the runner has no key yet to open the step's inputs with")
-		}
 		clear, found, err := w.box.Open(doc.from)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.GiveUp, fault.SecretUnavailable,
@@ -99,7 +103,7 @@ func (w *worker) destroy(ctx context.Context) error {
 		if err := w.executor().Destroy(ctx, request); err != nil {
 			return err
 		}
-		found, err := w.executor().Observe(ctx, request)
+		found, err := w.executor().Observe(ctx, w.afterwards(request))
 		presence = found.Presence
 		return err
 	})
@@ -120,7 +124,8 @@ func (w *worker) executor() executor.Executor { return w.runner.executors[w.task
 
 func (w *worker) request() (executor.Request, error) {
 	request := executor.Request{
-		TaskRef: w.task.TaskRef, Occasion: w.task.Occasion, Inputs: w.inputs, Outputs: w.outputs, Secrets: w.secrets, Log: w.lines.add, Progress: w.progress,
+		TaskRef: w.task.TaskRef, Occasion: w.task.Occasion, Inputs: w.inputs, Outputs: w.outputs, Secrets: w.secrets,
+		State: w.state, SaveState: w.saveState, Log: w.lines.add, Progress: w.progress,
 	}
 	var err error
 	if w.task.Bundle != nil {

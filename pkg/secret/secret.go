@@ -100,16 +100,31 @@ func (b *Box) MAC(purpose string, data []byte) []byte {
 }
 
 // SealBytes encrypts bytes; every call gives another text.
-func (b *Box) SealBytes(plain []byte) string {
+func (b *Box) SealBytes(plain []byte) string { return b.seal(plain, nil) }
+
+// SealFor is SealBytes for one place: what was put into another's place does not open there. A place is named by parts
+// of which only the last may have a NUL in it.
+func (b *Box) SealFor(plain []byte, place ...string) string { return b.seal(plain, bound(place)) }
+
+func bound(place []string) []byte { return []byte(strings.Join(place, "\x00")) }
+
+func (b *Box) seal(plain, place []byte) string {
 	nonce := make([]byte, b.aead.NonceSize())
 	if _, err := rand.Read(nonce); err != nil {
 		panic(err) // crypto/rand never fails on supported systems (Go 1.24 and later crash by themselves)
 	}
-	return version + base64.RawURLEncoding.EncodeToString(b.aead.Seal(nonce, nonce, plain, nil))
+	return version + base64.RawURLEncoding.EncodeToString(b.aead.Seal(nonce, nonce, plain, place))
 }
 
 // OpenBytes is the inverse of SealBytes; it fails on what another key sealed and on what was altered.
-func (b *Box) OpenBytes(text string) ([]byte, error) {
+func (b *Box) OpenBytes(text string) ([]byte, error) { return b.open(text, nil) }
+
+// OpenFor is the inverse of SealFor.
+func (b *Box) OpenFor(text string, place ...string) ([]byte, error) {
+	return b.open(text, bound(place))
+}
+
+func (b *Box) open(text string, place []byte) ([]byte, error) {
 	raw, ok := strings.CutPrefix(text, version)
 	if !ok {
 		return nil, errors.New("not a sealed value of a known version")
@@ -118,9 +133,9 @@ func (b *Box) OpenBytes(text string) ([]byte, error) {
 	if err != nil || len(data) < b.aead.NonceSize() {
 		return nil, errors.New("a sealed value is cut short or altered")
 	}
-	plain, err := b.aead.Open(nil, data[:b.aead.NonceSize()], data[b.aead.NonceSize():], nil)
+	plain, err := b.aead.Open(nil, data[:b.aead.NonceSize()], data[b.aead.NonceSize():], place)
 	if err != nil {
-		return nil, errors.New("a sealed value was altered, or sealed with another cluster's key")
+		return nil, errors.New("a sealed value was altered, or sealed with another cluster's key or for another place")
 	}
 	return plain, nil
 }

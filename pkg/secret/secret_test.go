@@ -92,3 +92,19 @@ func TestKeyTravelsWrapped(t *testing.T) {
 	_, err = Unwrap(wrapped, public, stranger)
 	require.Error(t, err)
 }
+
+func TestWhatIsSealedForOnePlaceOpensNowhereElse(t *testing.T) {
+	b := newBox(t)
+	text := b.SealFor([]byte("hunter2"), "state", "notes", "a")
+	plain, err := b.OpenFor(text, "state", "notes", "a")
+	require.NoError(t, err)
+	require.Equal(t, "hunter2", string(plain))
+	for _, place := range [][]string{nil, {"state"}, {"state", "notes"}, {"state", "notes", "b"}, {"state", "note", "sa"}, {"notes", "state", "a"}} {
+		_, err := b.OpenFor(text, place...)
+		require.ErrorContains(t, err, "another place", "%v", place)
+	}
+	_, err = b.OpenBytes(text)
+	require.Error(t, err)
+	_, err = newBox(t).OpenFor(text, "state", "notes", "a")
+	require.Error(t, err)
+}

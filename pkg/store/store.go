@@ -55,6 +55,16 @@ type TemplateRecord struct {
 	Archive []byte `json:"-"`
 }
 
+// StepState is what the executor of a step has to know the next time, such as Terraform's state, sealed
+// (event.State.Data). Each environment and step has one at most.
+type StepState struct {
+	Environment string
+	Step        string
+	// Hash is environment.StateRef's, which the journal has.
+	Hash string
+	Data []byte
+}
+
 // Batch is what one transaction writes.
 type Batch struct {
 	Partition int
@@ -64,6 +74,9 @@ type Batch struct {
 	Changes   environment.Changes
 	Snapshots []Snapshot
 	Templates []TemplateRecord
+	// States are written over what is there, one after the other; one without Data removes the step's, and without a Step
+	// all of the environment's. Those of an environment in Changes.Created are removed before.
+	States []StepState
 }
 
 // Head is how far a partition is.
@@ -127,6 +140,8 @@ type Reader interface {
 	// Operations of an environment, newest first.
 	Operations(ctx context.Context, environment string, p Page) ([]environment.OperationRecord, string, error)
 	Template(ctx context.Context, hash string) (TemplateRecord, error)
+	// State of a step. It is for the next attempt, and for replication; what it says is sealed.
+	State(ctx context.Context, environment, step string) (StepState, error)
 }
 
 // LogRecord is one kept line; ID grows in the order of arrival within the store.

@@ -33,6 +33,7 @@ type batch struct {
 	operations   rows
 	snapshots    rows
 	templates    rows
+	states       []store.StepState
 }
 
 type environmentRow struct {
@@ -63,14 +64,14 @@ func (s *Store) Append(ctx context.Context, b store.Batch) error {
 }
 
 func (b *batch) weight() int {
-	return 1 + int(b.count) + 2*len(b.resources) + 4*len(b.environments)
+	return 1 + int(b.count) + 2*len(b.resources) + 4*len(b.environments) + 16*len(b.states)
 }
 
 func makeReady(in store.Batch) (*batch, error) {
 	if in.Partition < 0 || in.Partition > maxPartition || in.Epoch > maxSeq {
 		return nil, fault.New(fault.GiveUp, fault.Invalid, "partition %d or epoch %d is out of range", in.Partition, in.Epoch)
 	}
-	b := &batch{partition: in.Partition, epoch: int64(in.Epoch), created: in.Changes.Created}
+	b := &batch{partition: in.Partition, epoch: int64(in.Epoch), created: in.Changes.Created, states: in.States}
 	for _, step := range []func(store.Batch) error{b.addEntries, b.addRecords, b.addRest} {
 		if err := step(in); err != nil {
 			return nil, err

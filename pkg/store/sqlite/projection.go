@@ -47,7 +47,7 @@ func (t *transaction) clear(environment string) error {
 			return err
 		}
 	}
-	return nil
+	return t.state(store.StepState{Environment: environment})
 }
 
 // environment writes an environment. Nearly always only its document changes; only when not, the tables that are

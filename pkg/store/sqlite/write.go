@@ -83,5 +83,8 @@ func (b *batch) write(t *transaction) error {
 	if err := t.insert(insertSnapshots, b.snapshots); err != nil {
 		return err
 	}
-	return t.insert(insertTemplates, b.templates)
+	if err := t.insert(insertTemplates, b.templates); err != nil {
+		return err
+	}
+	return t.states(b.states)
 }

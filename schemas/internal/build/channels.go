@@ -48,7 +48,7 @@ func topology(all []Message) []channel {
 		},
 	}, channel{
 		name: "deadLetters", address: bus.DeadLetters, action: send,
-		summary: "What nobody could read, as it came, with the reason in the headers " + bus.HeaderReason + " and " + bus.HeaderDetail,
+		summary: "What nobody could read, and states of steps that came too late, as they came, with the reason in the headers " + bus.HeaderReason + " and " + bus.HeaderDetail,
 	})
 	return append(list, runnerChannels(all)...)
 }
@@ -56,7 +56,7 @@ func topology(all []Message) []channel {
 // runnerChannels are those between server and runners.
 func runnerChannels(all []Message) []channel {
 	pool := map[string]schema.Object{"pool": {"description": "Pool of runners"}}
-	heard := named(all, event.TaskAccepted, event.TaskRefused, event.TaskFinished, event.RunnerHeartbeat, event.PartitionTick)
+	heard := named(all, event.TaskAccepted, event.TaskRefused, event.TaskFinished, event.TaskState, event.RunnerHeartbeat, event.PartitionTick)
 	return []channel{{
 		name: "tasks", address: bus.Tasks("{pool}"), params: pool, action: send, summary: "Steps offered to the runners of a pool",
 		messages: named(all, event.TaskOffered),

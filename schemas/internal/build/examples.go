@@ -136,6 +136,10 @@ func stepExamples() []environment.Body {
 		environment.StepQueued{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Cause: environment.CauseFailed, NotBefore: &later, Error: failure},
 		environment.StepError{Operation: exampleOperation, Step: exampleStep, Attempt: 3, Runner: exampleRunner, Error: failure},
 		environment.StepProgress{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Progress: event.Progress{Message: "creating", Done: 3, Total: 10}},
+		environment.StateSaved{
+			Operation: exampleOperation, Step: exampleStep, Attempt: 1, Runner: exampleRunner, Number: 1,
+			StateRef: environment.StateRef{Hash: exampleHash, Size: 4096},
+		},
 		environment.TaskRefused{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Runner: exampleRunner, Epoch: 1},
 		environment.StepSkipped{Operation: exampleOperation, Step: exampleStep, Because: "notes.terraform.base"},
 	}
@@ -151,6 +155,7 @@ func runnerExamples() map[string]any {
 		event.TaskAccepted:    event.Accepted{TaskRef: task, Runner: exampleRunner, StartedAt: exampleTime},
 		event.TaskRefused:     event.Refused{TaskRef: task, Runner: exampleRunner, Code: fault.Busy, Reason: "the runner is stopping"},
 		event.TaskFinished:    event.Result{TaskRef: task, Runner: exampleRunner, StartedAt: exampleTime, FinishedAt: later},
+		event.TaskState:       event.State{TaskRef: task, Runner: exampleRunner, Number: 1, Data: "v1.c2VhbGVk"},
 		event.TaskLogs:        event.Logs{TaskRef: task, First: 0, Lines: []event.LogLine{{Time: exampleTime, Stream: "out", Text: "Creating..."}}},
 		event.TaskCancel:      event.CancelTask{TaskRef: task, Reason: "the operation was cancelled"},
 		event.RunnerHeartbeat: event.Heartbeat{Runner: exampleRunner, Pools: []string{"default"}, Time: exampleTime, Tasks: []event.TaskRef{task}},

@@ -51,6 +51,7 @@ func Messages() []Message {
 		{event.TaskAccepted, Runner, event.Accepted{}},
 		{event.TaskRefused, Runner, event.Refused{}},
 		{event.TaskFinished, Runner, event.Result{}},
+		{event.TaskState, Runner, event.State{}},
 		{event.TaskLogs, Runner, event.Logs{}},
 		{event.TaskCancel, Runner, event.CancelTask{}},
 		{event.RunnerHeartbeat, Runner, event.Heartbeat{}},

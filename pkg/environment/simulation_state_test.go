@@ -1,0 +1,88 @@
+package environment
+
+import (
+	"fmt"
+
+	"pgregory.net/rapid"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// keeper is the world's own knowledge of what executors have saved, by the facts alone.
+type keeper struct {
+	kept   map[string]string        // hash by step
+	asked  map[string]bool          // the decider has asked for the state of the step
+	open   map[string]event.TaskRef // the attempt under way
+	number map[event.TaskRef]int    // of the last save that was sent
+	taken  map[event.TaskRef]int    // of the last save that was taken
+	sent   []StateInput
+}
+
+func newKeeper() *keeper {
+	k := &keeper{open: map[string]event.TaskRef{}, number: map[event.TaskRef]int{}, taken: map[event.TaskRef]int{}}
+	k.clear()
+	return k
+}
+
+func (k *keeper) clear() { k.kept, k.asked = map[string]string{}, map[string]bool{} }
+
+// ask is the store, which now and then has lost a state.
+func (k *keeper) ask(w *world) func(string, string) error {
+	return func(step, hash string) error {
+		if k.kept[step] != hash {
+			w.t.Fatalf("the next attempt of %s would get %q, and %q was saved last", step, hash, k.kept[step])
+		}
+		k.asked[step] = true
+		if rapid.IntRange(0, 20).Draw(w.t, "gone") == 0 {
+			return fault.New(fault.GiveUp, fault.NotFound, "gone")
+		}
+		return nil
+	}
+}
+
+// save makes a runner's message: mostly of the one that accepts in this world.
+func (k *keeper) save(w *world, ref event.TaskRef) StateInput {
+	k.number[ref]++
+	in := StateInput{TaskRef: ref, Runner: rapid.SampledFrom([]string{"r/1", "r/1", "r/1", "r/9"}).Draw(w.t, "runner"), Number: k.number[ref]}
+	if rapid.IntRange(0, 4).Draw(w.t, "removed") > 0 {
+		in.StateRef = StateRef{Hash: fmt.Sprintf("%s/%s/%d/%d/%s", ref.Operation, ref.Step, ref.Attempt, in.Number, in.Runner), Size: 1}
+	}
+	k.sent = append(k.sent, in)
+	return in
+}
+
+func (k *keeper) check(w *world, f Fact) {
+	switch b := f.Body.(type) {
+	case Created, StatusDestroyed:
+		k.clear()
+	case StepWaiting:
+		k.open[b.Step] = event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt}
+		if b.Verb != event.Validate && k.kept[b.Step] != "" && !k.asked[b.Step] {
+			w.t.Fatalf("%s is offered without its state", b.Step)
+		}
+		delete(k.asked, b.Step)
+	case StepQueued:
+		delete(k.open, b.Step)
+	case StepComplete:
+		delete(k.open, b.Step)
+	case StepError:
+		delete(k.open, b.Step)
+	case StateSaved:
+		k.checkSaved(w, b)
+	}
+}
+
+func (k *keeper) checkSaved(w *world, b StateSaved) {
+	ref := event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt}
+	if k.open[b.Step] != ref {
+		w.t.Fatalf("a state of attempt %d of %s was taken, which is not under way", b.Attempt, b.Step)
+	}
+	if b.Number <= k.taken[ref] {
+		w.t.Fatalf("save %d of %s was taken behind save %d", b.Number, b.Step, k.taken[ref])
+	}
+	if n := w.state.Step(b.Step); n.Runner != "" && n.Runner != b.Runner {
+		w.t.Fatalf("a state of %s was taken from %s, and %s has the step", b.Step, b.Runner, n.Runner)
+	}
+	k.taken[ref], k.kept[b.Step] = b.Number, b.Hash
+}
