@@ -47,7 +47,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.StepWaiting{Verb: event.Apply}, environment.StepRunning{}, environment.StepComplete{},
 		environment.StepQueued{Cause: environment.CauseLost}, environment.StepError{Error: failure}, environment.StepSkipped{},
 		environment.StatusRetrying{}, environment.StatusRunning{}, environment.Paused{}, environment.Resumed{}, environment.Held{}, environment.StepProgress{},
-		environment.TaskRefused{}, environment.StateSaved{},
+		environment.TaskRefused{}, environment.StateSaved{}, environment.Updated{Templates: []environment.Template{}}, environment.StepUnchanged{},
 	}
 	require.Len(t, small, len(environment.Bodies()))
 	for _, body := range small {

@@ -40,6 +40,8 @@ func (t *tree) apply(e store.Entry) (*leaf, error) {
 	case environment.StepProgress:
 		t.step(b.Step, environment.StateRunning, func(l *leaf) { l.progress = &b.Progress })
 		return nil, nil // not worth a line of its own
+	case environment.StepUnchanged:
+		return t.step(b.Step, environment.StateComplete, func(l *leaf) { l.note = "unchanged" }), nil
 	default:
 		t.whole(body, e.Time)
 		return nil, nil
@@ -72,6 +74,8 @@ func (t *tree) whole(body environment.Body, at time.Time) {
 		t.status = environment.Failed
 	case environment.StatusDestroying:
 		t.status, t.current, t.since, t.until, t.stale = environment.Destroying, b.Operation, at, time.Time{}, true
+	case environment.Updated:
+		t.status, t.current, t.since, t.until, t.stale = environment.Deploying, b.Operation, at, time.Time{}, true
 	case environment.StatusRetrying:
 		t.status, t.current, t.since, t.until, t.stale = environment.Deploying, b.Operation, at, time.Time{}, true
 	case environment.StatusRunning:

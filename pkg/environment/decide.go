@@ -31,6 +31,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 	switch in := in.(type) {
 	case CreateInput:
 		c.command(in.CommandMeta, event.EnvironmentCreate, func() *fault.Error { return c.create(in) })
+	case UpdateInput:
+		c.command(in.CommandMeta, event.EnvironmentUpdate, func() *fault.Error { return c.update(in) })
 	case DestroyInput:
 		c.command(in.CommandMeta, event.EnvironmentDestroy, func() *fault.Error { return c.destroy(in) })
 	case CancelInput:
@@ -103,7 +105,7 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	}
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, FailFast: in.FailFast,
+		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, FailFast: in.FailFast,
 		Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil
@@ -239,7 +241,7 @@ func (c *decision) advance() {
 func (c *decision) probes() int {
 	count := 0
 	for _, n := range c.s.Nodes {
-		if n.Probed {
+		if n.Probed && !n.Doomed {
 			count++
 		}
 	}

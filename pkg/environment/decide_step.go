@@ -103,7 +103,13 @@ func (c *decision) offer(i int) {
 	var err error
 	switch n.Verb {
 	case event.Apply:
-		w.Inputs, err = c.Resolver.Inputs(n.Address, c.s.OutputsOf)
+		var in Inputs
+		in, err = c.Resolver.Inputs(n.Address, c.s.OutputsOf)
+		if err == nil && n.same(in) {
+			c.emit(StepUnchanged{Operation: w.Operation, Step: n.Address})
+			return
+		}
+		w.Inputs, w.Fingerprint = in.Data, in.Fingerprint
 	case event.Validate:
 		w.Endpoint, err = c.Resolver.Endpoint(n.Address, c.s.OutputsOf)
 	}

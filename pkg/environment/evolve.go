@@ -19,6 +19,8 @@ func Evolve(s *State, f Fact) error {
 		return s.created(b, f.At)
 	case StatusDestroying:
 		s.destroying(b, f.At)
+	case Updated:
+		return s.updated(b, f.At)
 	case StatusRetrying:
 		s.retrying(b, f.At)
 	case StatusRunning:
@@ -35,6 +37,9 @@ func Evolve(s *State, f Fact) error {
 		s.validating()
 	case StatusDeployed:
 		s.Status, s.Outputs, s.Entrypoints, s.Error = Deployed, b.Outputs, b.Entrypoints, nil
+		if err := s.forgetDoomed(); err != nil {
+			return err
+		}
 	case StatusFailed:
 		s.Status, s.Error = Failed, b.Error
 	case StatusDestroyed:
@@ -45,7 +50,8 @@ func Evolve(s *State, f Fact) error {
 		s.cancelling(b)
 	case Finished:
 		s.Operation.Status, s.Operation.FinishedAt, s.Operation.Error = b.Status, f.At, b.Error
-		s.dirty.operation = true
+		s.dirty.operation, s.dirty.environment = true, true
+		return s.settle()
 	default:
 		return s.evolveStep(f)
 	}
@@ -59,7 +65,7 @@ func (s *State) created(b Created, at time.Time) error {
 	life.dirty.created = true
 	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
 	life.Description, life.Tags, life.Templates = b.Description, b.Tags, b.Templates
-	life.Parameters, life.Groups, life.DestroyAt, life.Epoch = b.Parameters, b.Groups, b.DestroyAt, b.Epoch
+	life.Parameters, life.Given, life.Groups, life.DestroyAt, life.Epoch = b.Parameters, b.Given, b.Groups, b.DestroyAt, b.Epoch
 	life.Nodes = make([]*Step, len(b.Nodes))
 	steps := make([]Step, len(b.Nodes)) // one allocation: a graph may have 100,000 of them
 	for i := range b.Nodes {
@@ -144,12 +150,22 @@ func (s *State) retrying(b StatusRetrying, at time.Time) {
 	s.Status, s.Epoch, s.Error = Deploying, b.Epoch, nil
 	s.begin(Operation{Kind: RetryOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, FailFast: b.FailFast,
 		Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentRetry)
+	again := make([]bool, len(s.Nodes))
 	for i, n := range s.Nodes {
-		if n.Status == Deployed || !n.made() {
+		switch {
+		case n.Doomed:
+			s.doom(i)
+		case !n.made() && !n.Stale:
 			s.leaveOut(i)
-		} else {
-			n.Status = Pending
-			s.include(i, event.Apply)
+		case n.Status != Deployed || n.Stale:
+			again[i] = true
+			s.renew(i)
+		case n.Type == ResourceNode && slices.ContainsFunc(n.depends, func(d int) bool { return again[d] }):
+			// What it depends on may put out something else this time.
+			again[i], n.Stale = true, true
+			s.renew(i)
+		default:
+			s.leaveOut(i)
 		}
 	}
 	s.release()
@@ -170,6 +186,23 @@ func (s *State) running(b StatusRunning, at time.Time) error {
 	s.ready(i)
 	s.dirty.environment = true
 	return nil
+}
+
+// renew has a node applied. One that is deployed stays so until that begins: it may turn out to be unchanged.
+func (s *State) renew(i int) {
+	if n := s.Nodes[i]; n.Status != Deployed {
+		n.Status = Pending
+	}
+	s.include(i, event.Apply)
+}
+
+// doom has a node destroyed that the templates do not have any more.
+func (s *State) doom(i int) {
+	if n := s.Nodes[i]; n.Exists && n.Type == ResourceNode {
+		s.include(i, event.Destruct)
+		return
+	}
+	s.leaveOut(i)
 }
 
 // pause stops or lets go what is queued; the reason that is shown for it changes.
@@ -216,7 +249,7 @@ func (s *State) held(b Held) {
 func (s *State) validating() {
 	s.Status, s.Operation.Validating = Validating, true
 	for i, n := range s.Nodes {
-		if n.Probed {
+		if n.Probed && !n.Doomed {
 			s.include(i, event.Validate)
 			n.Unmet, n.Status = 0, Validating
 			s.ready(i)

@@ -30,6 +30,15 @@ func (s *State) evolveStep(f Fact) error {
 		return nil
 	case StepComplete:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.complete(i, n, b) })
+	case StepUnchanged:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
+			n.Stale, n.FinishedAt = false, f.At
+			if n.Type == ActionNode && n.Applied == "" {
+				n.Status = Idle
+			}
+			s.end(i, StateComplete)
+			s.succeed(i)
+		})
 	case StepQueued:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.requeued(i, n, b) })
 	case StepError:
@@ -61,7 +70,7 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 	n.Progress, n.Saves = nil, 0
 	switch n.Verb {
 	case event.Apply:
-		n.Inputs, n.Exists = b.Inputs, true
+		n.Inputs, n.Offered, n.Exists = b.Inputs, b.Fingerprint, true
 		switch o.Kind {
 		case RunOperation: // shows in the step alone: the node stays what it is until that has succeeded
 		case DestroyOperation:
@@ -79,17 +88,31 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	n.Runner, n.StartedAt, n.FinishedAt, n.Error = b.Runner, b.StartedAt, b.FinishedAt, nil
 	switch n.Verb {
 	case event.Apply:
-		n.Status, n.Outputs = Deployed, b.Outputs
+		n.Status, n.Outputs, n.Applied = Deployed, b.Outputs, n.Offered
+		n.Stale, n.Due = false, false
+		s.applied(n)
 		if s.Operation.Kind == DestroyOperation {
 			n.Status = Destroyed
 		}
 	case event.Validate:
 		n.Status = Deployed
 	case event.Destruct:
-		n.Status, n.Exists, n.Outputs = Destroyed, false, nil
+		n.Status, n.Exists, n.Outputs, n.Applied = Destroyed, false, nil, ""
 	}
 	s.end(i, StateComplete)
 	s.succeed(i)
+}
+
+// applied tells the actions that run on updates that there is something new to run for.
+func (s *State) applied(n *Step) {
+	if k := s.Operation.Kind; k != UpdateOperation && k != RetryOperation {
+		return
+	}
+	for _, d := range n.dependents {
+		if s.Nodes[d].RunsOn(OnUpdate) {
+			s.Nodes[d].Due = true
+		}
+	}
 }
 
 // succeed lets what waited for step i go on.

@@ -39,6 +39,7 @@ type Created struct {
 	Tags        []string                   `json:"tags,omitempty"`
 	Templates   []Template                 `json:"templates"`
 	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Given       []string                   `json:"given,omitzero"` // names of the parameters that were given; others have their defaults
 	Groups      []Group                    `json:"groups,omitempty"`
 	Nodes       []Node                     `json:"nodes"`
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
@@ -102,6 +103,33 @@ type StatusRunning struct {
 	Epoch  uint64 `json:"epoch"`
 }
 
+// Updated: an update operation begins: this is what the environment is to be from now on. Steps names the nodes that take
+// part, because they are new, have changed, were not finished before, or depend on one that takes part. Nodes that are not
+// among Nodes any more are destroyed, each after all that stood on it has been seen to.
+type Updated struct {
+	CommandID   string                     `json:"command_id"`
+	RequestedBy string                     `json:"requested_by,omitempty"`
+	Operation   string                     `json:"operation"`
+	Description *string                    `json:"description,omitempty"`
+	Tags        []string                   `json:"tags,omitempty"`
+	Templates   []Template                 `json:"templates"`
+	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Given       []string                   `json:"given,omitzero"`
+	Groups      []Group                    `json:"groups,omitempty"`
+	Nodes       []Node                     `json:"nodes"`
+	Steps       []string                   `json:"steps,omitempty"`
+	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
+	FailFast    bool                       `json:"fail_fast,omitempty"`
+	Parallelism int                        `json:"parallelism"`
+	Epoch       uint64                     `json:"epoch"`
+}
+
+// StepUnchanged: now that all it depends on is known, what the step would be given is what it was given last; nothing ran.
+type StepUnchanged struct {
+	Operation string `json:"operation"`
+	Step      string `json:"step"`
+}
+
 // StatusDestroyed: nothing is left, and that was proven resource by resource.
 type StatusDestroyed struct {
 	Operation string `json:"operation"`
@@ -161,7 +189,9 @@ type StepWaiting struct {
 	Attempt      int             `json:"attempt"`
 	AcceptBefore time.Time       `json:"accept_before"`
 	Inputs       json.RawMessage `json:"inputs,omitempty"`
-	Endpoint     *event.Endpoint `json:"endpoint,omitempty"`
+	// Fingerprint is that of Inputs (see Inputs in this package).
+	Fingerprint string          `json:"fingerprint,omitempty"`
+	Endpoint    *event.Endpoint `json:"endpoint,omitempty"`
 }
 
 // StepRunning: a runner works on the step.
@@ -282,6 +312,8 @@ func (StatusFailed) Type() string        { return "environment.failed" }
 func (StatusDestroying) Type() string    { return "environment.destroying" }
 func (StatusRetrying) Type() string      { return "environment.retrying" }
 func (StatusRunning) Type() string       { return "environment.running" }
+func (Updated) Type() string             { return "environment.updating" }
+func (StepUnchanged) Type() string       { return "step.unchanged" }
 func (Paused) Type() string              { return "operation.paused" }
 func (Resumed) Type() string             { return "operation.resumed" }
 func (Held) Type() string                { return "operation.held" }
@@ -306,6 +338,7 @@ func Bodies() []Body {
 		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
+		Updated{}, StepUnchanged{},
 	}
 }
 
@@ -348,6 +381,8 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepProgress{}.Type():        decode[StepProgress],
 	TaskRefused{}.Type():         decode[TaskRefused],
 	StateSaved{}.Type():          decode[StateSaved],
+	Updated{}.Type():             decode[Updated],
+	StepUnchanged{}.Type():       decode[StepUnchanged],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {
@@ -359,10 +394,19 @@ func decode[B Body](data json.RawMessage) (Body, error) {
 // Public is the fact as subscribers see it: without sealed values, and without the graph, which can be large and
 // is to be had from the API.
 func Public(b Body) any {
-	if c, ok := b.(Created); ok {
-		return PublicCreated{Created: c, Nodes: nil, Steps: len(c.Nodes)}
+	switch b := b.(type) {
+	case Created:
+		return PublicCreated{Created: b, Nodes: nil, Steps: len(b.Nodes)}
+	case Updated:
+		return PublicUpdated{Updated: b, Nodes: nil}
 	}
 	return b
+}
+
+// PublicUpdated is Updated without the nodes.
+type PublicUpdated struct {
+	Updated
+	Nodes []Node `json:"nodes,omitempty"` // always empty; hides Updated.Nodes
 }
 
 // PublicCreated is Created with the number of its nodes instead of the nodes.

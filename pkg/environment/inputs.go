@@ -29,8 +29,16 @@ type Resolved struct {
 	Nodes       []Node // topological order
 	Templates   []Template
 	Parameters  map[string]json.RawMessage // effective; sensitive ones sealed
+	Given       []string                   // names of those that were given, not taken from a default; sorted
 	Groups      []Group
 	Parallelism int // the templates' own bound, 0 for none
+}
+
+// UpdateInput is environment.update, its templates resolved with the parameters that are to be in force.
+type UpdateInput struct {
+	CommandMeta
+	event.Update
+	Resolved
 }
 
 // DestroyInput is environment.destroy.
@@ -98,6 +106,7 @@ type RunnerStartedInput struct{ Name, Runner string }
 type TickInput struct{}
 
 func (CreateInput) input()        {}
+func (UpdateInput) input()        {}
 func (DestroyInput) input()       {}
 func (CancelInput) input()        {}
 func (RetryInput) input()         {}
@@ -116,10 +125,18 @@ func (TickInput) input()          {}
 // Resolver evaluates what is known only once other nodes have outputs. It is pure: the same recorded outputs give the
 // same answer (sealing aside). A plan of pkg/plan is one.
 type Resolver interface {
-	Inputs(address string, outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error)
+	Inputs(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error)
 	Endpoint(address string, outputs func(string) (json.RawMessage, bool)) (*event.Endpoint, error)
 	Outputs(outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error)
 	Entrypoints(outputs func(string) (json.RawMessage, bool)) ([]Entrypoint, error)
+}
+
+// Inputs are what an executor would be given.
+type Inputs struct {
+	Data json.RawMessage // secrets sealed
+	// Fingerprint is the same for two that an executor could not tell apart, files and kind included, and tells nothing of
+	// secrets. Empty: it can't be compared.
+	Fingerprint string
 }
 
 // Pool is what is known of the runners of a pool that have one executor.

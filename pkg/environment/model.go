@@ -103,8 +103,9 @@ type Node struct {
 	Probe string `json:"probe,omitempty"`
 	// Expiry is how long a step may wait for a runner, in nanoseconds, before it fails; 0 for ever.
 	Expiry time.Duration `json:"expiry,omitempty"`
-	// Bundle is the content hash of the files that the executor needs, kept beside the templates.
-	Bundle string `json:"bundle,omitempty"`
+	// Bundle is the content hash of the files that the executor needs. They are in the template that TemplateHash names.
+	Bundle       string `json:"bundle,omitempty"`
+	TemplateHash string `json:"template_hash,omitempty"`
 	// Description is the author's.
 	Description string `json:"description,omitempty"`
 }
@@ -157,10 +158,13 @@ const (
 	DestroyOperation OperationKind = "destroy"
 	RetryOperation   OperationKind = "retry"
 	RunOperation     OperationKind = "run"
+	UpdateOperation  OperationKind = "update"
 )
 
 // makes tells whether an operation makes the environment be there, and so ends with a look whether it answers.
-func (k OperationKind) makes() bool { return k == CreateOperation || k == RetryOperation }
+func (k OperationKind) makes() bool {
+	return k == CreateOperation || k == RetryOperation || k == UpdateOperation
+}
 
 // Occasion is what actions run on in such an operation.
 func (k OperationKind) Occasion() Occasion {
@@ -169,6 +173,8 @@ func (k OperationKind) Occasion() Occasion {
 		return OnDestroy
 	case RunOperation:
 		return OnDemand
+	case UpdateOperation:
+		return OnUpdate
 	}
 	return OnCreate
 }
@@ -221,6 +227,7 @@ type Record struct {
 	Tags        []string                   `json:"tags"`
 	Templates   []Template                 `json:"templates"`
 	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Given       []string                   `json:"given,omitzero"`    // names of the parameters that were given; others have their defaults
 	Outputs     json.RawMessage            `json:"outputs,omitempty"` // object, after a successful create
 	Entrypoints []Entrypoint               `json:"entrypoints,omitempty"`
 	Groups      []Group                    `json:"groups,omitempty"`
@@ -291,4 +298,12 @@ type Changes struct {
 	Environments []Record
 	Resources    []ResourceRecord
 	Operations   []OperationRecord
+	// Removed are resources that are no more, and are taken out with the states that were kept for them.
+	Removed []ResourceName
+}
+
+// ResourceName names a resource among those of all environments.
+type ResourceName struct {
+	Environment string `json:"environment"`
+	Address     string `json:"address"`
 }

@@ -10,6 +10,7 @@ import (
 type dirt struct {
 	environment, operation, created bool
 	nodes                           map[int]struct{}
+	removed                         []string
 }
 
 func (s *State) touch(i int) {
@@ -41,12 +42,17 @@ func (s *State) Changes(partition int, revision uint64) Changes {
 	for _, i := range slices.Sorted(maps.Keys(d.nodes)) {
 		c.Resources = append(c.Resources, s.resourceRecord(s.Nodes[i], revision))
 	}
+	for _, address := range d.removed {
+		if s.Step(address) == nil { // it may have been made anew since
+			c.Removed = append(c.Removed, ResourceName{Environment: s.Name, Address: address})
+		}
+	}
 	return c
 }
 
 func (s *State) record(partition int, revision uint64) Record {
 	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
-		Parameters: s.Parameters, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
+		Parameters: s.Parameters, Given: s.Given, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
 		Resources: map[Status]int{}, DestroyAt: s.DestroyAt, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 		Partition: partition, Revision: revision, Epoch: s.Epoch}
 	if s.Tags == nil {

@@ -56,6 +56,12 @@ func (k *keeper) check(w *world, f Fact) {
 	switch b := f.Body.(type) {
 	case Created, StatusDestroyed:
 		k.clear()
+	case StatusDeployed:
+		for step := range k.kept {
+			if w.state.Step(step) == nil {
+				delete(k.kept, step) // an update has destroyed it, and what was kept of it is gone with it
+			}
+		}
 	case StepWaiting:
 		k.open[b.Step] = event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt}
 		if b.Verb != event.Validate && k.kept[b.Step] != "" && !k.asked[b.Step] {

@@ -1,8 +1,10 @@
 package environment
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,13 +18,17 @@ import (
 // echo resolves every node's inputs to the outputs of what it depends on, so that a missing one is noticed.
 type echo struct{ nodes map[string]Node }
 
-func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error) {
+func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error) {
+	given := e.nodes[address].Description
 	for _, d := range e.nodes[address].DependsOn {
-		if _, ok := outputs(d); !ok && e.nodes[d].made() {
-			return nil, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s has no outputs", d)
+		out, ok := outputs(d)
+		if !ok && e.nodes[d].made() {
+			return Inputs{}, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s has no outputs", d)
 		}
+		given += d + string(out)
 	}
-	return json.RawMessage(`{}`), nil
+	data, err := json.Marshal(map[string]string{"given": given})
+	return Inputs{Data: data, Fingerprint: fmt.Sprintf("%x", sha256.Sum256(data))}, err
 }
 
 func (e echo) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.Endpoint, error) {
@@ -37,26 +43,35 @@ func (e echo) Entrypoints(func(string) (json.RawMessage, bool)) ([]Entrypoint, e
 
 // world drives a decider as server, bus and runners would, with everything that can go wrong between them.
 type world struct {
-	t       *rapid.T
-	decider *Decider
-	state   *State
-	plan    echo
-	now     time.Time
-	facts   []Fact
-	tasks   []event.TaskRef // offered, and neither finished nor forgotten by the runners
-	old     []event.TaskRef // ended in some way; may still be spoken of
-	applied map[string]bool // what is really there
-	latest  map[string]int  // attempt last offered of each step
-	command int
-	pools   map[string]Pool // what is known of the runners, by executor
-	asked   string          // the action that was asked for last
-	keeper  *keeper
+	t         *rapid.T
+	decider   *Decider
+	state     *State
+	plan      echo
+	now       time.Time
+	facts     []Fact
+	tasks     []event.TaskRef        // offered, and neither finished nor forgotten by the runners
+	old       []event.TaskRef        // ended in some way; may still be spoken of
+	applied   map[string]bool        // what is really there
+	offered   map[string]StepWaiting // the last offer of each step
+	executors map[string]string
+	kinds     []NodeType                 // by number
+	given     map[string]string          // what the last apply that ended well got
+	on        map[string]map[string]bool // what it really stands on, since it was begun with that
+	latest    map[string]int             // attempt last offered of each step
+	command   int
+	pools     map[string]Pool // what is known of the runners, by executor
+	actions   map[string]bool // addresses of what leaves nothing
+	asked     string          // the action that was asked for last
+	demanded  bool            // an action was run on demand since all was applied
+	keeper    *keeper
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
 		state: NewState("sim"), keeper: newKeeper(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
-		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}}}
+		offered: map[string]StepWaiting{}, executors: map[string]string{}, actions: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
+		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
+		kinds: rapid.SliceOfN(rapid.SampledFrom([]NodeType{ResourceNode, ResourceNode, ResourceNode, ResourceNode, ActionNode, StatusNode}), 14, 14).Draw(t, "kinds")}
 }
 
 func (w *world) around() Surroundings {
@@ -72,17 +87,23 @@ func (w *world) drawPool() {
 	w.pools[rapid.SampledFrom([]string{"x", "y"}).Draw(w.t, "executor")] = p
 }
 
+// executor and kind are of the address, in which both are named.
+func (w *world) executor(i int) string {
+	name := []string{"x", "y"}[i*7%3%2]
+	w.executors[fmt.Sprintf("t.x.n%d", i)] = name
+	return name
+}
+
 func (w *world) graph() []Node {
 	count := rapid.IntRange(0, 14).Draw(w.t, "nodes")
 	nodes := make([]Node, count)
 	w.plan.nodes = map[string]Node{}
 	for i := range nodes {
-		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Type: ResourceNode, Executor: rapid.SampledFrom([]string{"x", "y"}).Draw(w.t, "executor")}
+		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Description: rapid.SampledFrom([]string{"", "b"}).Draw(w.t, "given"), Type: ResourceNode, Executor: w.executor(i)}
 		if rapid.IntRange(0, 6).Draw(w.t, "expires") == 0 {
 			n.Expiry = time.Minute
 		}
-		if rapid.IntRange(0, 4).Draw(w.t, "action") == 0 {
-			n.Type = ActionNode
+		if n.Type = w.kinds[i]; n.Type == ActionNode {
 			n.RunOn = rapid.SliceOfNDistinct(rapid.SampledFrom(Occasions()), 0, 3, func(o Occasion) Occasion { return o }).Draw(w.t, "occasions")
 			if len(n.RunOn) == 0 {
 				n.RunOn = nil
@@ -97,9 +118,10 @@ func (w *world) graph() []Node {
 				n.DependsOn = append(n.DependsOn, nodes[d].Address)
 			}
 		}
-		if rapid.IntRange(0, 9).Draw(w.t, "status") == 0 {
-			n.Type, n.RunOn, n.Probed = StatusNode, nil, true
+		if n.Type == StatusNode {
+			n.Probed = true
 		}
+		w.actions[n.Address] = n.Type != ResourceNode
 		if rapid.Bool().Draw(w.t, "retry") {
 			n.Retry = &RetryPolicy{Attempts: rapid.IntRange(1, 3).Draw(w.t, "attempts")}
 		}
@@ -129,14 +151,19 @@ func (w *world) check(f Fact) {
 	w.keeper.check(w, f)
 	switch b := f.Body.(type) {
 	case StepWaiting:
-		if p := w.pools[w.state.Step(b.Step).ability()]; p.Runners == 0 || (p.Open != nil && p.Open.Until.After(w.now)) {
+		ability := w.executors[b.Step]
+		if n := w.state.Step(b.Step); n != nil {
+			ability = n.ability()
+		}
+		if p := w.pools[ability]; p.Runners == 0 || (p.Open != nil && p.Open.Until.After(w.now)) {
 			w.t.Fatalf("%s is offered to a pool that can't take it", b.Step)
 		}
 		if w.state.Operation.Paused {
 			w.t.Fatalf("%s is offered while the operation is paused", b.Step)
 		}
 		for _, ref := range w.tasks {
-			if ref.Step == b.Step && ref.Operation == b.Operation && !w.lapsed(ref) {
+			lately := w.now.Sub(w.offered[b.Step].AcceptBefore) < 2*time.Second // neither offer nor lease can have run out
+			if ref.Step == b.Step && ref.Operation == b.Operation && lately && !w.lapsed(ref) {
 				w.t.Fatalf("%s is offered again while attempt %d is under way", b.Step, ref.Attempt)
 			}
 		}
@@ -144,13 +171,17 @@ func (w *world) check(f Fact) {
 			w.t.Fatalf("%s is offered, but only %s was asked for", b.Step, w.asked)
 		}
 		w.checkOrder(b)
+		w.begin(b)
+		w.offered[b.Step] = b
 		w.latest[b.Step] = b.Attempt
 		w.tasks = append(w.tasks, event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt})
 	case StepError:
 		w.checkLatest(b.Step, b.Attempt)
 	case StepComplete:
 		w.checkLatest(b.Step, b.Attempt)
-		w.applied[b.Step] = w.state.Step(b.Step).Verb != event.Destruct
+		w.applied[b.Step] = w.offered[b.Step].Verb != event.Destruct
+		w.made(b.Step)
+		w.demanded = w.demanded || w.state.Operation.Kind == RunOperation
 	}
 }
 
@@ -183,11 +214,16 @@ func (w *world) checkOrder(b StepWaiting) {
 		if w.state.Operation.Force {
 			return
 		}
+		for address, on := range w.on {
+			if on[b.Step] && !w.actions[address] && w.applied[address] {
+				w.t.Fatalf("%s is destroyed before %s, which stands on it", b.Step, address)
+			}
+		}
+		if w.state.Operation.Kind != DestroyOperation {
+			return
+		}
 		for _, other := range w.plan.nodes {
 			for _, d := range other.DependsOn {
-				if d == b.Step && other.Type == ResourceNode && w.applied[other.Address] {
-					w.t.Fatalf("%s is destroyed before %s, which stands on it", b.Step, other.Address)
-				}
 				if a := w.state.Step(other.Address); d == b.Step && w.state.takesPart(a) && a.Verb == event.Apply && a.State != StateComplete {
 					w.t.Fatalf("%s is destroyed, but the action %s has not run yet", b.Step, other.Address)
 				}
@@ -208,15 +244,67 @@ func (w *world) checkEnd() {
 			}
 		}
 	case Deployed:
-		for _, n := range w.state.Nodes {
-			if !w.applied[n.Address] && (n.made() || n.Probed) {
-				w.t.Fatalf("deployed, but %s is not there", n.Address)
-			}
-		}
+		w.checkDeployed()
 	case Failed, DestroyFailed:
 		require.NotNil(w.t, w.state.Error)
 	default:
 		w.t.Fatalf("an operation ended in status %q", w.state.Status)
+	}
+	for address, there := range w.applied {
+		if n := w.state.Step(address); there && (n == nil || !n.Exists) && (n == nil || n.Type == ResourceNode) && !w.actions[address] {
+			w.t.Fatalf("%s is there, and nobody knows of it", address)
+		}
+	}
+}
+
+// checkDeployed: what is there is what a create of what is wanted now would have made, and nothing else.
+func (w *world) checkDeployed() {
+	require.Len(w.t, w.state.Nodes, len(w.plan.nodes))
+	w.demanded = w.demanded && w.state.Operation.Kind != UpdateOperation
+	for address, node := range w.plan.nodes {
+		n := w.state.Step(address)
+		require.NotNil(w.t, n, address)
+		if !w.applied[address] && (n.made() || n.Probed) {
+			w.t.Fatalf("deployed, but %s is not there", address)
+		}
+		if node.Type != ResourceNode || (w.demanded && w.state.Operation.Kind != UpdateOperation) {
+			continue // what an action was given then is not looked at again, nor what it puts out on demand
+		}
+		in, err := w.plan.Inputs(address, w.state.OutputsOf)
+		require.NoError(w.t, err)
+		require.Equal(w.t, string(in.Data), w.given[address], "%s is not as it should be", address)
+	}
+	for address, there := range w.applied {
+		if _, wanted := w.plan.nodes[address]; there && !wanted && !w.actions[address] {
+			w.t.Fatalf("deployed, but %s is still there", address)
+		}
+	}
+}
+
+// begin remembers what a resource stands on from the moment that somebody may be making it.
+func (w *world) begin(b StepWaiting) {
+	if b.Verb != event.Apply {
+		return
+	}
+	n := w.plan.nodes[b.Step]
+	if w.on[b.Step] == nil || !w.applied[b.Step] {
+		w.on[b.Step] = map[string]bool{}
+	}
+	for _, d := range n.DependsOn {
+		w.on[b.Step][d] = true
+	}
+}
+
+func (w *world) made(step string) {
+	w.on[step] = map[string]bool{}
+	if w.offered[step].Verb == event.Destruct {
+		return
+	}
+	if w.offered[step].Verb == event.Apply {
+		w.given[step] = string(w.offered[step].Inputs)
+	}
+	for _, d := range w.plan.nodes[step].DependsOn {
+		w.on[step][d] = true
 	}
 }
 
@@ -256,6 +344,9 @@ func (w *world) take(i int) event.TaskRef {
 
 func (w *world) resultOf(ref event.TaskRef) ResultInput {
 	r := event.Result{TaskRef: ref, Runner: "r/1", StartedAt: w.now, FinishedAt: w.now, Outputs: json.RawMessage(`{"a":1}`)}
+	if n := w.state.Step(ref.Step); n != nil && rapid.Bool().Draw(w.t, "tells") {
+		r.Outputs, _ = json.Marshal(map[string]string{"a": string(n.Inputs)}) // what depends on it changes too
+	}
 	switch rapid.IntRange(0, 11).Draw(w.t, "outcome") {
 	case 0:
 		r.Error = fault.New(fault.GiveUp, fault.ExecutorFailed, "broken")
@@ -273,7 +364,9 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 24).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 26).Draw(w.t, "what"); {
+	case what >= 25:
+		w.update()
 	case what <= 1:
 		w.decide(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
 	case what == 2:
@@ -334,12 +427,56 @@ func (w *world) run(n *Step) {
 	}
 }
 
+// update draws a graph, or what one change makes of the present one.
+func (w *world) update() {
+	in := UpdateInput{CommandMeta: w.meta(), Update: event.Update{FailFast: rapid.Bool().Draw(w.t, "failfast")}}
+	before := w.plan
+	if w.state.Exists() && !w.state.Busy() && w.state.Status != DestroyFailed {
+		in.Nodes = w.mutate()
+	}
+	if answer := w.decide(in); !answer.Accepted {
+		w.plan = before
+	}
+}
+
+func (w *world) mutate() []Node {
+	if rapid.IntRange(0, 3).Draw(w.t, "anew") == 0 {
+		return w.graph()
+	}
+	var nodes []Node
+	next := map[string]Node{}
+	for _, n := range w.state.Nodes {
+		node, stays := w.plan.nodes[n.Address]
+		if !stays || rapid.IntRange(0, 5).Draw(w.t, "goes") == 0 {
+			continue
+		}
+		var on []string
+		for _, d := range node.DependsOn {
+			if _, there := next[d]; there && rapid.IntRange(0, 5).Draw(w.t, "lets go") > 0 {
+				on = append(on, d)
+			}
+		}
+		if len(nodes) > 0 && rapid.IntRange(0, 3).Draw(w.t, "leans") == 0 {
+			if d := nodes[rapid.IntRange(0, len(nodes)-1).Draw(w.t, "on")]; d.Type != StatusNode && !slices.Contains(on, d.Address) {
+				on = append(on, d.Address)
+			}
+		}
+		node.DependsOn = on
+		if rapid.IntRange(0, 3).Draw(w.t, "changes") == 0 {
+			node.Description += "c"
+		}
+		nodes, next[node.Address] = append(nodes, node), node
+	}
+	w.plan.nodes = next
+	return nodes
+}
+
 // resolved draws a graph only where it will be taken: a rejected create must not change what the world knows.
 func (w *world) resolved() Resolved {
 	if w.state.Exists() {
 		return Resolved{}
 	}
-	w.applied = map[string]bool{}
+	w.applied, w.on = map[string]bool{}, map[string]map[string]bool{}
 	return Resolved{Nodes: w.graph()}
 }
 

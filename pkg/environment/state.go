@@ -3,6 +3,7 @@ package environment
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
@@ -19,6 +20,7 @@ type State struct {
 	Tags        []string
 	Templates   []Template
 	Parameters  map[string]json.RawMessage
+	Given       []string // the parameters that were given; an update keeps them
 	Groups      []Group
 	Outputs     json.RawMessage
 	Entrypoints []Entrypoint
@@ -35,8 +37,9 @@ type State struct {
 	// Commands holds the outcome of the last commands, so that a second copy gets the same answer.
 	Commands []Outcome
 
-	index map[string]int
-	dirty dirt
+	index   map[string]int
+	dooming bool // some node is doomed
+	dirty   dirt
 }
 
 // Outcome is what became of a command.
@@ -77,11 +80,25 @@ type Step struct {
 	// the last save of the present attempt.
 	StateHash string `json:",omitempty"`
 	Saves     int    `json:",omitempty"`
+	// Offered is the fingerprint of Inputs, and Applied that of the last apply that succeeded.
+	Offered, Applied string `json:",omitempty"`
+	// Stale: an update has begun that may change it, and has not come to it.
+	Stale bool `json:",omitempty"`
+	// Due: something that this action comes after was applied in an update, so it has to run.
+	Due bool `json:",omitempty"`
+	// Doomed: the templates do not have it any more, so an update destroys it and then forgets it. It stands behind all
+	// that stay.
+	Doomed bool `json:",omitempty"`
+	// Stands is what the node really stands on where that is not DependsOn: an update has changed that, and the node has
+	// not been applied since, or not to the end. It holds still while an operation runs.
+	Stands []string `json:",omitzero"`
 	// Unmet counts the steps of the operation that have to end before this one.
 	Unmet int
 
-	dependents []int // nodes that depend on this one
-	depends    []int
+	depends    []int // DependsOn: the order of applying
+	dependents []int
+	stands     []int // Stands, or else DependsOn: the order of destroying
+	standers   []int
 	// leaseUntil is when the attempt in flight counts as lost: pushed on by heartbeats once it runs, set by a refusal while
 	// it waits. It is no part of the state: a server that loads the state grants anew.
 	leaseUntil time.Time
@@ -176,35 +193,78 @@ func present(m json.RawMessage) json.RawMessage {
 
 // link derives the index and both directions of the edges.
 func (s *State) link() error {
-	s.index = make(map[string]int, len(s.Nodes))
+	s.index, s.dooming = make(map[string]int, len(s.Nodes)), false
 	for i, n := range s.Nodes {
 		s.index[n.Address] = i
-		n.depends, n.dependents = make([]int, 0, len(n.DependsOn)), nil
-		for _, address := range n.DependsOn {
-			d, ok := s.index[address]
-			if !ok {
-				return fmt.Errorf("%s depends on %s, which does not stand before it", n.Address, address)
+		n.depends, n.dependents, n.stands, n.standers = nil, nil, nil, nil
+	}
+	for i, n := range s.Nodes {
+		s.dooming = s.dooming || n.Doomed
+		on := n.Stands
+		if on == nil {
+			on = n.DependsOn
+		}
+		var err error
+		if n.stands, err = s.places(n, on); err != nil {
+			return err
+		}
+		for _, d := range n.stands {
+			s.Nodes[d].standers = append(s.Nodes[d].standers, i)
+		}
+		if n.Doomed {
+			continue // nothing waits until it is applied
+		}
+		if n.depends = n.stands; n.Stands != nil {
+			if n.depends, err = s.places(n, n.DependsOn); err != nil {
+				return err
 			}
-			n.depends = append(n.depends, d)
+		}
+		for _, d := range n.depends {
+			if d >= i {
+				return fmt.Errorf("%s depends on %s, which does not stand before it", n.Address, s.Nodes[d].Address)
+			}
 			s.Nodes[d].dependents = append(s.Nodes[d].dependents, i)
 		}
 	}
 	return nil
 }
 
-// before lists the steps that have to end before step i, after those that wait for it, in the operation's direction.
-func (s *State) before(i int) []int {
-	if s.Operation.Kind == DestroyOperation {
-		return s.Nodes[i].dependents
+func (s *State) places(n *Step, addresses []string) ([]int, error) {
+	list := make([]int, len(addresses))
+	for i, address := range addresses {
+		d, ok := s.index[address]
+		if !ok {
+			return nil, fmt.Errorf("%s depends on %s, which is not there", n.Address, address)
+		}
+		list[i] = d
 	}
-	return s.Nodes[i].depends
+	return list, nil
+}
+
+// before lists the steps that have to end before step i, after those that wait for it, in the operation's direction. In a
+// destroy everything waits for what stands on it, and so does a doomed node in an update; what stays waits for what it
+// depends on. No node that stays waits for a doomed one, so there is no circle.
+func (s *State) before(i int) []int {
+	n := s.Nodes[i]
+	if s.Operation.Kind == DestroyOperation || n.Doomed {
+		return n.standers
+	}
+	return n.depends
 }
 
 func (s *State) after(i int) []int {
+	n := s.Nodes[i]
 	if s.Operation.Kind == DestroyOperation {
-		return s.Nodes[i].depends
+		return n.stands
 	}
-	return s.Nodes[i].dependents
+	if !s.dooming {
+		return n.dependents
+	}
+	doomed := slices.DeleteFunc(slices.Clone(n.stands), func(d int) bool { return !s.Nodes[d].Doomed })
+	if n.Doomed {
+		return doomed
+	}
+	return slices.Concat(n.dependents, doomed)
 }
 
 // Knows tells whether a command was taken or rejected before.

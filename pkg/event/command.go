@@ -11,6 +11,7 @@ import (
 // CloudEvents type.
 const (
 	EnvironmentCreate  = "environment.create"
+	EnvironmentUpdate  = "environment.update"
 	EnvironmentDestroy = "environment.destroy"
 	EnvironmentCancel  = "environment.cancel"
 	EnvironmentRetry   = "environment.retry"
@@ -21,7 +22,7 @@ const (
 
 // Commands are the names of all commands.
 func Commands() []string {
-	return []string{EnvironmentCreate, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun}
+	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -31,6 +32,23 @@ type Create struct {
 	// Parameters by name; those that two templates share are given to both.
 	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
 	Description string                     `json:"description,omitempty" jsonschema:"maxLength=4096"`
+	Tags        []string                   `json:"tags,omitempty" jsonschema:"maxItems=64"`
+	// DestroyAt is when the environment is to be destroyed by itself.
+	DestroyAt *time.Time `json:"destroy_at,omitempty"`
+	// FailFast cancels what still runs at the first failure, instead of letting it finish.
+	FailFast bool `json:"fail_fast,omitempty"`
+	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
+	Parallelism int `json:"parallelism,omitempty" jsonschema:"minimum=0"`
+}
+
+// Update is the data of environment.update. What is left out stays as it is.
+type Update struct {
+	// Templates are name@version, or name alone for the newest version; all that the environment is to be made of. Left out,
+	// the templates stay as they were when the environment was made or last updated, whatever the catalogue has now.
+	Templates []string `json:"templates,omitempty" jsonschema:"minItems=1"`
+	// Parameters by name, beside those that were given before; null takes one back to its default.
+	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Description *string                    `json:"description,omitempty" jsonschema:"maxLength=4096"`
 	Tags        []string                   `json:"tags,omitempty" jsonschema:"maxItems=64"`
 	// DestroyAt is when the environment is to be destroyed by itself.
 	DestroyAt *time.Time `json:"destroy_at,omitempty"`

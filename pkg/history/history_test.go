@@ -24,9 +24,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // resolver has no expressions to evaluate.
 type resolver struct{}
 
-func (resolver) Inputs(string, func(string) (json.RawMessage, bool)) (json.RawMessage, error) {
-	return json.RawMessage(`{}`), nil
+func (resolver) Inputs(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
+	return environment.Inputs{Data: json.RawMessage(`{}`)}, nil
 }
+
 func (resolver) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.Endpoint, error) {
 	return nil, nil //nolint:nilnil // no endpoint
 }

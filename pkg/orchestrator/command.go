@@ -26,7 +26,7 @@ var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 	meta := environment.CommandMeta{CommandID: e.ID, RequestedBy: e.Source}
 	subject := e.Subject
-	in, create, err := t.read(e, name, meta)
+	in, err := t.read(e, name, meta)
 	if !validName.MatchString(subject) {
 		subject = nameless
 	}
@@ -35,18 +35,14 @@ func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 		return loadErr
 	}
 	var resolved *plan.Plan
-	if create != nil && err == nil && !s.Exists() && !s.Knows(e.ID) {
-		resolved, err = t.resolve(e.Subject, create)
+	if err == nil && !s.Knows(e.ID) {
+		in, resolved, err = t.resolved(s, in)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		in = environment.RejectInput{CommandMeta: meta, Command: commandName(name, e.Type), Error: fault.From(err)}
-	case create != nil:
-		in = *create
 	}
-	known := s.Knows(e.ID)
 	d := t.p.decider.Decide(s, t.around(subject, t.resolverOf(resolved, subject)), in, t.now)
-	if create != nil && err == nil && d.Answer.Accepted && !known {
+	if resolved != nil && d.Answer.Accepted {
 		t.plans[subject] = resolved
 	}
 	if subject == nameless {
@@ -70,46 +66,52 @@ func commandName(name, typ string) string {
 	return name
 }
 
-// read decodes and checks what a command says of itself. For a create it returns the input too, to be filled in.
-func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta) (environment.Input, *environment.CreateInput, error) {
+// read decodes and checks what a command says of itself. What templates have to say is for resolved to fill in.
+func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta) (environment.Input, error) {
 	if !validName.MatchString(e.Subject) {
-		return nil, nil, badName(e.Subject)
+		return nil, badName(e.Subject)
 	}
 	switch name {
 	case event.EnvironmentCreate:
-		in := &environment.CreateInput{CommandMeta: meta}
+		in := environment.CreateInput{CommandMeta: meta}
 		if err := event.DecodeData(e.Data, &in.Create); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return nil, in, checkCreate(in.Create, t.now)
+		return in, checkCreate(in.Create, t.now)
+	case event.EnvironmentUpdate:
+		in := environment.UpdateInput{CommandMeta: meta}
+		if err := event.DecodeData(e.Data, &in.Update); err != nil {
+			return nil, err
+		}
+		return in, checkUpdate(in.Update, t.now)
 	case event.EnvironmentDestroy:
 		in := environment.DestroyInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Destroy)
-		return in, nil, err
+		return in, err
 	case event.EnvironmentCancel:
 		in := environment.CancelInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Cancel)
-		return in, nil, err
+		return in, err
 	case event.EnvironmentRetry:
 		in := environment.RetryInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Retry)
-		return in, nil, err
+		return in, err
 	case event.EnvironmentPause:
 		in := environment.PauseInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Pause)
-		return in, nil, err
+		return in, err
 	case event.EnvironmentResume:
 		err := event.DecodeData(e.Data, &event.Resume{})
-		return environment.ResumeInput{CommandMeta: meta}, nil, err
+		return environment.ResumeInput{CommandMeta: meta}, err
 	case event.EnvironmentRun:
 		in := environment.RunInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Run)
 		if err == nil && in.Action == "" {
 			err = fault.New(fault.Reject, fault.Invalid, "field \"action\" is required: the address of an action, or its name")
 		}
-		return in, nil, err
+		return in, err
 	}
-	return nil, nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",
+	return nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",
 		clip(e.Type), strings.Join(event.Commands(), ","))
 }
 
@@ -129,43 +131,40 @@ func clip(s string) string {
 }
 
 func checkCreate(c event.Create, now time.Time) error {
-	switch {
-	case len(c.Templates) == 0:
+	if len(c.Templates) == 0 {
 		return fault.New(fault.Reject, fault.Invalid, "field \"templates\" is required: a list of name@version, or of names")
-	case c.Parallelism < 0:
-		return fault.New(fault.Reject, fault.Invalid, "field \"parallelism\" can't be negative")
-	case len(c.Description) > 4096:
-		return fault.New(fault.Reject, fault.Invalid, "field \"description\" is longer than 4,096 bytes")
-	case len(c.Tags) > 64:
-		return fault.New(fault.Reject, fault.Invalid, "field \"tags\" has more than 64 members")
-	case c.DestroyAt != nil && c.DestroyAt.Before(now):
-		return fault.New(fault.Reject, fault.Invalid, "field \"destroy_at\" is in the past (%s)", c.DestroyAt.Format(time.RFC3339))
 	}
-	for _, tag := range c.Tags {
+	return checkCommon(c.Description, c.Tags, c.Parallelism, c.DestroyAt, now)
+}
+
+func checkUpdate(u event.Update, now time.Time) error {
+	if u.Templates != nil && len(u.Templates) == 0 {
+		return fault.New(fault.Reject, fault.Invalid, "field \"templates\" is empty: leave it out to keep the templates as they are")
+	}
+	description := ""
+	if u.Description != nil {
+		description = *u.Description
+	}
+	return checkCommon(description, u.Tags, u.Parallelism, u.DestroyAt, now)
+}
+
+func checkCommon(description string, tags []string, parallelism int, destroyAt *time.Time, now time.Time) error {
+	switch {
+	case parallelism < 0:
+		return fault.New(fault.Reject, fault.Invalid, "field \"parallelism\" can't be negative")
+	case len(description) > 4096:
+		return fault.New(fault.Reject, fault.Invalid, "field \"description\" is longer than 4,096 bytes")
+	case len(tags) > 64:
+		return fault.New(fault.Reject, fault.Invalid, "field \"tags\" has more than 64 members")
+	case destroyAt != nil && destroyAt.Before(now):
+		return fault.New(fault.Reject, fault.Invalid, "field \"destroy_at\" is in the past (%s)", destroyAt.Format(time.RFC3339))
+	}
+	for _, tag := range tags {
 		if tag == "" || len(tag) > 128 {
 			return fault.New(fault.Reject, fault.Invalid, "field \"tags\": %q has to have 1 to 128 bytes", clip(tag))
 		}
 	}
 	return nil
-}
-
-// resolve finds the templates, makes the plan, and fills it into the input.
-func (t *turn) resolve(name string, in *environment.CreateInput) (*plan.Plan, error) {
-	var templates []*template.Template
-	for _, ref := range in.Create.Templates {
-		tpl, err := t.p.Catalogue.Get(t.ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		templates = append(templates, tpl)
-	}
-	resolved, err := plan.Resolve(plan.Request{Environment: name, Templates: templates, Parameters: in.Create.Parameters, Box: t.p.Box})
-	if err != nil {
-		return nil, err
-	}
-	in.Resolved = environment.Resolved{Nodes: resolved.Nodes(), Templates: resolved.Templates(), Parameters: resolved.Parameters(),
-		Groups: resolved.Groups(), Parallelism: resolved.Parallelism()}
-	return resolved, t.keep(templates)
 }
 
 // keep puts the templates into the batch, so that the environment can be evaluated when the catalogue has moved on.

@@ -70,6 +70,19 @@ func (c *planCache) template(ctx context.Context, meta environment.Template) (*t
 	return template.FromArchive(&event.Bundle{Hash: meta.Hash, Data: kept.Archive}, meta, scratch, c.orchestrator.Kinds)
 }
 
+// bundle packs files of a template that an environment was made from once.
+func (c *planCache) bundle(ctx context.Context, templateHash, hash string) (*event.Bundle, error) {
+	kept, err := c.orchestrator.Store.Template(ctx, templateHash)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Retry, fault.NotFound, "the template %.12s, which the files come from, can't be read from the store", templateHash)
+	}
+	t, err := c.template(ctx, kept.Template)
+	if err != nil {
+		return nil, err
+	}
+	return t.PackBundle(hash)
+}
+
 // resolver is what the decider evaluates with. The plan behind it is looked for when it is first needed: most inputs
 // need none.
 type resolver struct {
@@ -93,10 +106,10 @@ func (t *turn) around(name string, r environment.Resolver) environment.Surroundi
 
 type recorded = func(string) (json.RawMessage, bool)
 
-func (r resolver) Inputs(address string, outputs recorded) (json.RawMessage, error) {
+func (r resolver) Inputs(address string, outputs recorded) (environment.Inputs, error) {
 	p, err := r.find()
 	if err != nil {
-		return nil, err
+		return environment.Inputs{}, err
 	}
 	return p.Inputs(address, outputs)
 }

@@ -284,6 +284,7 @@ func (t *turn) commit() error {
 		t.batch.Changes.Environments = append(t.batch.Changes.Environments, c.Environments...)
 		t.batch.Changes.Resources = append(t.batch.Changes.Resources, c.Resources...)
 		t.batch.Changes.Operations = append(t.batch.Changes.Operations, c.Operations...)
+		t.batch.Changes.Removed = append(t.batch.Changes.Removed, c.Removed...)
 	}
 	due, err := p.checkpointDue(last)
 	if err != nil {
@@ -303,7 +304,9 @@ func (t *turn) commit() error {
 // publish is what follows from a commit: nothing here has to succeed for the journal to stay true.
 func (t *turn) publish() {
 	for name, pl := range t.plans {
-		t.p.plans.put(name, pl)
+		if s := t.p.states[name]; s != nil && s.Busy() {
+			t.p.plans.put(name, pl)
+		}
 	}
 	for _, m := range t.tasks {
 		t.p.sendTask(t.ctx, m)

@@ -28,7 +28,7 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 		task.Inputs = n.Inputs
 	}
 	if n.Bundle != "" && b.Verb != event.Validate {
-		bundle, err := t.bundle(s.Name, n.Bundle)
+		bundle, err := t.bundle(s.Name, n)
 		if err != nil {
 			// The runner has to say so: the decider has offered the step already.
 			t.p.Log.Error("the files of a step can't be found", "environment", s.Name, "step", n.Address, "error", err)
@@ -53,12 +53,16 @@ func (t *turn) ref(s *environment.State, n *environment.Step) event.TaskRef {
 		Partition: t.p.number, Epoch: t.p.Epoch}
 }
 
-func (t *turn) bundle(name, hash string) (*event.Bundle, error) {
+// bundle packs the files of a node. One that an update has left behind has them in the template that it came from.
+func (t *turn) bundle(name string, n *environment.Step) (*event.Bundle, error) {
+	if n.Doomed {
+		return t.p.plans.bundle(t.ctx, n.TemplateHash, n.Bundle)
+	}
 	pl, err := t.plan(name)
 	if err != nil {
 		return nil, err
 	}
-	return pl.Bundle(hash)
+	return pl.Bundle(n.Bundle)
 }
 
 // sendTask publishes an offer; the queue of a pool is made when the pool is first asked for.

@@ -165,6 +165,9 @@ func (p *Plan) makeNodes() {
 			Key: inst.key, Group: b.Group, Pool: inst.settings.Pool, Timeout: inst.settings.Timeout, Expiry: inst.settings.Expiry, Retry: inst.settings.Retry,
 			Probed: b.Probed(), Probe: b.Probe(), RunOn: b.RunOn, Bundle: b.BundleHash, Description: b.Description,
 		}
+		if node.Bundle != "" {
+			node.TemplateHash = inst.group.scope.t.Hash
+		}
 		if node.Retry == nil {
 			node.Retry = b.Kind.Retry
 		}

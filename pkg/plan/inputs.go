@@ -36,11 +36,40 @@ func (e *evaluation) unresolved(what string, ps problems) error {
 
 // Inputs evaluates what a node gets, as its executor's schema describes it; attributes that were left out are not in
 // it, and secrets are sealed. An error is a *fault.Error: InputsUnresolved with file and line.
-func (p *Plan) Inputs(address string, outputs Outputs) (json.RawMessage, error) {
+func (p *Plan) Inputs(address string, outputs Outputs) (environment.Inputs, error) {
 	inst, err := p.find(address)
 	if err != nil {
-		return nil, err
+		return environment.Inputs{}, err
 	}
+	v, err := p.evaluate(inst, outputs)
+	if err != nil {
+		return environment.Inputs{}, err
+	}
+	hidden := false
+	data, err := lang.Encoder{Secret: func(plain json.RawMessage) json.RawMessage { hidden = true; return p.seal(plain) }}.Encode(v)
+	clear := data
+	if err == nil && hidden {
+		clear, err = lang.Encoder{Secret: func(plain json.RawMessage) json.RawMessage { return plain }}.Encode(v)
+	}
+	if err != nil {
+		b := inst.group.block
+		return environment.Inputs{}, fault.New(fault.GiveUp, fault.InputsUnresolved, "the inputs of %s can't be written down: %v", address, err).With(
+			fault.Diagnostic{Severity: "error", Summary: "Unusable inputs", Detail: err.Error(), File: b.Range.Filename, Line: b.Range.Start.Line, Column: b.Range.Start.Column})
+	}
+	return environment.Inputs{Data: data, Fingerprint: p.fingerprint(inst, clear)}, nil
+}
+
+// fingerprint is that of all that an executor would be given: the kind, the files and the inputs in clear.
+func (p *Plan) fingerprint(inst *instance, clear json.RawMessage) string {
+	if p.request.Box == nil {
+		return "" // a plan that is only looked at
+	}
+	b := inst.group.block
+	return p.request.Box.Digest([]byte(b.Kind.Name), []byte(b.BundleHash), clear)
+}
+
+// evaluate gives the attributes of a node that are set.
+func (p *Plan) evaluate(inst *instance, outputs Outputs) (cty.Value, error) {
 	b := inst.group.block
 	e := &evaluation{scope: inst.group.scope, inst: inst, outputs: known(outputs)}
 	v, diags := b.Decode(e.context(b.Needs))
@@ -48,15 +77,10 @@ func (p *Plan) Inputs(address string, outputs Outputs) (json.RawMessage, error) 
 	if len(e.missing) == 0 {
 		ps.addHCL(e.scope.t, append(diags, e.diags...))
 	}
-	if err := e.unresolved(address, ps); err != nil {
-		return nil, err
+	if err := e.unresolved(inst.address, ps); err != nil {
+		return cty.NilVal, err
 	}
-	data, err := lang.Encoder{Secret: p.seal}.Encode(withoutNulls(v))
-	if err != nil {
-		return nil, fault.New(fault.GiveUp, fault.InputsUnresolved, "the inputs of %s can't be written down: %v", address, err).With(
-			fault.Diagnostic{Severity: "error", Summary: "Unusable inputs", Detail: err.Error(), File: b.Range.Filename, Line: b.Range.Start.Line, Column: b.Range.Start.Column})
-	}
-	return data, nil
+	return withoutNulls(v), nil
 }
 
 // known makes a missing function one that knows no outputs: an evaluation without any would take them for pending.

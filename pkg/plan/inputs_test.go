@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,9 +44,9 @@ func TestInputs(t *testing.T) {
 	input := func(address string) string {
 		data, err := p.Inputs(address, out)
 		require.NoError(t, err)
-		require.NotContains(t, string(data), `"pw"`)
-		require.NotContains(t, string(data), "in the clear")
-		open, _, err := box.Open(data)
+		require.NotContains(t, string(data.Data), `"pw"`)
+		require.NotContains(t, string(data.Data), "in the clear")
+		open, _, err := box.Open(data.Data)
 		require.NoError(t, err)
 		return string(open)
 	}
@@ -55,7 +56,25 @@ func TestInputs(t *testing.T) {
 	require.JSONEq(t, `{"size":3,"env":{"first":"zero"}}`, input("t.box.sum"))
 	shown, err := p.Inputs("t.box.api", out)
 	require.NoError(t, err)
-	require.Contains(t, string(shown), `"PLAIN":"x"`)
+	require.Contains(t, string(shown.Data), `"PLAIN":"x"`)
+}
+
+// TestFingerprintTellsWhatAnExecutorCouldTell: sealing draws a nonce each time, and must not count.
+func TestFingerprintTellsWhatAnExecutorCouldTell(t *testing.T) {
+	of := func(source, password string) string {
+		p := resolve(t, map[string]json.RawMessage{"p": json.RawMessage(password)}, head+source)
+		in, err := p.Inputs("t.box.a", nil)
+		require.NoError(t, err)
+		require.NotContains(t, in.Fingerprint, "hush")
+		return in.Fingerprint
+	}
+	source := "parameter \"p\" {\n sensitive = true\n type = string\n}\nresource \"box\" \"a\" {\n image = \"i\"\n env = { P = param.p }\n}\n"
+	first := of(source, `"hush"`)
+	require.Len(t, first, 64)
+	require.Equal(t, first, of(source, `"hush"`))
+	require.NotEqual(t, first, of(source, `"hush!"`), "a secret that changes counts")
+	require.NotEqual(t, first, of(strings.Replace(source, `"i"`, `"j"`, 1), `"hush"`))
+	require.Equal(t, first, of(strings.Replace(source, "image = \"i\"", "image = \"i\"\n description = \"for people\"", 1), `"hush"`))
 }
 
 func TestInputsThatCantBeWorkedOut(t *testing.T) {

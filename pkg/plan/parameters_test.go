@@ -80,8 +80,8 @@ func TestSealedParametersStaySecret(t *testing.T) {
 	p := resolve(t, map[string]json.RawMessage{"p": json.RawMessage(`{"inner":` + string(sealed) + `}`)}, source)
 	data, err := p.Inputs("t.box.a", nil)
 	require.NoError(t, err)
-	require.NotContains(t, string(data), "hush")
-	open, found, err := box.Open(data)
+	require.NotContains(t, string(data.Data), "hush")
+	open, found, err := box.Open(data.Data)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"image":"hush"}`, string(open))
 	require.Equal(t, []string{"hush"}, found)
@@ -146,7 +146,7 @@ func FuzzParameters(f *testing.F) {
 			for _, n := range p.Nodes() {
 				data, err := p.Inputs(n.Address, nil)
 				if err == nil {
-					require.True(tt, json.Valid(data))
+					require.True(tt, json.Valid(data.Data))
 				}
 			}
 			for _, v := range p.Parameters() {

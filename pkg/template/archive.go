@@ -35,6 +35,16 @@ func (t *Template) PackFolder(dir string) (*event.Bundle, error) {
 	return b, err
 }
 
+// PackBundle packs the folder whose content hash some block names. Errors are *fault.Error.
+func (t *Template) PackBundle(hash string) (*event.Bundle, error) {
+	for _, b := range t.Blocks() {
+		if b.BundleHash == hash {
+			return t.PackFolder(b.Bundle)
+		}
+	}
+	return nil, fault.New(fault.GiveUp, fault.NotFound, "template %s@%s has no block with the files %.12s", t.Name, t.Version, hash)
+}
+
 // FromArchive compiles an archived template. meta says which it has to be; what is in the archive is held against
 // it. Files are unpacked below scratchDir, and gone when it returns. Errors are *fault.Error.
 func FromArchive(b *event.Bundle, meta environment.Template, scratchDir string, kinds Kinds) (*Template, error) {

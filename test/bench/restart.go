@@ -98,8 +98,8 @@ func deployed(ctx context.Context, s store.Store, d *environment.Decider, name s
 // nothing resolves to nothing.
 type nothing struct{}
 
-func (nothing) Inputs(string, func(string) (json.RawMessage, bool)) (json.RawMessage, error) {
-	return nil, nil
+func (nothing) Inputs(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
+	return environment.Inputs{}, nil
 }
 func (nothing) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.Endpoint, error) {
 	return nil, nil

@@ -10,14 +10,19 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 )
 
-// createdName is that of the fact that an environment begins, as it is published.
-const createdName = "Created"
+// createdName and updatedName are those of the facts that an environment begins, or becomes another, as they are published.
+const (
+	createdName = "Created"
+	updatedName = "Updated"
+)
 
 // names of types that say too little, or too much, outside of their package.
 var names = map[string]string{
 	"bus.Status":                "BusStatus",
 	"environment.Created":       "CreatedWhole",
 	"environment.PublicCreated": createdName,
+	"environment.Updated":       "UpdatedWhole",
+	"environment.PublicUpdated": updatedName,
 	"environment.Record":        "Environment",
 	"environment.Template":      "TemplateReference",
 	"environment.Node":          "Node",
@@ -50,7 +55,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[environment.StepState](): list(environment.StateBlocked, environment.StateQueued, environment.StateWaiting,
 		environment.StateRunning, environment.StateComplete, environment.StateError, environment.StateSkipped),
 	reflect.TypeFor[environment.OperationKind](): list(environment.CreateOperation, environment.DestroyOperation, environment.RetryOperation,
-		environment.RunOperation),
+		environment.RunOperation, environment.UpdateOperation),
 	reflect.TypeFor[environment.Occasion](): list(environment.Occasions()...),
 	reflect.TypeFor[environment.OperationStatus](): list(environment.OperationRunning, environment.OperationCancelling,
 		environment.OperationSucceeded, environment.OperationFailed, environment.OperationCancelled),

@@ -93,9 +93,9 @@ func (r *Reflector) name(t reflect.Type) string {
 	return name
 }
 
-// public takes the nodes out of Created: the field is there only to hide those of the fact that it embeds.
+// public takes the nodes out of Created and Updated: the field is there only to hide those of the fact that it embeds.
 func public(name string, def Object) Object {
-	if name != createdName {
+	if name != createdName && name != updatedName {
 		return def
 	}
 	const hidden = "nodes"

@@ -28,6 +28,7 @@ type batch struct {
 
 	entries      rows
 	created      []string
+	removed      []environment.ResourceName
 	environments []environmentRow
 	resources    []resourceRow
 	operations   rows
@@ -71,7 +72,7 @@ func makeReady(in store.Batch) (*batch, error) {
 	if in.Partition < 0 || in.Partition > maxPartition || in.Epoch > maxSeq {
 		return nil, fault.New(fault.GiveUp, fault.Invalid, "partition %d or epoch %d is out of range", in.Partition, in.Epoch)
 	}
-	b := &batch{partition: in.Partition, epoch: int64(in.Epoch), created: in.Changes.Created, states: in.States}
+	b := &batch{partition: in.Partition, epoch: int64(in.Epoch), created: in.Changes.Created, removed: in.Changes.Removed, states: in.States}
 	for _, step := range []func(store.Batch) error{b.addEntries, b.addRecords, b.addRest} {
 		if err := step(in); err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -33,7 +34,25 @@ func (t *transaction) projection(b *batch) error {
 	if err := t.resources(b); err != nil {
 		return err
 	}
+	for _, r := range b.removed {
+		if err := t.remove(r); err != nil {
+			return err
+		}
+	}
 	return t.insert(insertOperations, b.operations)
+}
+
+func (t *transaction) remove(r environment.ResourceName) error {
+	for _, text := range []string{
+		"DELETE FROM resources WHERE environment = ? AND address = ?",
+		"DELETE FROM edges WHERE environment = ? AND source = ?",
+		"DELETE FROM consumes WHERE environment = ? AND source = ?",
+	} {
+		if _, err := t.exec(text, r.Environment, r.Address); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clear removes what is left of an environment's earlier life.

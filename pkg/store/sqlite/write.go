@@ -86,5 +86,13 @@ func (b *batch) write(t *transaction) error {
 	if err := t.insert(insertTemplates, b.templates); err != nil {
 		return err
 	}
-	return t.states(b.states)
+	if err := t.states(b.states); err != nil {
+		return err
+	}
+	for _, r := range b.removed { // behind what was saved on the way to its end
+		if _, err := t.exec("DELETE FROM step_states WHERE environment = ? AND step = ?", r.Environment, r.Address); err != nil {
+			return err
+		}
+	}
+	return nil
 }

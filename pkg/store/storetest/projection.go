@@ -58,6 +58,29 @@ func testUpsert(t *testing.T, place Reopener) {
 	check()
 }
 
+// testRemoved: a resource that an update has destroyed is no more; one of the same address elsewhere is.
+func testRemoved(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	j := &journal{store: s}
+	j.change(t, environment.Changes{
+		Created: []string{"a", "b"}, Environments: []environment.Record{record("a"), record("b")},
+		Resources: []environment.ResourceRecord{resource("a", "x"), resource("a", "y", "x"), resource("b", "x"), resource("b", "y", "x")},
+	})
+	j.change(t, environment.Changes{
+		Resources: []environment.ResourceRecord{resource("a", "x"), resource("a", "z")},
+		Removed:   []environment.ResourceName{{Environment: "a", Address: "y"}, {Environment: "a", Address: "never there"}},
+	})
+	for range 2 {
+		left, _, err := s.Resources(t.Context(), "a", store.Page{Limit: -1})
+		require.NoError(t, err)
+		require.Equal(t, []string{"x", "z"}, addresses(left))
+		left, _, err = s.Resources(t.Context(), "b", store.Page{Limit: -1})
+		require.NoError(t, err)
+		require.Equal(t, []string{"x", "y"}, addresses(left))
+		s = reopened(t, s, place)
+	}
+}
+
 // testCreated: an environment that is made again under its old name has nothing left of its resources.
 func testCreated(t *testing.T, place Reopener) {
 	s := opened(t, place)

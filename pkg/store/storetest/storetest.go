@@ -75,6 +75,7 @@ var journalClauses = []clause{
 var readerClauses = []clause{
 	{"records are written over", testUpsert},
 	{"made again", testCreated},
+	{"removed", testRemoved},
 	{"not found", testNotFound},
 	{"projection and journal agree", testConsistent},
 	{"pages of environments", testEnvironmentPages},

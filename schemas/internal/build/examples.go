@@ -69,6 +69,9 @@ func commandExamples() map[string]any {
 			Templates: []string{"notes@1.2.0"}, Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("2")},
 			Description: "Notes for the sales demo", Tags: []string{"team:notes"}, DestroyAt: &exampleTime,
 		},
+		event.EnvironmentUpdate: event.Update{
+			Templates: []string{"notes@1.3.0"}, Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("3")},
+		},
 		event.EnvironmentDestroy: event.Destroy{Force: false},
 		event.EnvironmentCancel:  event.Cancel{Reason: "the wrong template"},
 		event.EnvironmentRetry:   event.Retry{FailFast: true},
@@ -104,6 +107,12 @@ func environmentExamples() []environment.Body {
 		environment.StatusFailed{Operation: exampleOperation, Error: failure},
 		environment.StatusDestroying{CommandID: exampleCommand, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.StatusRetrying{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
+		environment.Updated{
+			CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation,
+			Templates:  []environment.Template{{Name: "notes", Version: "1.3.0", Hash: exampleHash}},
+			Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("3")}, Given: []string{"replicas"},
+			Nodes: make([]environment.Node, 12), Steps: []string{exampleStep}, Parallelism: 10, Epoch: 1,
+		},
 		environment.StatusRunning{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Action: "notes.action.backup", Epoch: 1},
 		environment.StatusDestroyed{Operation: exampleOperation},
 		environment.StatusDestroyFailed{Operation: exampleOperation, Error: failure},
@@ -142,6 +151,7 @@ func stepExamples() []environment.Body {
 		},
 		environment.TaskRefused{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Runner: exampleRunner, Epoch: 1},
 		environment.StepSkipped{Operation: exampleOperation, Step: exampleStep, Because: "notes.terraform.base"},
+		environment.StepUnchanged{Operation: exampleOperation, Step: exampleStep},
 	}
 }
 

@@ -40,6 +40,7 @@ func (m Message) File() string { return string(m.Kind) + "/" + m.Name + event.Ty
 func Messages() []Message {
 	all := []Message{
 		{event.EnvironmentCreate, Command, event.Create{}},
+		{event.EnvironmentUpdate, Command, event.Update{}},
 		{event.EnvironmentDestroy, Command, event.Destroy{}},
 		{event.EnvironmentCancel, Command, event.Cancel{}},
 		{event.EnvironmentRetry, Command, event.Retry{}},

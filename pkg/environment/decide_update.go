@@ -1,0 +1,71 @@
+package environment
+
+import (
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+func (c *decision) update(in UpdateInput) *fault.Error {
+	switch {
+	case !c.s.Exists():
+		return c.notThere()
+	case c.s.Busy():
+		return c.inTheWay()
+	case c.s.Status == DestroyFailed:
+		return fault.New(fault.Reject, fault.Conflict, "environment %q was to be destroyed, and something of it is left: destroy it, then create it anew", c.s.Name)
+	}
+	c.emit(Updated{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
+		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
+		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes), DestroyAt: in.DestroyAt,
+		FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch})
+	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
+	return nil
+}
+
+// affected names the nodes that an update to this graph has to look at again: those that are new, are not as they should
+// be, or would be given something else, and those that depend on one of them, since what it puts out may change.
+func (c *decision) affected(nodes []Node) []string {
+	var list []string
+	affected := map[string]bool{}
+	for _, n := range nodes {
+		if c.mayChange(n, affected) {
+			affected[n.Address] = true
+			list = append(list, n.Address)
+		}
+	}
+	return list
+}
+
+func (c *decision) mayChange(n Node, affected map[string]bool) bool {
+	now := c.s.Step(n.Address)
+	switch {
+	case n.Type == StatusNode || (n.Type == ActionNode && !n.made() && !n.RunsOn(OnUpdate)):
+		return false
+	case now == nil:
+		return n.made()
+	case now.Stale || (now.Status != Deployed && n.made()):
+		return true
+	case n.Type == ActionNode && !n.RunsOn(OnUpdate):
+		return false // it has run
+	}
+	for _, d := range n.DependsOn {
+		if affected[d] {
+			return true
+		}
+	}
+	if now.Applied == "" && n.Type == ActionNode {
+		return false // it has never run, and nothing that it comes after changes
+	}
+	in, err := c.Resolver.Inputs(n.Address, c.s.OutputsOf)
+	return err != nil || in.Fingerprint == "" || in.Fingerprint != now.Applied
+}
+
+// same tells whether there is nothing to do for a step that takes part because something may have changed.
+func (n *Step) same(in Inputs) bool {
+	switch {
+	case !n.Stale || n.Due:
+		return false
+	case n.Type == ActionNode && !n.made() && n.Applied == "":
+		return true
+	}
+	return n.Status == Deployed && in.Fingerprint != "" && in.Fingerprint == n.Applied
+}

@@ -1,0 +1,111 @@
+package orchestrator
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/plan"
+	"github.com/vivarium-env/vivarium/pkg/template"
+)
+
+// resolved fills in what the templates say, for the commands that have some; the plan is nil for the others, and for
+// those that the decider will not take as the environment stands.
+func (t *turn) resolved(s *environment.State, in environment.Input) (environment.Input, *plan.Plan, error) {
+	switch in := in.(type) {
+	case environment.CreateInput:
+		if s.Exists() {
+			return in, nil, nil
+		}
+		templates, err := t.catalogued(in.Create.Templates)
+		if err != nil {
+			return in, nil, err
+		}
+		p, resolved, err := t.resolve(s.Name, templates, in.Create.Parameters)
+		in.Resolved = resolved
+		return in, p, err
+	case environment.UpdateInput:
+		if !s.Exists() || s.Busy() {
+			return in, nil, nil
+		}
+		templates, err := t.templates(s, in.Update.Templates)
+		if err != nil {
+			return in, nil, err
+		}
+		p, resolved, err := t.resolve(s.Name, templates, merged(s, in.Update.Parameters))
+		in.Resolved = resolved
+		return in, p, err
+	}
+	return in, nil, nil
+}
+
+func (t *turn) resolve(name string, templates []*template.Template, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, error) {
+	p, err := plan.Resolve(plan.Request{Environment: name, Templates: templates, Parameters: parameters, Box: t.p.Box})
+	if err != nil {
+		return nil, environment.Resolved{}, err
+	}
+	return p, environment.Resolved{Nodes: p.Nodes(), Templates: p.Templates(), Parameters: p.Parameters(), Given: given(parameters),
+		Groups: p.Groups(), Parallelism: p.Parallelism()}, t.keep(templates)
+}
+
+// templates are those that an update names, or the ones that the environment was made from, as they were then.
+func (t *turn) templates(s *environment.State, refs []string) ([]*template.Template, error) {
+	if len(refs) > 0 {
+		return t.catalogued(refs)
+	}
+	list := make([]*template.Template, len(s.Templates))
+	for i, meta := range s.Templates {
+		var err error
+		if list[i], err = t.p.plans.template(t.ctx, meta); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (t *turn) catalogued(refs []string) ([]*template.Template, error) {
+	list := make([]*template.Template, len(refs))
+	for i, ref := range refs {
+		var err error
+		if list[i], err = t.p.Catalogue.Get(t.ctx, ref); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// merged are the parameters that an update leads to: those that were given before, and over them those that it gives. A
+// parameter that nobody gave follows the default of the templates, which may be another one now.
+func merged(s *environment.State, update map[string]json.RawMessage) map[string]json.RawMessage {
+	all := maps.Clone(update)
+	if all == nil {
+		all = map[string]json.RawMessage{}
+	}
+	names := s.Given
+	if names == nil {
+		names = slices.Collect(maps.Keys(s.Parameters)) // made before it was recorded which were given
+	}
+	for _, name := range names {
+		if _, again := all[name]; !again {
+			all[name] = s.Parameters[name]
+		}
+	}
+	maps.DeleteFunc(all, func(_ string, v json.RawMessage) bool { return isNull(v) })
+	return all
+}
+
+// given names the parameters that have a value.
+func given(parameters map[string]json.RawMessage) []string {
+	names := []string{}
+	for name, v := range parameters {
+		if !isNull(v) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func isNull(v json.RawMessage) bool { return strings.TrimSpace(string(v)) == "null" }
