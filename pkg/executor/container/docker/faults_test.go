@@ -38,7 +38,7 @@ func TestPortTaken(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	b := newBed(t, `{"image":"sample:1","pull":"never","port":[{"container":8080,"host":`+strconv.Itoa(port)+`}]}`)
+	b := lonely(t, `{"image":"sample:1","pull":"never","port":[{"container":8080,"host":`+strconv.Itoa(port)+`}]}`)
 	f := b.fails(fault.Conflict, strconv.Itoa(port), "another program")
 	require.Equal(t, fault.GiveUp, f.Disposition)
 	require.Empty(t, b.containers(), "what could not be started is gone")
@@ -46,7 +46,7 @@ func TestPortTaken(t *testing.T) {
 	o := b.apply()
 	require.Equal(t, map[string]int{"8080": port}, o.Ports)
 
-	other := newBed(t, `{"image":"sample:1","pull":"never","port":[{"container":8080,"host":`+strconv.Itoa(port)+`}]}`)
+	other := lonely(t, `{"image":"sample:1","pull":"never","port":[{"container":8080,"host":`+strconv.Itoa(port)+`}]}`)
 	other.request.Step = "t.container.other"
 	other.fails(fault.Conflict, strconv.Itoa(port), o.Names[0])
 	require.Empty(t, other.containers())
@@ -106,22 +106,10 @@ func TestNameTaken(t *testing.T) {
 	require.False(t, b.observe().Drifted)
 }
 
-// own is a bed on an engine that the test may stop.
-func own(t *testing.T, inputs string) *bed {
-	t.Helper()
-	b := newBed(t, inputs)
-	d := b.engine
-	t.Cleanup(func() { // for the tests that follow
-		_ = d.Resume() // where it is paused
-		require.NoError(t, d.Start(context.WithoutCancel(t.Context())))
-	})
-	return b
-}
-
 // TestEngineRestartedInTheMiddle: the attempt is told to wait, and the next one ends right.
 func TestEngineRestartedInTheMiddle(t *testing.T) {
 	gate := t.TempDir()
-	b := own(t, `{"image":"sample:1","pull":"never","env":{"GATE":"/gate/open","SAY":"under way"},"volume":[{"host_path":"`+gate+`","path":"/gate"}],`+healthy+`}`)
+	b := lonely(t, `{"image":"sample:1","pull":"never","env":{"GATE":"/gate/open","SAY":"under way"},"volume":[{"host_path":"`+gate+`","path":"/gate"}],`+healthy+`}`)
 	done := make(chan error, 1)
 	go func() { _, err := b.Apply(t.Context(), b.request); done <- err }()
 	eventually(t, func() bool { return b.log.Has("under way") })
@@ -144,7 +132,7 @@ func TestEngineRestartedInTheMiddle(t *testing.T) {
 
 // TestEngineThatDoesNotAnswer holds nothing up for ever.
 func TestEngineThatDoesNotAnswer(t *testing.T) {
-	b := own(t, `{"image":"sample:1","pull":"never"}`)
+	b := lonely(t, `{"image":"sample:1","pull":"never"}`)
 	b.apply()
 	b.options.Timeout = 300 * time.Millisecond
 	require.NoError(t, b.engine.Pause())

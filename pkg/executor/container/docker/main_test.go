@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,8 +85,25 @@ type bed struct {
 	log     *executortest.Log
 }
 
-// newBed has an environment of its own, which is destroyed in the end.
+// newBed has an environment of its own, which is destroyed in the end. Its test runs beside others, after those that run alone.
 func newBed(t *testing.T, inputs string) *bed {
+	t.Helper()
+	t.Parallel()
+	return makeBed(t, inputs)
+}
+
+// lonely is a bed of a test that runs alone: it stops the engine, or wants a port that nobody else may get.
+func lonely(t *testing.T, inputs string) *bed {
+	t.Helper()
+	b := makeBed(t, inputs)
+	t.Cleanup(func() { // for the tests that follow
+		_ = b.engine.Resume() // where it is paused
+		require.NoError(t, b.engine.Start(context.Background()))
+	})
+	return b
+}
+
+func makeBed(t *testing.T, inputs string) *bed {
 	t.Helper()
 	d := engine(t)
 	e := New(Options{Host: d.Host(), Key: box})
@@ -101,7 +119,7 @@ func newBed(t *testing.T, inputs string) *bed {
 		}
 		t.Logf("the log: %q", log.Take())
 	})
-	t.Cleanup(func() { _ = e.Destroy(t.Context(), b.request) })
+	t.Cleanup(func() { require.NoError(t, e.Destroy(context.Background(), b.request)) })
 	return b
 }
 

@@ -117,7 +117,7 @@ func TestReturnsToTheOldOne(t *testing.T) {
 		"host port":   `"port":[{"container":8080,"host":` + strconv.Itoa(freePort(t)) + `}],`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, `{"image":"sample:1","pull":"never","env":{"VERSION":"v1"},`+extra+healthy+`}`)
+			b := lonely(t, `{"image":"sample:1","pull":"never","env":{"VERSION":"v1"},`+extra+healthy+`}`)
 			b.request.Environment = "returns-" + strconv.Itoa(len(extra))
 			first := b.apply()
 			timeout := `"update":{"health_timeout":"1s"},`
