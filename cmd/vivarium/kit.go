@@ -53,7 +53,8 @@ func newKit(ctx context.Context, settings config.Settings, name, dir string, var
 	k.executors = []executor.Executor{
 		terraform.New(terraform.Options{
 			Binary: binary, CacheDir: filepath.Join(k.dir, "modules", name), StateDir: filepath.Join(k.dir, "state"), PluginCacheDir: settings.Terraform.PluginCacheDir,
-			Key: func() *secret.Box { return k.box() }, Environment: env, Log: log.With("executor", "terraform"),
+			Fetch: template.NewModules(filepath.Join(k.dir, "fetched")).Fetch,
+			Key:   func() *secret.Box { return k.box() }, Environment: env, Log: log.With("executor", "terraform"),
 		}),
 		action.New(action.Options{CacheDir: filepath.Join(k.dir, "apps"), Environment: env, Log: log.With("executor", "action")}),
 		noop.New(),

@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -26,10 +28,19 @@ func newTemplate(c *cli) *cobra.Command {
 func kinds() template.Kinds {
 	log := slog.New(slog.DiscardHandler)
 	all := template.Kinds{}
+	modules := template.NewModules(filepath.Join(cacheDir(), "vivarium", "fetched"))
 	for _, k := range []template.Kind{
-		terraform.New(terraform.Options{Log: log}).Kind(), action.New(action.Options{Log: log}).Kind(), noop.New().Kind(),
+		terraform.New(terraform.Options{Log: log, Fetch: modules.Fetch}).Kind(), action.New(action.Options{Log: log}).Kind(), noop.New().Kind(),
 	} {
 		all[k.Name] = k
 	}
 	return all
+}
+
+// cacheDir is the user's, or else where temporary files are.
+func cacheDir() string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		return dir
+	}
+	return os.TempDir()
 }

@@ -106,6 +106,8 @@ type Node struct {
 	// Bundle is the content hash of the files that the executor needs. They are in the template that TemplateHash names.
 	Bundle       string `json:"bundle,omitempty"`
 	TemplateHash string `json:"template_hash,omitempty"`
+	// Commit is that of the git repository from which the files were fetched; "" for those of the template's own folder.
+	Commit string `json:"commit,omitempty"`
 	// Description is the author's.
 	Description string `json:"description,omitempty"`
 }

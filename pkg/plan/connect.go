@@ -163,7 +163,7 @@ func (p *Plan) makeNodes() {
 		node := environment.Node{
 			Address: inst.address, Type: b.Type, Template: inst.group.scope.t.Name, Executor: b.Kind.Name, Name: b.Name,
 			Key: inst.key, Group: b.Group, Pool: inst.settings.Pool, Timeout: inst.settings.Timeout, Expiry: inst.settings.Expiry, Retry: inst.settings.Retry,
-			Probed: b.Probed(), Probe: b.Probe(), RunOn: b.RunOn, Bundle: b.BundleHash, Description: b.Description,
+			Probed: b.Probed(), Probe: b.Probe(), RunOn: b.RunOn, Bundle: b.BundleHash, Commit: b.Commit, Description: b.Description,
 		}
 		if node.Bundle != "" {
 			node.TemplateHash = inst.group.scope.t.Hash

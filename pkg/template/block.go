@@ -41,6 +41,8 @@ type Block struct {
 	Inputs  map[string]Input
 	// Bundle is the folder whose files the executor needs, "" for none, and BundleHash the hash of its contents.
 	Bundle, BundleHash string
+	// Commit is that of the git repository from which the bundle was fetched, "" for one of the template's own folder.
+	Commit string
 	// Uniform bodies evaluate to the same for all parameters and instances, outputs aside.
 	Uniform bool
 	Range   hcl.Range

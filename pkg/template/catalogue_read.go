@@ -18,7 +18,11 @@ import (
 type folder struct {
 	stamp   stamp
 	listing Listing
+	passing bool // what is wrong with it may pass by itself
 }
+
+// again tells whether a folder is to be compiled anew although it is the same.
+func (f *folder) again() bool { return f.passing && time.Since(f.stamp.read) > triedAgain }
 
 // stamp tells whether a folder has changed without reading its files.
 type stamp struct {
@@ -50,7 +54,7 @@ func (c *Catalogue) refresh(ctx context.Context) error {
 			return fault.From(err)
 		}
 		known := c.folders[name]
-		changed := known == nil || !known.stamp.same(now)
+		changed := known == nil || !known.stamp.same(now) || known.again()
 		if changed {
 			c.folders[name] = c.read(name, now, known)
 		}
@@ -131,7 +135,7 @@ func stampOf(dir string) stamp {
 func (c *Catalogue) read(name string, now stamp, known *folder) *folder {
 	dir := filepath.Join(c.dir, filepath.FromSlash(name))
 	if known != nil && known.listing.Template != nil {
-		if hash, err := hashOf(dir); err == nil && hash == known.listing.Template.Hash {
+		if hash, err := hashOf(dir); err == nil && hash == known.listing.Template.own {
 			return &folder{stamp: now, listing: known.listing}
 		}
 	}
@@ -146,7 +150,7 @@ func (c *Catalogue) read(name string, now stamp, known *folder) *folder {
 	} else {
 		c.log.Debug("template compiled", "folder", name, "template", t.Name, "version", t.Version, "hash", t.Hash)
 	}
-	return &folder{stamp: now, listing: l}
+	return &folder{stamp: now, listing: l, passing: t.passing}
 }
 
 // relocate makes the paths of diagnostics relative to the catalogue.

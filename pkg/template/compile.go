@@ -37,6 +37,7 @@ type compiler struct {
 	sawTemplate *hcl.Range
 	seen        inspections
 	groupUses   []groupUse
+	fetched     bool // something that does not lie in the template's folder is part of it
 }
 
 // groupUse is where a block says that it belongs to a group.
@@ -66,6 +67,9 @@ func compile(fsys fs.FS, dir string, kinds Kinds) (*Template, *fault.Error) {
 	}
 	c.requireTemplate()
 	c.resolve()
+	if c.fetched {
+		c.hashAll()
+	}
 	what := "the template"
 	if c.t.Name != "" {
 		what = "template " + c.t.Name
@@ -78,7 +82,7 @@ func (c *compiler) hash() {
 	if err != nil {
 		c.diags = append(c.diags, folderError("", "The template's folder can't be read", fault.From(err)))
 	}
-	c.t.Hash = hash
+	c.t.Hash, c.t.own = hash, hash
 }
 
 // resolve does what needs all declarations: references, then values from the inside out.
@@ -119,7 +123,14 @@ func (c *compiler) checkGroups() {
 	}
 }
 
-func (c *compiler) add(diags ...*hcl.Diagnostic) { c.diags = append(c.diags, diags...) }
+func (c *compiler) add(diags ...*hcl.Diagnostic) {
+	c.diags = append(c.diags, diags...)
+	for _, d := range diags {
+		if _, passing := d.Extra.(Passing); passing {
+			c.t.passing = true
+		}
+	}
+}
 
 func (c *compiler) fail(rng hcl.Range, summary, detail string) { c.add(errorAt(rng, summary, detail)) }
 

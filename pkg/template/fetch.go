@@ -65,7 +65,7 @@ func FetchGit(ctx context.Context, repository, ref, dir string) error {
 	}
 	for _, args := range [][]string{{"checkout", "--quiet", "--force", "--detach", commit}, {"clean", "--quiet", "-ffdx"}} {
 		if _, err := git(ctx, dir, args...); err != nil {
-			return fault.Wrap(err, fault.Retry, fault.Unavailable, "the catalogue can't be checked out; the log has git's words")
+			return fault.Wrap(err, fault.Retry, fault.Unavailable, "what was fetched can't be checked out; the log has git's words")
 		}
 	}
 	return nil
@@ -77,14 +77,14 @@ func prepareClone(ctx context.Context, address, dir string) error {
 		return nil
 	}
 	if list, err := os.ReadDir(dir); err == nil && len(list) > 0 {
-		return fault.New(fault.Reject, fault.Exists, "the folder for the catalogue holds something else; name an empty one")
+		return fault.New(fault.Reject, fault.Exists, "the folder for the checkout holds something else; name an empty one")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fault.Wrap(err, fault.Retry, fault.Internal, "the folder for the catalogue can't be made")
+		return fault.Wrap(err, fault.Retry, fault.Internal, "the folder for the checkout can't be made")
 	}
 	for _, args := range [][]string{{"init", "--quiet"}, {"remote", "add", "--", "origin", address}} {
 		if _, err := git(ctx, dir, args...); err != nil {
-			return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "git can't be run, or the folder for the catalogue can't be written to")
+			return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "git can't be run, or the folder for the checkout can't be written to")
 		}
 	}
 	return nil
@@ -116,7 +116,7 @@ func unreachable(address string, err error) error {
 		return fault.From(err)
 	}
 	said := errors.New(strings.ReplaceAll(err.Error(), address, redact(address)))
-	return fault.Wrap(said, fault.Retry, fault.Unavailable, "the catalogue can't be fetched from %s; the log has git's words", redact(address))
+	return fault.Wrap(said, fault.Retry, fault.Unavailable, "nothing can be fetched from %s: it is not there, or not to be reached from here with this server's credentials; the log has git's words", redact(address))
 }
 
 // redact takes user, password and token out of an address.

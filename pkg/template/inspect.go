@@ -121,11 +121,16 @@ func (c *compiler) inspected(b *Block, found Inspection, r InspectRequest) {
 	if found.Bundle == "" {
 		return
 	}
-	b.Bundle = path.Clean(found.Bundle)
 	where := b.Range
 	for _, name := range b.Kind.Static {
 		where = r.Ranges[name]
 		break
+	}
+	b.Bundle = path.Clean(found.Bundle)
+	if f := found.Fetched; f != nil {
+		c.fetched = true
+		c.add(c.adopt(f, b.Bundle)...)
+		b.Bundle, b.Commit = path.Join(f.Folder, b.Bundle), f.Commit
 	}
 	info, err := fs.Stat(c.t.files, b.Bundle)
 	switch {

@@ -57,6 +57,8 @@ type Inspection struct {
 	Outputs map[string]Output
 	// Bundle is the folder below Root whose files the executor needs when it runs, "" for none.
 	Bundle string
+	// Fetched, when not nil, is where those files are instead: Bundle is a folder below it.
+	Fetched *Fetched
 }
 
 // Input is one member of the attribute "inputs".

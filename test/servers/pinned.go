@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,7 @@ type pinnedProgram struct {
 	flags    []string // of the build, beyond those of all
 	link     string   // flags of the linker, beyond those of all
 	takes    string   // how long the build takes with a cold cache
+	sources  []string // files of the module itself, where it is more than what it requires
 
 	module  string // folder of the pinned module
 	program string // where the built program is kept
@@ -52,7 +54,7 @@ func (p *pinnedProgram) locate() error {
 	p.module = filepath.Join(root, "test", "servers", p.folder)
 	hash := sha256.New()
 	var mod []byte
-	for _, name := range []string{"go.sum", "go.mod"} {
+	for _, name := range append(slices.Clone(p.sources), "go.sum", "go.mod") { // go.mod last: it is read below
 		if mod, err = os.ReadFile(filepath.Join(p.module, name)); err != nil {
 			return fmt.Errorf("reading the module that pins %s: %w", p.title, err)
 		}

@@ -3,6 +3,8 @@ package terraform
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -104,5 +106,19 @@ func (m *messages) fault(verb string, code int) error {
 			disposition = fault.Retry
 		}
 	}
-	return fault.New(disposition, fault.ExecutorFailed, "%s of %s failed: %s", verb, r.Step, summary(found)).With(found...)
+	return fault.New(disposition, fault.ExecutorFailed, "%s of %s failed: %s%s", verb, r.Step, summary(found), m.beside()).With(found...)
+}
+
+// beside is what was said past the program's own messages, which is where the panic of a provider goes.
+func (m *messages) beside() string {
+	text := strings.Join(strings.Fields(m.stray.text()), " ")
+	if text == "" {
+		return ""
+	}
+	const enough = 200
+	if len(text) > enough {
+		text = strings.ToValidUTF8(text[:enough], "") + "..."
+	}
+	return fmt.Sprintf("; beside that was said: %s (the step's log has all of it; a provider that crashed needs another version, or another try)",
+		m.run.request.Mask(text))
 }

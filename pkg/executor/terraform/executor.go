@@ -25,6 +25,9 @@ type Options struct {
 	StateDir string
 	// Key is nil while it is not known yet.
 	Key func() *secret.Box
+	// Fetch returns a folder with the files of a git repository at a branch, tag or commit ("" is the default branch), and the
+	// commit; nil where modules from git can't be had. Only Kind.Inspect calls it: what a task needs comes with it.
+	Fetch func(ctx context.Context, repository, ref string) (dir, commit string, err error)
 	// PluginCacheDir keeps providers for all modules; "" has each module download its own.
 	PluginCacheDir string
 	// Grace lies between SIGINT and SIGKILL when the work is cancelled; 0 is DefaultGrace.

@@ -15,12 +15,25 @@ import (
 )
 
 // inspect reads the module that a block's source names.
-func inspect(r template.InspectRequest) (template.Inspection, hcl.Diagnostics) {
+func (e *Executor) inspect(r template.InspectRequest) (template.Inspection, hcl.Diagnostics) {
 	var none template.Inspection
-	source, err := sourceOf(r)
+	given, err := given(r)
+	if err == nil && isRemote(given) {
+		return e.inspectRemote(r, given)
+	}
+	var source string
+	if err == nil {
+		source, err = sourceOf(r, given)
+	}
 	if err != nil {
 		return none, hcl.Diagnostics{wrong(r, "Invalid module source", fmt.Sprintf("The source of a terraform resource: %s.", err))}
 	}
+	return inspectFolder(r, source)
+}
+
+// inspectFolder reads the module in a folder of the request's.
+func inspectFolder(r template.InspectRequest, source string) (template.Inspection, hcl.Diagnostics) {
+	var none template.Inspection
 	root, diags := read(r.Root, source)
 	if diags.HasErrors() {
 		return none, diags
@@ -47,16 +60,21 @@ func inspect(r template.InspectRequest) (template.Inspection, hcl.Diagnostics) {
 	return found, diags
 }
 
-func sourceOf(r template.InspectRequest) (string, error) {
+// given is the block's source as it stands there.
+func given(r template.InspectRequest) (string, error) {
 	v := r.Static["source"]
 	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
 		return "", fmt.Errorf("it has to be a string that is known when the template is compiled")
 	}
 	v, _ = v.Unmark()
-	given := v.AsString()
+	return v.AsString(), nil
+}
+
+// sourceOf is the folder of a module in the template's folder.
+func sourceOf(r template.InspectRequest, given string) (string, error) {
 	source, err := bundle.Clean(given)
 	if err != nil {
-		return "", fmt.Errorf("%q %w; a module is a folder in the template's folder, as in \"./modules/network\"", given, err)
+		return "", fmt.Errorf("%q %w; a module is a folder in the template's folder, as in \"./modules/network\", or in a git repository, as in \"git::https://example.com/modules.git//network?ref=v1.2\"", given, err)
 	}
 	if !bundle.IsDir(r.Root, source) {
 		return "", fmt.Errorf("there is no folder %q in the template's folder", given)

@@ -25,7 +25,7 @@ type block struct {
 
 // Kind is a block with the folder of a module and the values of its variables; the module says which those are, and
 // what comes out.
-func (*Executor) Kind() template.Kind {
+func (e *Executor) Kind() template.Kind {
 	return template.Kind{
 		Name: Name,
 		// A registry or a cloud that is away for a moment; large modules take their time.
@@ -35,7 +35,7 @@ func (*Executor) Kind() template.Kind {
 			"inputs": &hcldec.AttrSpec{Name: "inputs", Type: cty.DynamicPseudoType},
 		},
 		Static:  []string{"source"},
-		Inspect: inspect,
+		Inspect: e.inspect,
 	}
 }
 

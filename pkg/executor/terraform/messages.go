@@ -61,7 +61,7 @@ func (m *messages) diagnostic(d tfjson.Diagnostic) fault.Diagnostic {
 	shown := fault.Diagnostic{Severity: string(d.Severity), Summary: r.Mask(d.Summary), Detail: r.Mask(strings.TrimSpace(d.Detail))}
 	inModule := d.Range != nil && path.Base(d.Range.Filename) != variablesFile
 	if inModule {
-		shown.File, shown.Line, shown.Column = path.Join(m.run.block.Source, d.Range.Filename), d.Range.Start.Line, d.Range.Start.Column
+		shown.File, shown.Line, shown.Column = path.Join(m.run.place, d.Range.Filename), d.Range.Start.Line, d.Range.Start.Column
 	}
 	if inModule && d.Snippet != nil {
 		shown.Snippet = r.Mask(d.Snippet.Code)
@@ -134,8 +134,15 @@ func (p *plain) err(line []byte, _ bool) {
 	}
 }
 
+// text is the beginning of what was said on stderr.
+func (p *plain) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.TrimSpace(p.said.String())
+}
+
 func (p *plain) message() string {
-	if text := strings.TrimSpace(p.said.String()); text != "" {
+	if text := p.text(); text != "" {
 		return text
 	}
 	return "it said nothing; the program has crashed or was killed"

@@ -19,7 +19,8 @@ type run struct {
 	request  executor.Request
 	block    block
 	module   module
-	sub      string // the module's folder in the bundle
+	place    string // the module's folder in the template
+	sub      string // and in the bundle
 	keeper   *keeper
 	server   *stateServer // nil when the module has a backend of its own
 	binary   string
@@ -35,7 +36,7 @@ func load(r executor.Request) (b block, m module, sub string, err error) {
 	if b, err = decode(r); err != nil {
 		return b, m, "", err
 	}
-	clean, err := bundle.Clean(b.Source)
+	clean, err := placeOf(b.Source)
 	if err != nil {
 		return b, m, "", fault.New(fault.GiveUp, fault.Invalid, "the source %q of %s %s", b.Source, r.Step, err)
 	}
@@ -65,6 +66,7 @@ func (e *Executor) begin(ctx context.Context, r executor.Request) (*run, error) 
 	if run.block, run.module, run.sub, err = load(r); err != nil {
 		return nil, err
 	}
+	run.place, _ = placeOf(run.block.Source) // load has read it
 	run.keeper, err = e.keep(ctx, r)
 	return run, err
 }

@@ -20,7 +20,12 @@ import (
 	"github.com/vivarium-env/vivarium/test/servers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(mirrorDir) // "" is nothing
+		os.Exit(code)
+	}))
+}
 
 var openTofu = sync.OnceValues(func() (string, error) {
 	return servers.OpenTofu(context.Background(), os.Stderr)
