@@ -52,9 +52,9 @@ func newKit(ctx context.Context, settings config.Settings, name, dir string, var
 	env := environmentOf(variables)
 	k.executors = []executor.Executor{
 		terraform.New(terraform.Options{
-			Binary: binary, CacheDir: filepath.Join(k.dir, "modules", name), StateDir: filepath.Join(k.dir, "state"), PluginCacheDir: settings.Terraform.PluginCacheDir,
-			Fetch: template.NewModules(filepath.Join(k.dir, "fetched")).Fetch,
-			Key:   func() *secret.Box { return k.box() }, Environment: env, Log: log.With("executor", "terraform"),
+			Binary: binary, CacheDir: filepath.Join(k.dir, "modules", name), PluginCacheDir: settings.Terraform.PluginCacheDir,
+			Fetch:       template.NewModules(filepath.Join(k.dir, "fetched")).Fetch,
+			Environment: env, Log: log.With("executor", "terraform"),
 		}),
 		action.New(action.Options{CacheDir: filepath.Join(k.dir, "apps"), Environment: env, Log: log.With("executor", "action")}),
 		noop.New(),

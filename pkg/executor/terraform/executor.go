@@ -8,7 +8,6 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
-	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
 // DefaultGrace is how long a cancelled Terraform may take to save its state and end.
@@ -21,10 +20,6 @@ type Options struct {
 	// CacheDir keeps modules that were initialised, for all steps that run them; it is this runner's alone and may be lost at
 	// any time. "" has each step initialise its own.
 	CacheDir string
-	// StateDir keeps states that the server does not, sealed with Key.
-	StateDir string
-	// Key is nil while it is not known yet.
-	Key func() *secret.Box
 	// Fetch returns a folder with the files of a git repository at a branch, tag or commit ("" is the default branch), and the
 	// commit; nil where modules from git can't be had. Only Kind.Inspect calls it: what a task needs comes with it.
 	Fetch func(ctx context.Context, repository, ref string) (dir, commit string, err error)

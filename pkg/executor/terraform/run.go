@@ -58,11 +58,8 @@ func (e *Executor) begin(ctx context.Context, r executor.Request) (*run, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, fault.From(err)
 	}
-	r, err := e.fromRunner(r)
-	if err != nil {
-		return nil, err
-	}
 	run := &run{executor: e, request: r, copy: filepath.Join(r.WorkDir, "module"), data: filepath.Join(r.WorkDir, "data")}
+	var err error
 	if run.block, run.module, run.sub, err = load(r); err != nil {
 		return nil, err
 	}
