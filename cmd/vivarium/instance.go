@@ -158,6 +158,9 @@ func (s *instance) openFolder(ctx context.Context) error {
 		return errors.Join(err, s.lock.release())
 	}
 	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.log)
+	if err := s.kit.plug(ctx, s.vars); err != nil {
+		return errors.Join(err, s.lock.release())
+	}
 	return nil
 }
 

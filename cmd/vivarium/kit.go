@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/consulkv"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/docker"
 	"github.com/vivarium-env/vivarium/pkg/executor/noop"
+	"github.com/vivarium-env/vivarium/pkg/executor/plugin"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
 	"github.com/vivarium-env/vivarium/pkg/executor/vault"
 	"github.com/vivarium-env/vivarium/pkg/runner"
@@ -33,6 +34,7 @@ type kit struct {
 	kinds     template.Kinds
 	box       func() *secret.Box
 	vault     *vault.Client // nil where no Vault is configured; renews its token while it runs
+	plugins   []*plugin.Plugin
 	// terraformTrouble is why terraform steps will fail here, nil when they can work.
 	terraformTrouble error
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/vault"
@@ -24,7 +25,7 @@ func vaultOptions(variables map[string]string, log *slog.Logger) (o vault.Option
 
 // serving is a runner with what has to run beside it.
 func (k *kit) serving(r *runner.Runner) service.Service {
-	group := []service.Member{}
+	group := []service.Member{{Name: "plugins", Service: part{func(context.Context) error { return nil }, k.endPlugins}}}
 	if k.vault != nil {
 		group = append(group, service.Member{Name: "vault", Service: k.vault})
 	}

@@ -35,7 +35,7 @@ func newRunner(c *cli) *cobra.Command {
 		},
 	}
 	cmd.AddCommand(newRunnerList(c, "list"))
-	settingFlags(cmd, "pool", "bus", "name", "label", "concurrency", "work-dir", "data-dir", "stop-timeout", "log-level", "log-format")
+	settingFlags(cmd, "pool", "bus", "name", "label", "concurrency", "work-dir", "plugins", "data-dir", "stop-timeout", "log-level", "log-format")
 	return cmd
 }
 
@@ -55,6 +55,9 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	}
 	pools := settings.Runner.Pools
 	k := newKit(ctx, settings, runnerName(settings, strings.Join(pools, "-")), dir, c.variables, log)
+	if err := k.plug(ctx, c.variables); err != nil {
+		return err
+	}
 	held, err := k.hold(ctx)
 	if err != nil {
 		return err

@@ -37,8 +37,12 @@ func newTemplateGraph(c *cli) *cobra.Command {
 		Short:   "Print what a template is made of, and what depends on what",
 		Example: "  vivarium template graph templates/notes -o dot | dot -Tsvg > notes.svg",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			t, err := compile(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kinds, err := c.kinds(cmd.Context())
+			if err != nil {
+				return err
+			}
+			t, err := compile(args[0], kinds)
 			if err != nil {
 				return err
 			}

@@ -27,11 +27,15 @@ func newTemplateValidate(c *cli) *cobra.Command {
 		Use:   "validate FOLDER...",
 		Short: "Compile templates and report every mistake",
 		Args:  cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kinds, err := c.kinds(cmd.Context())
+			if err != nil {
+				return err
+			}
 			wrong := 0
 			all := make([]validation, 0, len(args))
 			for _, dir := range args {
-				v := validate(dir)
+				v := validate(dir, kinds)
 				if !v.Valid {
 					wrong++
 				}
@@ -81,15 +85,15 @@ func (v validation) diagnostics() []fault.Diagnostic {
 	return all
 }
 
-func validate(dir string) validation {
-	t, err := compile(dir)
+func validate(dir string, kinds template.Kinds) validation {
+	t, err := compile(dir, kinds)
 	if err != nil {
 		return validation{Folder: dir, Error: asFault(err)}
 	}
 	return validation{Folder: dir, Template: t.Name + "@" + t.Version, Hash: t.Hash, Valid: true}
 }
 
-func compile(dir string) (*template.Template, error) {
+func compile(dir string, kinds template.Kinds) (*template.Template, error) {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s is not a folder; name the folder that has %s in it", dir, template.MainFile)
@@ -97,7 +101,7 @@ func compile(dir string) (*template.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return template.Compile(nil, dir, kinds())
+	return template.Compile(nil, dir, kinds)
 }
 
 func asFault(err error) *fault.Error {

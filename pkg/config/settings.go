@@ -53,6 +53,8 @@ type Runner struct {
 	Concurrency int
 	// WorkDir keeps caches between attempts; empty: a folder in DataDir.
 	WorkDir string
+	// Plugins is a folder of executors that are programs of their own; empty: none.
+	Plugins string
 }
 
 // Terraform is how the terraform executor finds its program.

@@ -66,6 +66,8 @@ var table = []Setting{
 		func(s *Settings) *int { return &s.Runner.Concurrency }),
 	text("runner.work_dir", "work-dir", "", "folder for the runner's caches; one in the data folder unless given",
 		func(s *Settings) *string { return &s.Runner.WorkDir }, anything),
+	text("runner.plugins", "plugins", "", "folder of executors that are programs of their own; the server needs it too",
+		func(s *Settings) *string { return &s.Runner.Plugins }, anything).withVariable("PLUGINS"),
 	text("terraform.binary", "", "", "tofu or terraform; looked for in PATH unless given",
 		func(s *Settings) *string { return &s.Terraform.Binary }, anything).withVariable("TERRAFORM"),
 	text("terraform.plugin_cache_dir", "", "", "folder in which providers are kept between environments",

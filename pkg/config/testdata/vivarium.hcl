@@ -48,6 +48,7 @@ runner {
   labels      = []
   concurrency = 8
   work_dir    = "" # a folder in data_dir
+  plugins     = "" # no executors of our own
 }
 
 terraform {

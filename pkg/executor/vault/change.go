@@ -20,8 +20,6 @@ type view struct {
 	there, elsewhere bool
 	// asked are the differences that an apply would make, left those from what the last apply left. Both are in order.
 	asked, left []event.Difference
-	// owned are the paths that a destroy would remove.
-	owned []string
 }
 
 // viewer is what each kind has of its own; its error is that of the apply.
