@@ -13,7 +13,7 @@ func newEnvironment(c *cli) *cobra.Command {
 	}
 	x := connectionFlags(c, cmd)
 	cmd.AddCommand(
-		newEnvironmentCreate(x), newEnvironmentUpdate(x), newEnvironmentDestroy(x), newEnvironmentCancel(x), newEnvironmentList(x),
+		newEnvironmentCreate(x), newEnvironmentUpdate(x), newEnvironmentSchedule(x), newEnvironmentDestroy(x), newEnvironmentCancel(x), newEnvironmentList(x),
 		newEnvironmentShow(x), newEnvironmentWatch(x), newEnvironmentGraph(x), newEnvironmentLogs(x),
 		newEnvironmentJournal(x), newEnvironmentRetry(x), newEnvironmentPause(x), newEnvironmentResume(x),
 		newEnvironmentRun(x),

@@ -91,6 +91,21 @@ func list(path, flag, def, doc string, field func(*Settings) *[]string, check fu
 	})
 }
 
+func durations(path, flag, def, doc string, field func(*Settings) *[]time.Duration) Setting {
+	return setting(path, flag, def, doc, listKind, func(s *Settings, v value) error {
+		all := make([]time.Duration, len(v.list))
+		for i, text := range v.list {
+			d, err := time.ParseDuration(text)
+			if err != nil || d <= 0 {
+				return fmt.Errorf("has to be a list of positive durations such as \"24h\", and %q is none", text)
+			}
+			all[i] = d
+		}
+		*field(s) = all
+		return nil
+	})
+}
+
 // valueOf reads the text of a variable, flag or default: a list's members are separated by commas.
 func (s Setting) valueOf(text string) value {
 	if s.kind != listKind {

@@ -28,6 +28,8 @@ type Settings struct {
 	StopTimeout time.Duration
 	// LogRetention is how long the lines are kept that steps print.
 	LogRetention time.Duration
+	// DestroyWarnings are how long before a planned destruction it is announced.
+	DestroyWarnings []time.Duration
 
 	Log       Log
 	Runner    Runner

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Setting describes one setting to people and to the command line.
@@ -50,6 +51,8 @@ var table = []Setting{
 		func(s *Settings) *durationField { return (*durationField)(&s.StopTimeout) }),
 	duration("log_retention", "", "720h", "how long the lines are kept that steps print",
 		func(s *Settings) *durationField { return (*durationField)(&s.LogRetention) }),
+	durations("destroy_warnings", "", "24h,1h", "how long before a planned destruction events announce it",
+		func(s *Settings) *[]time.Duration { return &s.DestroyWarnings }),
 	text("log.level", "log-level", "info", "debug, info, warn or error",
 		func(s *Settings) *string { return &s.Log.Level }, oneOf("debug", "info", "warn", "error")),
 	text("log.format", "log-format", "text", "text or json",

@@ -33,6 +33,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentCreate, func() *fault.Error { return c.create(in) })
 	case UpdateInput:
 		c.command(in.CommandMeta, event.EnvironmentUpdate, func() *fault.Error { return c.update(in) })
+	case ScheduleInput:
+		c.command(in.CommandMeta, event.EnvironmentSchedule, func() *fault.Error { return c.schedule(in) })
 	case DestroyInput:
 		c.command(in.CommandMeta, event.EnvironmentDestroy, func() *fault.Error { return c.destroy(in) })
 	case CancelInput:
@@ -61,6 +63,7 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.runnerStarted(in)
 	case TickInput:
 		c.tick()
+		c.planned()
 	}
 	c.advance()
 	return c.Decision

@@ -19,6 +19,11 @@ func Evolve(s *State, f Fact) error {
 		return s.created(b, f.At)
 	case StatusDestroying:
 		s.destroying(b, f.At)
+	case Scheduled:
+		s.DestroyAt, s.Warned = b.DestroyAt, 0
+		s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentSchedule})
+	case DestructionAhead:
+		s.Warned = b.Warning
 	case Updated:
 		return s.updated(b, f.At)
 	case StatusRetrying:
@@ -101,6 +106,9 @@ func (s *State) leaveOut(i int) {
 
 func (s *State) destroying(b StatusDestroying, at time.Time) {
 	s.Status, s.Epoch, s.Error = Destroying, b.Epoch, nil
+	if b.Planned {
+		s.DestroyAt = nil // it is tried once by itself
+	}
 	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Force: b.Force,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
 	farewells := s.farewells()

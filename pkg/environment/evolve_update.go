@@ -19,7 +19,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 		s.Tags = b.Tags
 	}
 	if b.DestroyAt != nil {
-		s.DestroyAt = b.DestroyAt
+		s.DestroyAt, s.Warned = b.DestroyAt, 0
 	}
 	s.dirty.environment = true
 	changed := s.redraw(b.Nodes)

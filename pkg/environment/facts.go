@@ -77,6 +77,8 @@ type StatusDestroying struct {
 	CommandID   string `json:"command_id"`
 	RequestedBy string `json:"requested_by,omitempty"`
 	Operation   string `json:"operation"`
+	// Planned: nobody sent a command; its time had come.
+	Planned     bool   `json:"planned,omitempty"`
 	Force       bool   `json:"force,omitempty"`
 	FailFast    bool   `json:"fail_fast,omitempty"`
 	Parallelism int    `json:"parallelism"`
@@ -128,6 +130,20 @@ type Updated struct {
 type StepUnchanged struct {
 	Operation string `json:"operation"`
 	Step      string `json:"step"`
+}
+
+// Scheduled: it is settled when the environment is destroyed by itself; absent: it is not.
+type Scheduled struct {
+	CommandID   string     `json:"command_id"`
+	RequestedBy string     `json:"requested_by,omitempty"`
+	DestroyAt   *time.Time `json:"destroy_at,omitempty"`
+}
+
+// DestructionAhead: the environment is going to be destroyed by itself.
+type DestructionAhead struct {
+	DestroyAt time.Time `json:"destroy_at"`
+	// Warning is which of the warnings this is: how long before, in nanoseconds.
+	Warning time.Duration `json:"warning"`
 }
 
 // StatusDestroyed: nothing is left, and that was proven resource by resource.
@@ -314,6 +330,8 @@ func (StatusRetrying) Type() string      { return "environment.retrying" }
 func (StatusRunning) Type() string       { return "environment.running" }
 func (Updated) Type() string             { return "environment.updating" }
 func (StepUnchanged) Type() string       { return "step.unchanged" }
+func (Scheduled) Type() string           { return "environment.scheduled" }
+func (DestructionAhead) Type() string    { return "environment.destruction-ahead" }
 func (Paused) Type() string              { return "operation.paused" }
 func (Resumed) Type() string             { return "operation.resumed" }
 func (Held) Type() string                { return "operation.held" }
@@ -338,7 +356,7 @@ func Bodies() []Body {
 		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
-		Updated{}, StepUnchanged{},
+		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{},
 	}
 }
 
@@ -383,6 +401,8 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StateSaved{}.Type():          decode[StateSaved],
 	Updated{}.Type():             decode[Updated],
 	StepUnchanged{}.Type():       decode[StepUnchanged],
+	Scheduled{}.Type():           decode[Scheduled],
+	DestructionAhead{}.Type():    decode[DestructionAhead],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -41,6 +41,12 @@ type UpdateInput struct {
 	Resolved
 }
 
+// ScheduleInput is environment.schedule.
+type ScheduleInput struct {
+	CommandMeta
+	event.Schedule
+}
+
 // DestroyInput is environment.destroy.
 type DestroyInput struct {
 	CommandMeta
@@ -107,6 +113,7 @@ type TickInput struct{}
 
 func (CreateInput) input()        {}
 func (UpdateInput) input()        {}
+func (ScheduleInput) input()      {}
 func (DestroyInput) input()       {}
 func (CancelInput) input()        {}
 func (RetryInput) input()         {}
@@ -170,7 +177,9 @@ type Policy struct {
 	Backoff      time.Duration // before the second attempt, doubled with each; 1 s
 	MaxBackoff   time.Duration // 1 min
 	MaxLosses    int           // attempts in a row that no runner finished, before the step fails; 10
-	Epoch        uint64        // of the cluster; what carries a lower one is refused
+	// Warnings are how long before a planned destruction it is announced; a day and an hour. Empty but not nil: never.
+	Warnings []time.Duration
+	Epoch    uint64 // of the cluster; what carries a lower one is refused
 }
 
 // WithDefaults fills in what is zero.
@@ -194,5 +203,8 @@ func (p Policy) WithDefaults() Policy {
 	def(&p.Backoff, time.Second)
 	def(&p.MaxBackoff, time.Minute)
 	num(&p.MaxLosses, 10)
+	if p.Warnings == nil {
+		p.Warnings = []time.Duration{24 * time.Hour, time.Hour}
+	}
 	return p
 }

@@ -25,10 +25,12 @@ type State struct {
 	Outputs     json.RawMessage
 	Entrypoints []Entrypoint
 	DestroyAt   *time.Time
-	Error       *fault.Error
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Epoch       uint64
+	// Warned is the last warning of it that was given: how long before.
+	Warned    time.Duration `json:",omitempty"`
+	Error     *fault.Error
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Epoch     uint64
 	// Nodes in topological order: what a node depends on stands before it.
 	Nodes []*Step
 	// Operations counts the operations so far, over all lives of the name; their ids are made of it.

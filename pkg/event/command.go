@@ -10,19 +10,20 @@ import (
 // Names of the commands: routing key on the exchange of commands, and, between TypePrefix and TypeSuffix,
 // CloudEvents type.
 const (
-	EnvironmentCreate  = "environment.create"
-	EnvironmentUpdate  = "environment.update"
-	EnvironmentDestroy = "environment.destroy"
-	EnvironmentCancel  = "environment.cancel"
-	EnvironmentRetry   = "environment.retry"
-	EnvironmentPause   = "environment.pause"
-	EnvironmentResume  = "environment.resume"
-	EnvironmentRun     = "environment.run"
+	EnvironmentCreate   = "environment.create"
+	EnvironmentUpdate   = "environment.update"
+	EnvironmentDestroy  = "environment.destroy"
+	EnvironmentSchedule = "environment.schedule"
+	EnvironmentCancel   = "environment.cancel"
+	EnvironmentRetry    = "environment.retry"
+	EnvironmentPause    = "environment.pause"
+	EnvironmentResume   = "environment.resume"
+	EnvironmentRun      = "environment.run"
 )
 
 // Commands are the names of all commands.
 func Commands() []string {
-	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun}
+	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -56,6 +57,12 @@ type Update struct {
 	FailFast bool `json:"fail_fast,omitempty"`
 	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
 	Parallelism int `json:"parallelism,omitempty" jsonschema:"minimum=0"`
+}
+
+// Schedule is the data of environment.schedule: when the environment is destroyed by itself. It may be sent at any time.
+type Schedule struct {
+	// DestroyAt null, or left out: it is not destroyed by itself.
+	DestroyAt *time.Time `json:"destroy_at"`
 }
 
 // Destroy is the data of environment.destroy.

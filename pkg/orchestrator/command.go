@@ -84,6 +84,10 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 			return nil, err
 		}
 		return in, checkUpdate(in.Update, t.now)
+	case event.EnvironmentSchedule:
+		in := environment.ScheduleInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Schedule)
+		return in, err
 	case event.EnvironmentDestroy:
 		in := environment.DestroyInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Destroy)

@@ -178,7 +178,20 @@ func (t *turn) tick(m event.Tick) error {
 	for name := range t.p.busy {
 		t.cancelAgain(t.p.states[name])
 	}
-	return t.decideBusy(environment.TickInput{})
+	return errors.Join(t.decideBusy(environment.TickInput{}), t.decideImminent())
+}
+
+// decideImminent looks for environments whose planned destruction is due, or to be announced.
+func (t *turn) decideImminent() error {
+	for name, s := range t.p.states {
+		if !t.p.decider.Imminent(s, t.now) {
+			continue
+		}
+		if err := t.decide(name, environment.TickInput{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wake decides on backoffs that have passed since; it is what a turn without deliveries is for.

@@ -35,6 +35,9 @@ stop_timeout = "20s"
 # How long the lines are kept that steps print (they are bounded by number, too).
 log_retention = "720h"
 
+# How long before a planned destruction (destroy_at) events announce it.
+destroy_warnings = ["24h", "1h"]
+
 log {
   level  = "info" # debug, info, warn, error
   format = "text" # text, json

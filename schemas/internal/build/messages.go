@@ -41,6 +41,7 @@ func Messages() []Message {
 	all := []Message{
 		{event.EnvironmentCreate, Command, event.Create{}},
 		{event.EnvironmentUpdate, Command, event.Update{}},
+		{event.EnvironmentSchedule, Command, event.Schedule{}},
 		{event.EnvironmentDestroy, Command, event.Destroy{}},
 		{event.EnvironmentCancel, Command, event.Cancel{}},
 		{event.EnvironmentRetry, Command, event.Retry{}},
