@@ -16,7 +16,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/action"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
-	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
 	"github.com/vivarium-env/vivarium/test/servers"
 )
@@ -75,11 +74,7 @@ func notes(t *testing.T) *template.Template {
 func TestModulesOfNotes(t *testing.T) {
 	binary, err := openTofu()
 	require.NoError(t, err)
-	key, err := secret.NewBox([]byte(strings.Repeat("k", secret.KeySize)))
-	require.NoError(t, err)
-	e := terraform.New(terraform.Options{
-		Binary: binary, StateDir: t.TempDir(), Key: func() *secret.Box { return key }, Environment: os.Environ(),
-	})
+	e := terraform.New(terraform.Options{Binary: binary, Environment: os.Environ()})
 	tried := 0
 	for _, b := range notes(t).Blocks() {
 		if b.Type != environment.ResourceNode {
@@ -89,6 +84,8 @@ func TestModulesOfNotes(t *testing.T) {
 		t.Run(b.Name, func(t *testing.T) {
 			require.Contains(t, values, b.Name)
 			r, lines := request(t, b, `{"source":"./modules/`+b.Name+`","inputs":`+values[b.Name]+`}`)
+			var state []byte
+			r.SaveState = func(_ context.Context, data []byte) error { state = data; return nil }
 			outputs, err := e.Apply(t.Context(), r)
 			require.NoError(t, err)
 			require.NotEmpty(t, wanted[b.Name])
@@ -101,7 +98,9 @@ func TestModulesOfNotes(t *testing.T) {
 				require.Len(t, outputs["password"].Value, 24+len(`""`))
 			}
 			r.Attempt++
+			r.State = state
 			require.NoError(t, e.Destroy(t.Context(), r))
+			require.Empty(t, state)
 		})
 	}
 	require.Len(t, values, tried, "every module is tried")
