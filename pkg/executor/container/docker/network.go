@@ -1,15 +1,16 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 // ensureNetworks makes those that are missing. One that is there is used, whoever made it.
@@ -27,39 +28,61 @@ func (w *work) ensureNetworks(ctx context.Context) error {
 	return nil
 }
 
+// settling is how often a network is looked at that is there more than once.
+const settling = 50
+
+// ensureNetwork returns once exactly one network has the name: Docker lets two runners make two of them at the same moment.
 func (w *work) ensureNetwork(ctx context.Context, name string) error {
-	there, err := w.networks(ctx, client.Filters{}.Add("name", name), name)
-	if err != nil || len(there) > 0 {
-		return err
+	for range settling {
+		there, err := w.networks(ctx, client.Filters{}.Add("name", name), name)
+		switch {
+		case err != nil || len(there) == 1:
+			return err
+		case len(there) == 0:
+			err = w.makeNetwork(ctx, name)
+		default:
+			err = w.settleNetwork(ctx, there)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	var made client.NetworkCreateResult
-	if err := w.call(ctx, func(ctx context.Context) (err error) {
-		made, err = w.docker.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: container.Owner(w.r)})
-		return err
-	}); err != nil {
-		return err
-	}
-	w.say("network %s is made", name)
-	return w.settleNetwork(ctx, name, made.ID)
+	return fault.New(fault.GiveUp, fault.Conflict, "Docker at %s has several networks %q, so %s can't be in one of them: remove all but one",
+		w.place.shown, w.r.Mask(name), w.r.Step)
 }
 
-// settleNetwork sees to it that one network has the name: another runner may have made one at the same moment. The older one
-// stays, by which all agree.
-func (w *work) settleNetwork(ctx context.Context, name, id string) error {
-	there, err := w.networks(ctx, client.Filters{}.Add("name", name), name)
-	if err != nil || len(there) < 2 {
-		return err
-	}
-	oldest := slices.MinFunc(there, func(a, b network.Summary) int {
-		if c := a.Created.Compare(b.Created); c != 0 {
-			return c
+func (w *work) makeNetwork(ctx context.Context, name string) error {
+	return w.call(ctx, func(ctx context.Context) error {
+		_, err := w.docker.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: container.Owner(w.r)})
+		if err == nil {
+			w.say("network %s is made", name)
 		}
-		return strings.Compare(a.ID, b.ID)
+		return err
 	})
-	if oldest.ID == id {
-		return nil
+}
+
+// settleNetwork removes those of ours that nobody is in, but for the oldest, by which all runners agree.
+func (w *work) settleNetwork(ctx context.Context, there []network.Summary) error {
+	slices.SortFunc(there, func(a, b network.Summary) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
+	for _, n := range there[1:] {
+		if n.Labels[container.LabelEnvironment] == "" {
+			continue
+		}
+		if err := w.removeNetwork(ctx, n.ID); err != nil {
+			return err
+		}
 	}
-	return w.removeNetwork(ctx, id)
+	return pause(ctx, poll)
+}
+
+// ambiguous tells whether a network of the block is there more than once.
+func (w *work) ambiguous(ctx context.Context) bool {
+	return slices.ContainsFunc(w.block.Networks, func(name string) bool {
+		there, err := w.networks(ctx, client.Filters{}.Add("name", name), name)
+		return err == nil && len(there) != 1 && !predefined(name)
+	})
 }
 
 // networks that pass the filter; Docker's filter of names takes parts of them, so name, when given, is compared again.

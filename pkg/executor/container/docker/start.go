@@ -10,8 +10,20 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// start makes a replica and starts it.
-func (w *work) start(ctx context.Context, n int) (f found, err error) {
+// start makes a replica and starts it, once more where another runner has made one of its networks a second time, or taken it
+// away, in that moment.
+func (w *work) start(ctx context.Context, n int) (found, error) {
+	f, err := w.startOnce(ctx, n)
+	if err == nil || ctx.Err() != nil || fault.Is(err, fault.Unavailable) || !w.ambiguous(ctx) {
+		return f, err
+	}
+	if err := w.ensureNetworks(ctx); err != nil {
+		return f, err
+	}
+	return w.startOnce(ctx, n)
+}
+
+func (w *work) startOnce(ctx context.Context, n int) (f found, err error) {
 	id, err := w.create(ctx, n)
 	if err != nil {
 		return f, err

@@ -2,9 +2,11 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/moby/moby/api/types/container"
@@ -181,4 +183,43 @@ func TestOthersAreLeftAlone(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.docker.ContainerRemove(t.Context(), foreign.ID, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
+}
+
+// TestNetworkMadeTwiceAtOnce: the engine lets two runners make two networks of one name; one is left.
+func TestNetworkMadeTwiceAtOnce(t *testing.T) {
+	first := newBed(t, `{"image":"sample:1","pull":"never","networks":["at-once"]}`)
+	beds := []*bed{first}
+	for i := range 3 {
+		other := first.neighbour(fmt.Sprint("t.container.other", i))
+		other.Executor = New(Options{Host: first.engine.Host(), Key: box}) // of a runner of its own
+		t.Cleanup(func() { require.NoError(t, other.Close()) })
+		beds = append(beds, other)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(beds))
+	for i, b := range beds {
+		wg.Go(func() {
+			for range 3 { // as the kind's policy of retries does
+				if _, errs[i] = b.Apply(t.Context(), b.request); errs[i] == nil || fault.From(errs[i]).Disposition != fault.Retry {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	w, err := first.begin(t.Context(), first.request)
+	require.NoError(t, err)
+	there, err := w.networks(t.Context(), client.Filters{}.Add("name", "at-once"), "at-once")
+	require.NoError(t, err)
+	require.Len(t, there, 1)
+	in, err := first.docker.ContainerList(t.Context(), client.ContainerListOptions{Filters: client.Filters{}.Add("network", there[0].ID)})
+	require.NoError(t, err)
+	require.Len(t, in.Items, len(beds), "and all are in it")
+	for _, b := range beds {
+		require.NoError(t, b.Destroy(t.Context(), b.request))
+	}
+	require.False(t, first.there("network", "at-once"))
 }
