@@ -43,6 +43,12 @@ func newCluster(ctx context.Context, dir string, b bus.Bus) (*cluster, error) {
 	if err := writeTemplates(filepath.Join(dir, "catalogue")); err != nil {
 		return nil, err
 	}
+	return newClusterOf(ctx, dir, b, noop.New(), 100)
+}
+
+// newClusterOf has one executor, which works on so many steps at once, and the catalogue that was written to dir.
+func newClusterOf(ctx context.Context, dir string, b bus.Bus, x executor.Executor, width int) (*cluster, error) {
+	kinds := template.Kinds{x.Kind().Name: x.Kind()}
 	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "store.db")})
 	if err != nil {
 		return nil, err
@@ -55,17 +61,17 @@ func newCluster(ctx context.Context, dir string, b bus.Bus) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	catalogue, err := template.OpenCatalogue(filepath.Join(dir, "catalogue"), kinds(), nil)
+	catalogue, err := template.OpenCatalogue(filepath.Join(dir, "catalogue"), kinds, nil)
 	if err != nil {
 		return nil, err
 	}
-	o, err := orchestrator.New(orchestrator.Options{Server: "bench", Store: s, Bus: b, Catalogue: catalogue, Kinds: kinds(), Box: box,
-		ScratchDir: filepath.Join(dir, "scratch"), Policy: environment.Policy{Parallelism: 100}})
+	o, err := orchestrator.New(orchestrator.Options{Server: "bench", Store: s, Bus: b, Catalogue: catalogue, Kinds: kinds, Box: box,
+		ScratchDir: filepath.Join(dir, "scratch"), Policy: environment.Policy{Parallelism: width}})
 	if err != nil {
 		return nil, err
 	}
 	r, err := runner.New(runner.Options{Bus: b, Name: "bench", Pools: []string{environment.DefaultPool},
-		Executors: []executor.Executor{noop.New()}, Concurrency: 100, WorkDir: filepath.Join(dir, "work"), Box: box})
+		Executors: []executor.Executor{x}, Concurrency: width, WorkDir: filepath.Join(dir, "work"), Box: box})
 	if err != nil {
 		return nil, err
 	}
@@ -79,19 +85,23 @@ func (c *cluster) close(ctx context.Context) error {
 
 // deploy sends a create like any publisher and waits for the event that says deployed.
 func (c *cluster) deploy(ctx context.Context, tpl string) (time.Duration, error) {
+	c.names++
+	return c.command(ctx, fmt.Sprintf("%s-%d", tpl, c.names), event.EnvironmentCreate, event.Create{Templates: []string{tpl}}, "deployed")
+}
+
+// command sends one like any publisher and waits for the event that says that it is carried out.
+func (c *cluster) command(ctx context.Context, name, command string, data any, until string) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	c.names++
-	name := fmt.Sprintf("%s-%d", tpl, c.names)
 	over := make(chan string, 8)
-	l, err := c.bus.Listen(ctx, []bus.Address{{Exchange: bus.Events, Key: "environment." + name + ".deployed"},
+	l, err := c.bus.Listen(ctx, []bus.Address{{Exchange: bus.Events, Key: "environment." + name + "." + until},
 		{Exchange: bus.Events, Key: "environment." + name + ".failed"}}, func(m *bus.Message) { over <- m.Type })
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = l.Stop(context.WithoutCancel(ctx)) }()
 	start := time.Now()
-	answer, err := client.NewBus(c.bus, "bench").Send(ctx, event.EnvironmentCreate, name, event.Create{Templates: []string{tpl}}, client.SendOptions{})
+	answer, err := client.NewBus(c.bus, "bench").Send(ctx, command, name, data, client.SendOptions{})
 	if err != nil {
 		return 0, err
 	}
@@ -100,14 +110,14 @@ func (c *cluster) deploy(ctx context.Context, tpl string) (time.Duration, error)
 	}
 	select {
 	case typ := <-over:
-		if typ != event.TypeOf(environment.StatusDeployed{}.Type()) {
+		if typ == event.TypeOf(environment.StatusFailed{}.Type()) {
 			return 0, fmt.Errorf("%s: %s", name, typ)
 		}
 		return time.Since(start), nil
 	case <-ctx.Done():
 		record, _ := c.store.Environment(context.WithoutCancel(ctx), name)
 		text, _ := json.Marshal(record)
-		return 0, fmt.Errorf("%s is not deployed after 2 minutes: %s", name, text)
+		return 0, fmt.Errorf("%s is not %s after 2 minutes: %s", name, until, text)
 	}
 }
 

@@ -29,6 +29,7 @@ var sections = []section{
 	{"takeover", takeover},
 	{"logs", slowReaders},
 	{"consul", consulKV},
+	{"terraform", terraformUnits},
 }
 
 // report is the table that is printed while it grows.
@@ -40,7 +41,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart, scaling, takeover, logs, consul")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart, scaling, takeover, logs, consul, terraform")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
