@@ -3,6 +3,7 @@ package terraform_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,10 +22,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(mirrorDir) // "" is nothing
-		os.Exit(code)
-	}))
+	code := m.Run()
+	servers.StopSharedConsul()
+	_ = os.RemoveAll(mirrorDir) // "" is nothing
+	if err := goleak.Find(); code == 0 && err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 var openTofu = sync.OnceValues(func() (string, error) {
