@@ -80,6 +80,9 @@ func TestConsulWithoutALeaderIsWaitedFor(t *testing.T) {
 	_, err := f.Apply(t.Context(), f.request)
 	requireAway(t, err, c.Address())
 	require.Contains(t, failed(t, err).Message, "leader")
+	_, err = f.Plan(t.Context(), f.request, event.Apply)
+	requireAway(t, err, c.Address())
+	require.Contains(t, failed(t, err).Message, "leader")
 }
 
 const management = "5ec7ab1e-0000-4000-8000-000000000001"
@@ -113,6 +116,8 @@ func TestWhatTheTokenLacksIsSaid(t *testing.T) {
 			denied(t, f, may.apply, func() error { _, err := f.Apply(t.Context(), f.request); return err }())
 			denied(t, f, may.destroy, f.Destroy(t.Context(), f.request))
 			_, err := f.Observe(t.Context(), f.request)
+			denied(t, f, may.destroy, err)
+			_, err = f.Plan(t.Context(), f.request, event.Apply)
 			denied(t, f, may.destroy, err)
 		})
 	}

@@ -38,6 +38,8 @@ func TestSealedInTheMiddle(t *testing.T) {
 	requireFault(t, err, fault.Unavailable, fault.Wait, p.URL, "sealed", "unseal")
 	_, err = s.Observe(t.Context(), s.Request)
 	requireFault(t, err, fault.Unavailable, fault.Wait, "sealed")
+	_, err = s.Executor.Plan(t.Context(), s.Request, event.Apply)
+	requireFault(t, err, fault.Unavailable, fault.Wait, "sealed", "unseal")
 	requireFault(t, s.Destroy(t.Context(), s.Request), fault.Unavailable, fault.Wait, "sealed")
 	require.NoError(t, v.Unseal(t.Context()))
 	require.EqualValues(t, 1, s.apply(t)["version"])
