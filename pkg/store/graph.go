@@ -150,6 +150,6 @@ type Graph interface {
 	Lineage(ctx context.Context, of Ref) (Lineage, error)
 	// Made lists what came of an origin, by environment and address.
 	Made(ctx context.Context, o Origin) ([]Ref, string, error)
-	// Search gives the best hits first.
+	// Search gives the best hits first. It may be a second behind what is written.
 	Search(ctx context.Context, q Search) ([]Hit, error)
 }

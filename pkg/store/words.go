@@ -3,7 +3,9 @@ package store
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
@@ -44,4 +46,20 @@ func SearchText(outputs json.RawMessage) string {
 		return strings.ToValidUTF8(b.String()[:maxWords], "")
 	}
 	return b.String()
+}
+
+// Words are the runs of letters and digits in a text, in lower case and sorted: what a search looks for. A word that another begins with says
+// nothing that the other does not.
+func Words(text string) []string {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
+	})
+	words = slices.Compact(slices.Sorted(slices.Values(words)))
+	var kept []string
+	for i, w := range words {
+		if i+1 == len(words) || !strings.HasPrefix(words[i+1], w) {
+			kept = append(kept, w)
+		}
+	}
+	return kept
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -41,7 +40,7 @@ func selectEnvironments(f store.Filter, after string) (text string, args []any, 
 		add("id IN (SELECT environment FROM environment_templates WHERE name = ?)", f.Template)
 	}
 	if f.Text != "" {
-		words := searchWords(f.Text)
+		words := store.Words(f.Text)
 		for chunk := range slices.Chunk(words, searchTerms) {
 			add("id IN (SELECT rowid FROM environment_search WHERE environment_search MATCH ?)", "{name description tags} : ("+matchAll(chunk)+")")
 		}
@@ -51,22 +50,6 @@ func selectEnvironments(f store.Filter, after string) (text string, args []any, 
 	}
 	text = "SELECT data FROM environments WHERE " + strings.Join(where, " AND ") + " ORDER BY name LIMIT ?"
 	return text, append(args, pageLimit(f.Page)+1), true
-}
-
-// searchWords are the runs of letters and digits in a text, in lower case. A word that another begins with says
-// nothing that the other does not.
-func searchWords(text string) []string {
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
-	})
-	words = sorted(words)
-	var kept []string
-	for i, w := range words {
-		if i+1 == len(words) || !strings.HasPrefix(words[i+1], w) {
-			kept = append(kept, w)
-		}
-	}
-	return kept
 }
 
 // matchAll is the full-text query for records in which each word begins some word. In quotes nothing is syntax, and

@@ -26,7 +26,7 @@ const (
 
 // Search ranks by BM25.
 func (s *Store) Search(ctx context.Context, q store.Search) ([]store.Hit, error) {
-	words := searchWords(q.Text)
+	words := store.Words(q.Text)
 	if len(words) == 0 {
 		return nil, nil
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
+	"github.com/vivarium-env/vivarium/pkg/store/internal/cursor"
 )
 
 // Options of a store. Path is required.
@@ -80,7 +81,7 @@ type Store struct {
 	options Options
 	path    string
 	version string
-	key     []byte // signs cursors
+	key     cursor.Key
 
 	read       *sql.DB
 	statements sync.Map // text to *sql.Stmt
@@ -176,7 +177,8 @@ func (s *Store) prepare(c *conn) error {
 		return err
 	}
 	return c.query(func(row []driver.Value) error {
-		s.key, _ = row[0].([]byte)
+		key, _ := row[0].([]byte)
+		s.key = key
 		s.version, _ = row[1].(string)
 		return nil
 	}, "SELECT value, sqlite_version() FROM meta WHERE key = 'cursor_key'")

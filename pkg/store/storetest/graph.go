@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -310,6 +311,18 @@ func found(t *testing.T, s store.Store, q store.Search) string {
 	return strings.Join(parts, " ")
 }
 
+// finds waits until a search finds what it should: an index may be some time behind what is written.
+func finds(t *testing.T, s store.Store, q store.Search, want string) {
+	t.Helper()
+	got := ""
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if got = found(t, s, q); got == want || time.Now().After(deadline) {
+			break
+		}
+	}
+	require.Equal(t, want, got, "%q", q.Text)
+}
+
 func testSearch(t *testing.T, place Reopener) {
 	s := opened(t, place)
 	j := sample(t, s)
@@ -325,28 +338,28 @@ func testSearch(t *testing.T, place Reopener) {
 			"10.9.8.7": "wiki/wiki.container.server", "8080": "wiki", "wiki.example": "wiki", "c2VjcmV0d29yZA": "", "sealed": "", "sensitive": "",
 			"team:money": "billing", "": "", "!?": "", "billing nothing": "", "container wiki": "wiki/wiki.container.server",
 		} {
-			require.Equal(t, want, found(t, s, store.Search{Text: text}), "%q", text)
+			finds(t, s, store.Search{Text: text}, want)
 		}
 	}
 	check()
 	s = reopened(t, s, place)
 	j.store = s
 	check()
-	require.Equal(t, "wiki/wiki.container.server", found(t, s, store.Search{Text: "wiki", Kind: store.ResourceHit}))
-	require.Equal(t, "wiki", found(t, s, store.Search{Text: "wiki", Kind: store.EnvironmentHit}))
-	require.Equal(t, "billing", found(t, s, store.Search{Text: "billing", Limit: 1}))
+	finds(t, s, store.Search{Text: "wiki", Kind: store.ResourceHit}, "wiki/wiki.container.server")
+	finds(t, s, store.Search{Text: "wiki", Kind: store.EnvironmentHit}, "wiki")
+	finds(t, s, store.Search{Text: "billing", Limit: 1}, "billing")
 	_, err := s.Search(t.Context(), store.Search{Text: "x", Kind: "nonsense"})
 	require.Error(t, err)
 	require.Empty(t, listed(t, s, store.Filter{Text: "8080"}), "filters look at names, descriptions and tags only")
 
 	e.Outputs, r.Outputs, r.Description = nil, nil, "Moved"
 	j.change(t, environment.Changes{Environments: []environment.Record{e}, Resources: []environment.ResourceRecord{r}})
-	require.Empty(t, found(t, s, store.Search{Text: "8080"}))
-	require.Empty(t, found(t, s, store.Search{Text: "10.9.8.7"}))
-	require.Empty(t, found(t, s, store.Search{Text: "pages"}))
-	require.Equal(t, "wiki/wiki.container.server", found(t, s, store.Search{Text: "moved"}))
+	finds(t, s, store.Search{Text: "8080"}, "")
+	finds(t, s, store.Search{Text: "10.9.8.7"}, "")
+	finds(t, s, store.Search{Text: "pages"}, "")
+	finds(t, s, store.Search{Text: "moved"}, "wiki/wiki.container.server")
 	j.change(t, environment.Changes{Created: []string{"wiki"}, Environments: []environment.Record{e}})
-	require.Empty(t, found(t, s, store.Search{Text: "moved"}), "what was removed is not found")
+	finds(t, s, store.Search{Text: "moved"}, "")
 }
 
 func testHostileSearch(t *testing.T, place Reopener) {
