@@ -9,7 +9,7 @@ BINARY := bin/vivarium
 LINT := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 SERVERS := $(GO) run ./test/servers/cmd/servers
 
-.PHONY: build run demo check test test-faults unit bench fmt lint generate clean help
+.PHONY: build run demo check test test-faults test-arangodb unit bench fmt lint generate clean help
 
 build: ## build bin/vivarium
 	@mkdir -p bin
@@ -38,10 +38,18 @@ test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, D
 	@$(SERVERS) docker
 	@consul=$$($(SERVERS) consul) && "$$consul" version | sed -n 1p
 	@vault=$$($(SERVERS) vault) && "$$vault" version | sed -n 1p
+	@test -n "$${VIVARIUM_TEST_ARANGODB:-}" || echo "NO REAL ARANGODB: its driver is tested on a stand-in only; make test-arangodb wants one."
 	$(GO) test -race -timeout 25m ./...
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; prints a table
 	VIVARIUM_FAULTS=long $(GO) test -count=1 -timeout 60m -v ./test/faults
+
+test-arangodb: ## the store's contract on a real ArangoDB: VIVARIUM_TEST_ARANGODB, or one started with docker compose
+	@if [ -z "$${VIVARIUM_TEST_ARANGODB:-}" ]; then \
+		docker compose -f deployments/compose.yaml up -d --wait; \
+		export VIVARIUM_TEST_ARANGODB="arangodb://root:$${ARANGO_ROOT_PASSWORD:-vivarium}@127.0.0.1:8529/any"; \
+	fi; \
+	$(GO) test -race -count=1 -timeout 30m -v ./pkg/store/arango
 
 bench: ## measure throughput, latency and memory, beside the floors of this machine
 	$(GO) run ./test/bench

@@ -16,7 +16,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/nats"
 	"github.com/vivarium-env/vivarium/pkg/secret"
-	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
 // newID names a process anew with every start.
@@ -50,18 +49,12 @@ func (s *instance) derived(purpose string) []byte {
 	return mac.Sum(nil)
 }
 
-func (s *instance) openStore(ctx context.Context) error {
-	path := s.path("store.db")
-	if p, ok := strings.CutPrefix(s.settings.Store, "sqlite:"); ok {
-		path = p
-	}
-	opened, err := sqlite.Open(ctx, sqlite.Options{Path: path, LogRetention: s.settings.LogRetention, Log: s.log.With("part", "store")})
-	if err != nil {
+func (s *instance) openStore(ctx context.Context) (err error) {
+	if s.store, err = openStore(ctx, s.settings, s.path("store.db"), s.vars, s.log.With("part", "store")); err != nil {
 		return err
 	}
-	s.store = opened
-	if s.epoch, err = opened.Epoch(ctx); err != nil {
-		return errors.Join(err, opened.Close())
+	if s.epoch, err = s.store.Epoch(ctx); err != nil {
+		return errors.Join(err, s.store.Close())
 	}
 	s.epoch = max(s.epoch, 1)
 	return nil

@@ -76,7 +76,16 @@ func storeURL(text string) error {
 	if text == "sqlite" || (strings.HasPrefix(text, "sqlite:") && strings.TrimPrefix(text, "sqlite:") != "") {
 		return nil
 	}
-	return errors.New("has to be sqlite, or sqlite: followed by the path of a file")
+	// The message never repeats the address, which can hold a password.
+	for _, scheme := range []string{"arangodb://", "arangodb+tls://"} {
+		if rest, ok := strings.CutPrefix(text, scheme); ok {
+			if _, database, ok := strings.Cut(rest, "/"); ok && database != "" {
+				return nil
+			}
+			return errors.New("has no database; write it as arangodb://user:password@host:8529/database")
+		}
+	}
+	return errors.New("has to be sqlite, sqlite: followed by the path of a file, or begin with arangodb:// or arangodb+tls://")
 }
 
 func hostPort(text string) error {

@@ -10,8 +10,10 @@ type Settings struct {
 	PrimaryClusterName string
 	// Bus is "embedded", or amqp://, amqps:// or nats:// with credentials.
 	Bus string
-	// Store is "sqlite" (a file in DataDir) or "sqlite:PATH".
+	// Store is "sqlite" (a file in DataDir), "sqlite:PATH", or arangodb:// or arangodb+tls:// with credentials.
 	Store string
+	// StoreUser and StorePassword stand in for credentials that Store does not have; StoreVault names a secret with them.
+	StoreUser, StorePassword, StoreVault string
 	// DataDir holds everything that a server keeps.
 	DataDir string
 	// Listen is the host:port of the API; port 0 takes a free one.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -22,14 +23,14 @@ func newLife(name string) *life {
 	return &life{state: environment.NewState(name), resources: map[string]environment.ResourceRecord{}}
 }
 
-// evolve writes down what the state shows of an operation before the next one takes its place.
+// evolve writes down what the state shows of an operation before the next one takes its place; all operations begin with a
+// fact about the environment.
 func (l *life) evolve(e store.Entry) error {
-	switch e.Type {
-	case environment.Created{}.Type():
+	if strings.HasPrefix(e.Type, "environment.") {
 		l.settle()
+	}
+	if e.Type == (environment.Created{}).Type() {
 		clear(l.resources)
-	case environment.StatusDestroying{}.Type(), environment.StatusRetrying{}.Type():
-		l.settle()
 	}
 	l.last = e
 	return Evolve(l.state, e)
@@ -40,6 +41,9 @@ func (l *life) settle() []environment.Record {
 	c := l.state.Changes(l.last.Partition, l.last.Seq)
 	for _, r := range c.Resources {
 		l.resources[r.Address] = r
+	}
+	for _, r := range c.Removed {
+		delete(l.resources, r.Address)
 	}
 	for _, o := range c.Operations {
 		if n := len(l.operations); n > 0 && l.operations[n-1].ID == o.ID {

@@ -8,8 +8,14 @@ primary_cluster_name = "local"
 # Where messages travel: "embedded" is NATS inside the server; else amqp://, amqps:// or nats://.
 bus = "embedded"
 
-# "sqlite" is a file in the data folder; "sqlite:/var/lib/vivarium/store.db" another one.
+# "sqlite" is a file in the data folder; "sqlite:/var/lib/vivarium/store.db" another one;
+# "arangodb://user:password@host1:8529,host2:8529/vivarium" a database of ArangoDB, with arangodb+tls:// for TLS.
 store = "sqlite"
+# Credentials that the address does not have: said here, or in the keys user and password of a secret in Vault (KV version 2),
+# which VAULT_ADDR and VAULT_TOKEN lead to.
+store_user     = ""
+store_password = ""
+store_vault    = "" # such as "secret/vivarium/store"
 
 # Everything the server keeps. Two servers can't share one.
 data_dir = ".vivarium"

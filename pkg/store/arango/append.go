@@ -23,7 +23,7 @@ const (
 
 // written are the collections that a batch may write to.
 var written = arangodb.TransactionCollections{Write: append([]string{
-	"meta", "partitions", "entries", "snapshots", "templates", "environments", "resources", "operations"}, edgeKinds...)}
+	"meta", "partitions", "entries", "snapshots", "templates", "states", "environments", "resources", "operations"}, edgeKinds...)}
 
 // Append writes the batch in one stream transaction. When ctx ends while it is committed, Append returns ctx's error and the
 // batch may be written all the same.
@@ -95,7 +95,13 @@ func (b *batch) write(ctx context.Context, t arangodb.Transaction) error {
 	if err := put(ctx, t, "put_snapshots", "", b.snapshots); err != nil {
 		return err
 	}
-	return put(ctx, t, "put_once", "templates", b.templates)
+	if err := put(ctx, t, "put_once", "templates", b.templates); err != nil {
+		return err
+	}
+	if err := b.saveStates(ctx, t); err != nil {
+		return err
+	}
+	return b.takeOut(ctx, t) // behind what was saved on the way to its end
 }
 
 // conflicting makes of a key that is taken what it means.

@@ -131,7 +131,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 // sampleBinds are values of the right kind for every parameter.
 func sampleBinds(text string) map[string]any {
 	values := map[string]any{"@collection": "environments", "@edges": "depends_on", "docs": []any{map[string]any{"_key": "a", "seq": 1}},
-		"ids": []any{"resources/a"}, "sources": []any{map[string]any{"home": "a", "operation": "", "template": ""}}, "statuses": []any{"failed"},
+		"ids": []any{"resources/a"}, "keys": []any{"a"}, "sources": []any{map[string]any{"home": "a", "operation": "", "template": ""}}, "statuses": []any{"failed"},
 		"tags": []any{"a"}, "words": []any{"61"}, "kinds": []any{"environment"}, "whole": true, "start": "resources/a", "end": "resources/b"}
 	for _, number := range []string{"limit", "after", "seq", "partition", "low", "high", "inner", "count", "attempt", "lines", "now", "last",
 		"started", "epoch", "before"} {

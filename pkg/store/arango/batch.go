@@ -22,14 +22,15 @@ type batch struct {
 	token        string
 
 	entries, snapshots, templates       []document
-	created                             []string // keys
+	created, removed                    []string // keys
+	states                              []store.StepState
 	environments, resources, operations []document
 	environmentEdges, resourceEdges     map[string][]document // by edge collection
 }
 
 func newBatch(in store.Batch) (*batch, error) {
 	b := &batch{partition: in.Partition, partitionKey: partitionKey(in.Partition), epoch: in.Epoch,
-		count: uint64(len(in.Entries)), token: newToken(),
+		count: uint64(len(in.Entries)), token: newToken(), states: in.States,
 		environmentEdges: map[string][]document{}, resourceEdges: map[string][]document{}}
 	for i, e := range in.Entries {
 		if i == 0 {
@@ -39,6 +40,9 @@ func newBatch(in store.Batch) (*batch, error) {
 	}
 	for _, name := range in.Changes.Created {
 		b.created = append(b.created, keyOf(name))
+	}
+	for _, r := range in.Changes.Removed {
+		b.removed = append(b.removed, keyOf(r.Environment, r.Address))
 	}
 	if err := b.addRecords(in.Changes); err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func TestRequestsOfABatch(t *testing.T) {
 	b.Changes.Resources = []environment.ResourceRecord{{Environment: "a", Node: environment.Node{Address: "x", DependsOn: []string{"y"}}}}
 	require.NoError(t, a.Append(t.Context(), b))
 	require.Equal(t, []string{"begin", "meta_get", "meta_put", "partitions_fence", "meta_put", "partition_first", "put_entries",
-		"clear_resources", "clear_edges", "clear_edges", "clear_edges", "clear_edges", "put_changed", "put_changed", "put", "put", "commit"}, s.asked())
+		"clear_resources", "clear_states", "clear_edges", "clear_edges", "clear_edges", "clear_edges", "put_changed", "put_changed", "put", "put", "commit"}, s.asked())
 	s.forget()
 	b = batchOf(2, "a")
 	b.Changes.Resources = []environment.ResourceRecord{{Environment: "a", Node: environment.Node{Address: "x", DependsOn: []string{"y"}}, Status: "deployed"}}

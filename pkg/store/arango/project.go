@@ -28,6 +28,9 @@ func clearHome(ctx context.Context, t arangodb.Transaction, home string) error {
 	if err := run(ctx, t, "clear_resources", binds{"home": home}); err != nil {
 		return err
 	}
+	if err := run(ctx, t, "clear_states", binds{"home": home}); err != nil {
+		return err
+	}
 	for _, kind := range edgeKinds {
 		if err := run(ctx, t, "clear_edges", binds{"@edges": kind, "home": home}); err != nil {
 			return err

@@ -18,6 +18,7 @@ var documents = map[string][]index{
 	"entries":    {{fields: []string{"partition", "seq"}, unique: true}, by("home", "seq", "partition")},
 	"snapshots":  {by("partition", "place")},
 	"templates":  nil,
+	"states":     {by("home")},
 	"environments": {by("place"), by("status", "place"), by("tag_keys[*]"), by("template_keys[*]"), by("version_keys[*]"),
 		by("commits[*]"), by("beginnings[*]")},
 	"resources":  {by("home", "place")},

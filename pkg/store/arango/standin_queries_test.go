@@ -447,6 +447,11 @@ var meanings = map[string]func(*ground) ([]any, *refusal){
 	"unlink": func(g *ground) ([]any, *refusal) {
 		return g.remove(g.text("@edges"), func(e doc) bool { return slices.Contains(g.list("ids"), e["_from"]) })
 	},
+	"clear_states": func(g *ground) ([]any, *refusal) { return g.remove("states", where("home", g.text("home"))) },
+	"remove": func(g *ground) ([]any, *refusal) {
+		return g.remove(g.text("@collection"), func(d doc) bool { return slices.Contains(g.list("keys"), d["_key"]) })
+	},
+	"state":    single("states", fields("hash", "data")),
 	"document": single("", field("data")),
 	"exists":   single("", func(doc) any { return true }),
 	"template": single("templates", fields("data", "archive")),
