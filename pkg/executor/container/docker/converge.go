@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
 )
@@ -107,7 +108,21 @@ func (w *work) replace(ctx context.Context, n int, s sorted) error {
 	if err != nil {
 		return w.back(ctx, n, s.others, err)
 	}
+	if err := w.handOver(ctx, s.others); err != nil {
+		return err
+	}
 	return w.removeAll(ctx, s.others)
+}
+
+// handover is longer than the two seconds for which Traefik may not have heard of the new one: until then it knows only the old.
+const handover = 3 * time.Second
+
+// handOver lets old and new run side by side for a moment where there are routes to them.
+func (w *work) handOver(ctx context.Context, others []found) error {
+	if len(w.block.Expose) == 0 || len(others) == 0 || w.block.Update.Order == container.StopFirst {
+		return nil
+	}
+	return pause(ctx, handover)
 }
 
 // back removes the new one, and has the old one run again. The error is why, with what came of that.
