@@ -33,13 +33,36 @@ func (run *run) workspace() string {
 
 var notInNames = regexp.MustCompile(`[^a-zA-Z0-9]+`)
 
-// selectWorkspace makes the workspace the one in which the step's data folder works.
+// selectWorkspace makes the workspace the one in which the step's data folder works. A look makes none.
 func (run *run) selectWorkspace(ctx context.Context) error {
 	if run.stamp.Workspace == "" {
 		return nil
 	}
+	if run.look {
+		there, err := run.hasWorkspace(ctx)
+		if run.missing = err == nil && !there; err != nil || run.missing {
+			return err
+		}
+	}
 	return run.backendSays(ctx, "the workspace %s can't be selected in the backend of %s", run.stamp.Workspace,
 		"workspace", "select", "-or-create", run.stamp.Workspace)
+}
+
+// hasWorkspace looks for the workspace among those of the backend, which are listed one a line, the selected one with a star.
+func (run *run) hasWorkspace(ctx context.Context) (there bool, err error) {
+	said := &plain{run: run}
+	out := func(line []byte, _ bool) {
+		there = there || strings.TrimLeft(string(line), "* ") == run.stamp.Workspace
+	}
+	code, err := run.program(ctx, out, said.err, nil, "workspace", "list")
+	switch {
+	case err != nil:
+		return false, run.wrap(ctx, err, "%s can't be started", run.binary)
+	case code != 0:
+		return false, fault.New(fault.Retry, fault.ExecutorFailed, "the workspaces in the backend of %s can't be listed: %s",
+			run.request.Step, run.request.Mask(said.message()))
+	}
+	return there, nil
 }
 
 // deleteWorkspace removes a workspace that has nothing in it any more. The next apply makes it again.

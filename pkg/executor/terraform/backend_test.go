@@ -197,9 +197,21 @@ func TestAWorkspaceOfItsOwn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, found.Presence)
 	}
-	plan, err := two.Plan(t.Context(), two.request, event.Apply)
+	plan, err := one.Plan(t.Context(), one.request, event.Apply)
+	require.NoError(t, err)
+	require.Equal(t, event.Plan{Change: event.ChangeCreate}, plan.Plan)
+	plan, err = two.Plan(t.Context(), two.request, event.Apply)
 	require.NoError(t, err)
 	require.Equal(t, event.ChangeNone, plan.Change, "%+v", plan.Plan)
 	two.request.Attempt++
 	require.NoError(t, two.Destroy(t.Context(), two.request))
+	_, err = two.Observe(t.Context(), two.request)
+	require.NoError(t, err)
+
+	answer, err := http.Get("http://" + consul.Address() + "/v1/kv/states?keys")
+	require.NoError(t, err)
+	defer answer.Body.Close() //nolint:errcheck // only read from
+	left, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, answer.StatusCode, "neither a destroy nor a look leaves a workspace: %s", left)
 }

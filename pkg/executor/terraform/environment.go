@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func (run *run) environment() map[string]string {
 	}
 	env = tfexec.CleanEnv(env)
 	env["CHECKPOINT_DISABLE"] = "1"
-	if env["GOGC"] == "" && !run.module.providers {
+	if env["GOGC"] == "" && !run.hasProviders() {
 		env["GOGC"] = rareCollection
 	}
 	env["TF_DATA_DIR"] = run.data
@@ -50,6 +51,12 @@ func (run *run) environment() map[string]string {
 	env["VIVARIUM_ATTEMPT"] = strconv.Itoa(run.request.Attempt)
 	env["VIVARIUM_OPERATION"] = run.request.Operation
 	return env
+}
+
+// hasProviders tells whether init has installed programs beside the one that was run.
+func (run *run) hasProviders() bool {
+	entries, err := os.ReadDir(filepath.Join(run.data, "providers"))
+	return err == nil && len(entries) > 0
 }
 
 // processEnvironment adds what tfexec would set itself.

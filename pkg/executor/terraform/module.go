@@ -20,8 +20,6 @@ type module struct {
 	// "" for none. A backend "local" does not count: it would keep the state in clear in a working folder that may be lost
 	// at any time.
 	backend string
-	// providers: it needs some that are programs of their own.
-	providers bool
 }
 
 // isModule tells whether there are Terraform files in a folder.
@@ -64,18 +62,7 @@ func read(fsys fs.FS, dir string) (module, hcl.Diagnostics) {
 		}
 		diags = append(diags, d)
 	}
-	return module{Module: loaded, backend: backend, providers: needsProviders(loaded)}, diags
-}
-
-// needsProviders tells whether a module, or one that it calls and that was not read, may need more than the program has
-// built in.
-func needsProviders(m *tfconfig.Module) bool {
-	for name := range m.RequiredProviders {
-		if name != "terraform" {
-			return true
-		}
-	}
-	return false
+	return module{Module: loaded, backend: backend}, diags
 }
 
 var (

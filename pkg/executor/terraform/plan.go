@@ -20,13 +20,14 @@ func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb
 		return executor.Plan{}, err
 	}
 	defer run.close()
+	run.look = true
 	if plan, certain := run.foreseen(verb); certain {
 		return plan, nil
 	}
 	if err := run.open(ctx); err != nil {
 		return executor.Plan{}, err
 	}
-	if len(r.Unknown) > 0 {
+	if len(r.Unknown) > 0 || run.missing { // without its workspace, the program would plan in another one
 		return run.planUnknown(ctx, verb)
 	}
 	var flags []string
@@ -65,7 +66,7 @@ func (run *run) foreseen(verb event.Verb) (plan executor.Plan, certain bool) {
 	return plan, true
 }
 
-// planUnknown is the plan of a module whose inputs are not known yet: the program can't be asked, since it knows no unknown
+// planUnknown is the plan of a module whose inputs are not known yet, or that has no workspace yet: the program can't be asked, since it knows no unknown
 // inputs, and a made-up value would make up the plan. What is there is still known.
 func (run *run) planUnknown(ctx context.Context, verb event.Verb) (executor.Plan, error) {
 	state, err := run.state(ctx)
@@ -97,6 +98,7 @@ func (e *Executor) Observe(ctx context.Context, r executor.Request) (event.Obser
 		return unknown, err
 	}
 	defer run.close()
+	run.look = true
 	if run.module.backend != "" {
 		if err := run.open(ctx); err != nil {
 			return unknown, err

@@ -65,7 +65,7 @@ func (run *run) prepareAlone(ctx context.Context) error {
 	if err := run.init(ctx); err != nil {
 		return err
 	}
-	if err := run.selectWorkspace(ctx); err != nil {
+	if err := run.selectWorkspace(ctx); err != nil || run.missing {
 		return err
 	}
 	return run.stamped(ctx, file)

@@ -25,6 +25,8 @@ type run struct {
 	server   *stateServer // nil when the module has a backend of its own
 	binary   string
 	version  string
+	look     bool     // nothing may be made, not even a workspace
+	missing  bool     // a look has found no workspace, and so no state
 	before   []holder // attempts that may have left a lock
 	stamp    stamp
 	copy     string // of the bundle
@@ -106,8 +108,11 @@ func (run *run) program(ctx context.Context, out, err func([]byte, bool), files 
 
 // state is the present one.
 func (run *run) state(ctx context.Context) (state, error) {
-	if run.module.backend == "" {
+	switch {
+	case run.module.backend == "":
 		return run.keeper.parsed()
+	case run.missing:
+		return state{}, nil
 	}
 	return run.pull(ctx)
 }
