@@ -26,14 +26,21 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if settings := os.Getenv(runnerVariable); settings != "" {
+		panic(runAlone(settings)) // it ends by being killed
+	}
+	goleak.VerifyTestMain(m)
+}
 
-const patience = 30 * time.Second
+// patience is how long a test waits for what has to come; it only passes when something is broken, or the machine is very busy.
+const patience = 2 * time.Minute
 
 // rig is a real embedded bus, a real store and a real runner around an orchestrator that can be replaced.
 type rig struct {
 	*testing.T
 	dir       string
+	embedded  *nats.Embedded
 	bus       bus.Bus
 	store     *sqlite.Store
 	box       *secret.Box
@@ -41,6 +48,9 @@ type rig struct {
 	events    chan event.Envelope
 	answers   bus.Listener
 	answered  chan event.Answer
+
+	policy    environment.Policy
+	heartbeat time.Duration
 
 	// faulty wraps what the orchestrator gets; nil is as it is.
 	faultyStore func(store.Store) store.Store
@@ -74,6 +84,7 @@ func newRig(t *testing.T) *rig {
 	}
 	embedded, err := nats.StartEmbedded(ctx, nats.EmbeddedOptions{Dir: filepath.Join(r.dir, "bus")})
 	require.NoError(t, err)
+	r.embedded = embedded
 	r.bus, err = embedded.Bus(ctx)
 	require.NoError(t, err)
 	r.store, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(r.dir, "store.db")})
@@ -103,7 +114,8 @@ func (r *rig) kinds() template.Kinds {
 func (r *rig) start() (x *Orchestrator, stop func()) {
 	r.Helper()
 	o := Options{Server: uuid.NewString(), Store: r.store, Bus: r.bus, Catalogue: r.catalogue, Kinds: r.kinds(), Box: r.box,
-		ScratchDir: filepath.Join(r.dir, "scratch"), Partitions: 2}
+		ScratchDir: filepath.Join(r.dir, "scratch"), Partitions: 2,
+		Policy: r.policy, HeartbeatEvery: r.heartbeat}
 	if r.faultyStore != nil {
 		o.Store = r.faultyStore(o.Store)
 	}

@@ -1,15 +1,20 @@
 package runner
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-env/vivarium/pkg/bundle"
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/amqp"
 	"github.com/vivarium-env/vivarium/pkg/bus/bustest"
@@ -27,14 +32,54 @@ func TestTheWholeProtocolOnTheEmbeddedBus(t *testing.T) {
 }
 
 func TestTheWholeProtocolOnRabbitMQ(t *testing.T) {
-	broker := servers.SharedRabbitMQ(t)
-	connect := func(name string) bus.Bus {
-		b, err := amqp.Dial(t.Context(), amqp.Options{URL: broker.URL(), Name: name})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, b.Close(context.Background())) })
-		return b
-	}
-	wholeProtocol(t, connect("server"), connect("runner"))
+	wholeProtocol(t, rabbit(t, "server"), rabbit(t, "runner"))
+}
+
+// rabbit connects to a real RabbitMQ.
+func rabbit(t *testing.T, name string) bus.Bus {
+	b, err := amqp.Dial(t.Context(), amqp.Options{URL: servers.SharedRabbitMQ(t).URL(), Name: name})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close(context.Background())) })
+	return b
+}
+
+func TestALargeStateOnTheEmbeddedBus(t *testing.T) {
+	server, runner := realBus(t)
+	largeState(t, server, runner)
+}
+
+func TestALargeStateOnRabbitMQ(t *testing.T) {
+	largeState(t, rabbit(t, "server"), rabbit(t, "runner"))
+}
+
+// largeState goes to the runner and back with 5 MB that can't be packed, beside the most that a step's files may have.
+func largeState(t *testing.T, servers, runners bus.Bus) {
+	before, after := make([]byte, 5_000_000), make([]byte, 5_000_000)
+	_, _ = rand.Read(before)
+	_, _ = rand.Read(after)
+	startReal(t, runners, funcs{apply: func(ctx context.Context, r executor.Request) (executor.Outputs, error) {
+		if !bytes.Equal(before, r.State) {
+			return nil, fault.New(fault.GiveUp, fault.Internal, "the state came with %d bytes", len(r.State))
+		}
+		return nil, r.SaveState(ctx, after)
+	}})
+	s := startServer(t, servers, 500*time.Millisecond)
+	offered := task(func(t *event.Task) { t.Partition = partition })
+	var err error
+	offered.State, err = sealState(s.box, offered.TaskRef, before)
+	require.NoError(t, err)
+	files := make([]byte, bundle.MaxPacked-1<<16)
+	_, _ = rand.Read(files)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "large"), files, 0o600))
+	offered.Bundle, err = bundle.Pack(os.DirFS(dir), ".")
+	require.NoError(t, err)
+	s.publish(bus.Address{Key: bus.Tasks("default")}, event.TaskOffered, offered)
+	saved := await[event.State](s, event.TaskState)
+	require.Nil(t, await[event.Result](s, event.TaskFinished).Error)
+	got, err := openState(s.box, saved.TaskRef, saved.Data)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(after, got))
 }
 
 // wholeProtocol is hello, welcome, task, logs, result, acceptance, heartbeat, cancel and stop.

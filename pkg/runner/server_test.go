@@ -108,7 +108,7 @@ func (s *server) publish(to bus.Address, name string, data any) {
 // await waits until a message of the name has come, and returns the data of the last one.
 func await[T any](s *server, name string) T {
 	s.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute) // large messages under the race detector take their time
 	for {
 		select {
 		case got := <-s.news:
