@@ -48,7 +48,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.StepQueued{Cause: environment.CauseLost}, environment.StepError{Error: failure}, environment.StepSkipped{},
 		environment.StatusRetrying{}, environment.StatusRunning{}, environment.Paused{}, environment.Resumed{}, environment.Held{}, environment.StepProgress{},
 		environment.TaskRefused{}, environment.StateSaved{}, environment.Updated{Templates: []environment.Template{}}, environment.StepUnchanged{},
-		environment.Scheduled{}, environment.DestructionAhead{},
+		environment.Scheduled{}, environment.DestructionAhead{}, environment.ResourceHealth{Status: event.Healthy},
 	}
 	require.Len(t, small, len(environment.Bodies()))
 	for _, body := range small {

@@ -74,13 +74,21 @@ func statusesOf(words []string) ([]environment.Status, error) {
 }
 
 func environmentRows(records []environment.Record) [][]string {
-	rows := [][]string{{"NAME", "STATUS", "RESOURCES", "TEMPLATES", "TAGS", "UPDATED"}}
+	rows := [][]string{{"NAME", "STATUS", "RESOURCES", "HEALTH", "TEMPLATES", "TAGS", "UPDATED"}}
 	for _, r := range records {
 		rows = append(rows, []string{
-			r.Name, string(r.Status), resourceCount(r), templatesText(r.Templates), strings.Join(r.Tags, ","), moment(r.UpdatedAt),
+			r.Name, string(r.Status), resourceCount(r), healthText(r), templatesText(r.Templates), strings.Join(r.Tags, ","), moment(r.UpdatedAt),
 		})
 	}
 	return rows
+}
+
+// healthText is "-" where nothing is watched.
+func healthText(r environment.Record) string {
+	if r.Health == nil {
+		return "-"
+	}
+	return r.Health.Status
 }
 
 // resourceCount is how many are deployed, of all but the actions that wait for their occasion.

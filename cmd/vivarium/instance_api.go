@@ -10,13 +10,14 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/api"
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 func (s *instance) startAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(api.Options{
 		Listen: s.settings.Listen, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
-		Runners: s.runnersHeard(), Pools: s.poolsAsked,
+		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(),
 	})
 	if err != nil {
 		return err
@@ -34,6 +35,19 @@ func (s *instance) runnersHeard() func() []event.Alive {
 			return nil
 		}
 		return s.orchestrator.Status().Runners
+	}
+}
+
+// usage is nil in a secondary, which measures nothing.
+func (s *instance) usage() func(context.Context, string, string) (event.Usage, error) {
+	if !s.settings.Primary {
+		return nil
+	}
+	return func(ctx context.Context, environment, address string) (event.Usage, error) {
+		if !s.up.Load() {
+			return event.Usage{}, fault.New(fault.Wait, fault.NotMeasured, "the server is still starting")
+		}
+		return s.orchestrator.Usage(ctx, environment, address)
 	}
 }
 

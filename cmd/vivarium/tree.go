@@ -44,6 +44,7 @@ type leaf struct {
 	needs          []string
 	pool, executor string
 	probe          string
+	health         *environment.EndpointHealth
 	progress       *event.Progress
 }
 
@@ -80,7 +81,7 @@ func leafOf(r *environment.ResourceRecord) *leaf {
 	l := &leaf{
 		address: r.Address, group: r.Group, template: r.Template, status: r.Status,
 		verb: r.Step.Verb, state: r.Step.State, attempt: r.Step.Attempt,
-		pool: r.PoolName(), executor: r.Executor, probe: r.Probe, progress: r.Step.Progress,
+		pool: r.PoolName(), executor: r.Executor, probe: r.Probe, health: r.Health, progress: r.Step.Progress,
 	}
 	if r.Step.StartedAt != nil {
 		l.started = *r.Step.StartedAt

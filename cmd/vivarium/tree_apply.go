@@ -37,6 +37,9 @@ func (t *tree) apply(e store.Entry) (*leaf, error) {
 		}), nil
 	case environment.StepSkipped:
 		return t.step(b.Step, environment.StateSkipped, func(l *leaf) { l.note = skipNote(b) }), nil
+	case environment.ResourceHealth:
+		t.healthOf(b)
+		return nil, nil
 	case environment.StepProgress:
 		t.step(b.Step, environment.StateRunning, func(l *leaf) { l.progress = &b.Progress })
 		return nil, nil // not worth a line of its own
@@ -57,6 +60,20 @@ func (t *tree) step(address string, state environment.StepState, change func(*le
 	l.state, l.note, l.progress = state, "", nil
 	change(l)
 	return l
+}
+
+// healthOf takes that an endpoint has changed.
+func (t *tree) healthOf(b environment.ResourceHealth) {
+	l, ok := t.leaves[b.Step]
+	if !ok {
+		t.stale = true
+		return
+	}
+	l.health = &environment.EndpointHealth{Status: b.Status, Detail: b.Detail, Since: b.Since}
+	t.news = fmt.Sprintf("%-10s %s is %s", "health", t.label(l), b.Status)
+	if b.Detail != "" {
+		t.news += ": " + cut(b.Detail, 400)
+	}
 }
 
 // whole takes what happens to the environment as a whole.

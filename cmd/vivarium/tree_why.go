@@ -24,6 +24,9 @@ func (t *tree) needs(resources []environment.ResourceRecord) {
 
 // why is what is said of a leaf: what it waits for as of now, how far it is, or why it failed.
 func (t *tree) why(l *leaf) string {
+	if l.health != nil && l.health.Status != event.Healthy && l.state.Ended() && l.state != environment.StateError {
+		return fmt.Sprintf("%s: %s", l.health.Status, l.health.Detail)
+	}
 	switch l.state {
 	case environment.StateBlocked:
 		return t.blocked(l)

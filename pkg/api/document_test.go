@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/api/schema"
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 func TestDocumentListsWhatIsServed(t *testing.T) {
@@ -55,6 +58,8 @@ func requests() map[string][]string {
 		one + "/resources": {"/api/v1/environments/notes/resources", "/api/v1/environments/old-1/resources", "/api/v1/environments/none/resources"},
 		one + "/resources/{address}": {"/api/v1/environments/notes/resources/notes.terraform.d", "/api/v1/environments/notes/resources/" + evil,
 			"/api/v1/environments/notes/resources/none"},
+		one + "/resources/{address}/usage": {"/api/v1/environments/notes/resources/notes.terraform.network/usage",
+			"/api/v1/environments/notes/resources/notes.terraform.d/usage", "/api/v1/environments/notes/resources/none/usage"},
 		one + "/graph": {"/api/v1/environments/notes/graph", "/api/v1/environments/notes/graph?format=dot",
 			"/api/v1/environments/notes/graph?format=mermaid", "/api/v1/environments/old-1/graph"},
 		one + "/operations": {"/api/v1/environments/notes/operations?limit=1", "/api/v1/environments/notes/operations"},
@@ -70,8 +75,33 @@ func requests() map[string][]string {
 	}
 }
 
+// used is what the resource "network" uses; nobody measures the others.
+func used(_ context.Context, _, address string) (event.Usage, error) {
+	if !strings.HasSuffix(address, "network") {
+		return event.Usage{}, fault.New(fault.Wait, fault.NotMeasured, "nobody measures it")
+	}
+	return event.Usage{Time: began, Replicas: []event.ReplicaUsage{{Name: "one", State: "running", CPU: 0.5, Memory: 7}}}, nil
+}
+
+func TestUsage(t *testing.T) {
+	f := start(t, func(o *Options) { o.Usage = used })
+	u := read[wire.MeasuredUsage](f, "/environments/notes/resources/notes.terraform.network/usage")
+	require.Equal(t, int64(7), u.Usage.Replicas[0].Memory)
+	require.Positive(t, u.Age)
+	for address, status := range map[string]int{"notes.terraform.d": http.StatusServiceUnavailable, "none": http.StatusNotFound} {
+		response, body := f.do(http.MethodGet, wire.Prefix+"/environments/notes/resources/"+address+"/usage")
+		require.Equal(t, status, response.StatusCode, string(body))
+	}
+	response, body := start(t, nil).do(http.MethodGet, wire.Prefix+"/environments/notes/resources/notes.terraform.network/usage")
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	require.Contains(t, string(body), "secondary")
+}
+
 func TestAnswersAreAsTheDocumentSays(t *testing.T) {
-	f := start(t, func(o *Options) { o.Runners, o.Pools = heard, func() []string { return []string{"eu", "void"} } })
+	f := start(t, func(o *Options) {
+		o.Runners, o.Pools = heard, func() []string { return []string{"eu", "void"} }
+		o.Usage = used
+	})
 	document := read[schema.Object](f, "/doc")
 	closeObjects(document["components"])
 	compiler := jsonschema.NewCompiler()

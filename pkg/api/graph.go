@@ -56,8 +56,12 @@ func graphOf(record environment.Record, all []environment.ResourceRecord) wire.G
 }
 
 func graphNode(r *environment.ResourceRecord) wire.GraphNode {
-	return wire.GraphNode{
+	n := wire.GraphNode{
 		Address: r.Address, Type: r.Type, Template: r.Template, Executor: r.Executor, Name: r.Name, Key: r.Key,
 		Group: r.Group, Status: r.Status, State: r.Step.State, Verb: r.Step.Verb, Error: r.Step.Error,
 	}
+	if r.Health != nil {
+		n.Health = r.Health.Status
+	}
+	return n
 }

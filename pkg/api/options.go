@@ -60,6 +60,8 @@ type Options struct {
 	Runners func() []event.Alive
 	// Pools are those that should have runners; nil knows of none.
 	Pools func() []string
+	// Usage tells what a resource uses now; nil where nobody measures. It may take some seconds.
+	Usage func(ctx context.Context, environment, address string) (event.Usage, error)
 	// Ready and Started tell how far the server is; nil is yes.
 	Ready   func() bool
 	Started func() bool

@@ -53,6 +53,7 @@ var statuses = map[fault.Code]int{
 	fault.InvalidTemplate:   http.StatusUnprocessableEntity,
 	fault.Unavailable:       http.StatusServiceUnavailable,
 	fault.SecretUnavailable: http.StatusServiceUnavailable,
+	fault.NotMeasured:       http.StatusServiceUnavailable,
 	fault.Timeout:           http.StatusGatewayTimeout,
 	fault.Cancelled:         http.StatusServiceUnavailable,
 	methodNotAllowed:        http.StatusMethodNotAllowed,

@@ -13,7 +13,7 @@ func (s *Server) runners(k *call) error {
 	list := []wire.Runner{}
 	for _, a := range s.alive() {
 		list = append(list, wire.Runner{
-			Name: a.Name, Runner: a.Runner, Pools: filled(a.Pools), Executors: filled(a.Executors), Labels: filled(a.Labels),
+			Name: a.Name, Runner: a.Runner, Pools: filled(a.Pools), Executors: filled(a.Executors), Probes: filled(a.Probes), Labels: filled(a.Labels),
 			Concurrency: a.Concurrency, Running: a.Running, Leaving: a.Leaving, Breakers: filled(a.Breakers), Version: a.Version,
 			LastHeard: a.Time,
 		})

@@ -25,7 +25,7 @@ func TestRunners(t *testing.T) {
 	list := read[wire.List[wire.Runner]](f, "/runners")
 	require.Len(t, list.Items, 2)
 	require.Equal(t, wire.Runner{
-		Name: "rack-4", Runner: "rack-4/7", Pools: []string{"eu"}, Executors: []string{"terraform"}, Labels: []string{"gpu"}, Concurrency: 8,
+		Name: "rack-4", Runner: "rack-4/7", Pools: []string{"eu"}, Executors: []string{"terraform"}, Probes: []string{}, Labels: []string{"gpu"}, Concurrency: 8,
 		Running: 3, Breakers: heard()[1].Breakers, Version: "1", LastHeard: began,
 	}, list.Items[0])
 	require.True(t, list.Items[1].Leaving)

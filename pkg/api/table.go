@@ -85,6 +85,11 @@ func environmentRoutes() []route {
 			id: "getResource", path: single + "/resources/{address}", tag: "environments", summary: "One resource or action",
 			answers: found("The resource", environment.ResourceRecord{}), handle: (*Server).resource,
 		}, {
+			id: "getUsage", path: single + "/resources/{address}/usage", tag: "environments", summary: "What a resource uses now",
+			description: "Measured only while somebody asks: the first answer may take some seconds, later ones are up to half a minute old.",
+			answers: append(found("CPU, memory and network of each replica", wire.MeasuredUsage{}),
+				problemAnswer(http.StatusServiceUnavailable, "Nobody measures it; the detail says why")), handle: (*Server).usage,
+		}, {
 			id: "getGraph", path: single + "/graph", tag: "environments", summary: "What depends on what, and how far it is",
 			query: []parameter{{name: "format", enum: []string{"json", "dot", "mermaid"}, initial: "json", description: "dot is for Graphviz"}},
 			answers: append(found("The graph", wire.Graph{}),

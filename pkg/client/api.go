@@ -100,6 +100,11 @@ func (a *API) Resource(ctx context.Context, name, address string) (environment.R
 	return get[environment.ResourceRecord](ctx, a, of(name, "resources", address), nil)
 }
 
+// Usage is what a resource uses now. The first answer may take some seconds; fault.NotMeasured says that nobody measures it.
+func (a *API) Usage(ctx context.Context, name, address string) (wire.MeasuredUsage, error) {
+	return get[wire.MeasuredUsage](ctx, a, of(name, "resources", address, "usage"), nil)
+}
+
 // Operations are all of an environment, newest first.
 func (a *API) Operations(ctx context.Context, name string) ([]environment.OperationRecord, error) {
 	return every[environment.OperationRecord](ctx, a, of(name, "operations"))

@@ -59,6 +59,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.heartbeat(in)
 	case StateInput:
 		c.saved(in)
+	case HealthInput:
+		c.health(in)
 	case RunnerStartedInput:
 		c.runnerStarted(in)
 	case TickInput:

@@ -30,6 +30,8 @@ func Evolve(s *State, f Fact) error {
 		s.retrying(b, f.At)
 	case StatusRunning:
 		return s.running(b, f.At)
+	case ResourceHealth:
+		return s.changed(b)
 	case Paused:
 		s.pause(true, b.CommandID, event.EnvironmentPause)
 	case Resumed:
@@ -120,6 +122,7 @@ func (s *State) destroying(b StatusDestroying, at time.Time) {
 			s.include(i, event.Apply)
 		default:
 			n.Verb, n.State, n.Status, n.Exists = "", "", Destroyed, false
+			n.Endpoint, n.Health = nil, nil
 			s.leaveOut(i)
 			s.touch(i)
 		}
@@ -285,6 +288,9 @@ func (s *State) include(i int, verb event.Verb) {
 	n := s.Nodes[i]
 	n.Operation, n.Verb, n.State, n.Failures, n.Losses = s.Operation.ID, verb, "", 0, 0
 	if verb != event.Validate {
+		if s.Operation.Kind != RunOperation {
+			n.Endpoint, n.Health = nil, nil
+		}
 		n.Attempt = 0 // attempts are numbered through an operation, of which validating is a phase
 	}
 	n.Runner, n.Error, n.Because, n.Waiting, n.Progress, n.QueuedAt = "", nil, "", "", nil, time.Time{}

@@ -80,6 +80,8 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 		}
 	case event.Destruct:
 		n.Status = Destroying
+	case event.Validate:
+		n.Endpoint = b.Endpoint
 	}
 	s.setState(i, StateWaiting)
 }
@@ -95,7 +97,7 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 			n.Status = Destroyed
 		}
 	case event.Validate:
-		n.Status = Deployed
+		n.Status, n.Health = Deployed, &EndpointHealth{Status: event.Healthy, Since: b.FinishedAt}
 	case event.Destruct:
 		n.Status, n.Exists, n.Outputs, n.Applied = Destroyed, false, nil, ""
 	}

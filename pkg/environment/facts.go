@@ -356,7 +356,7 @@ func Bodies() []Body {
 		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
-		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{},
+		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, ResourceHealth{},
 	}
 }
 
@@ -403,6 +403,7 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepUnchanged{}.Type():       decode[StepUnchanged],
 	Scheduled{}.Type():           decode[Scheduled],
 	DestructionAhead{}.Type():    decode[DestructionAhead],
+	ResourceHealth{}.Type():      decode[ResourceHealth],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -236,6 +236,7 @@ type Record struct {
 	Operation   string                     `json:"operation,omitempty"` // the one under way, or the last
 	Error       *fault.Error               `json:"error,omitempty"`     // why the last operation failed
 	Resources   map[Status]int             `json:"resources"`           // count by status
+	Health      *HealthSummary             `json:"health,omitempty"`    // absent where nothing is watched
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
 	CreatedAt   time.Time                  `json:"created_at"`
 	UpdatedAt   time.Time                  `json:"updated_at"`
@@ -253,6 +254,7 @@ type ResourceRecord struct {
 	Step        StepRecord      `json:"step"`
 	Inputs      json.RawMessage `json:"inputs,omitempty"`  // of the last attempt
 	Outputs     json.RawMessage `json:"outputs,omitempty"` // of the last success
+	Health      *EndpointHealth `json:"health,omitempty"`  // of its status endpoint, since it was validated
 	Revision    uint64          `json:"revision"`
 	UpdatedAt   time.Time       `json:"updated_at"`
 }

@@ -14,11 +14,16 @@ type dirt struct {
 }
 
 func (s *State) touch(i int) {
-	if s.dirty.nodes == nil {
-		s.dirty.nodes = map[int]struct{}{}
-	}
-	s.dirty.nodes[i] = struct{}{}
+	s.dirty.nodes = touched(s.dirty.nodes, i)
 	s.dirty.operation = true
+}
+
+func touched(nodes map[int]struct{}, i int) map[int]struct{} {
+	if nodes == nil {
+		nodes = map[int]struct{}{}
+	}
+	nodes[i] = struct{}{}
+	return nodes
 }
 
 // Changes returns the records that the facts since the last call have changed, and begins anew. The revision is the
@@ -61,6 +66,7 @@ func (s *State) record(partition int, revision uint64) Record {
 	if s.Operation != nil {
 		r.Operation = s.Operation.ID
 	}
+	r.Health = s.healthSummary()
 	for _, n := range s.Nodes {
 		r.Resources[n.Status]++
 	}
@@ -86,7 +92,7 @@ func (o *Operation) counts() map[StepState]int {
 }
 
 func (s *State) resourceRecord(n *Step, revision uint64) ResourceRecord {
-	r := ResourceRecord{Node: n.Node, Environment: s.Name, Status: n.Status, Inputs: n.Inputs, Outputs: n.Outputs,
+	r := ResourceRecord{Node: n.Node, Environment: s.Name, Status: n.Status, Inputs: n.Inputs, Outputs: n.Outputs, Health: n.Health,
 		CreatedBy: n.CreatedBy, Revision: revision, UpdatedAt: s.UpdatedAt}
 	if n.State != "" && s.Operation != nil {
 		r.Step = StepRecord{Operation: n.Operation, Verb: n.Verb, State: n.State, Attempt: n.Attempt,

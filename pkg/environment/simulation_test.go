@@ -64,6 +64,7 @@ type world struct {
 	asked     string          // the action that was asked for last
 	demanded  bool            // an action was run on demand since all was applied
 	keeper    *keeper
+	sequence  uint64 // of what is reported on endpoints
 }
 
 func newWorld(t *rapid.T) *world {
@@ -399,6 +400,8 @@ func (w *world) act() {
 		w.decide(ResumeInput{CommandMeta: w.meta()})
 	case what == 13 && rapid.Bool().Draw(w.t, "really"):
 		w.decide(PauseInput{CommandMeta: w.meta()})
+	case what == 20 && len(w.state.Nodes) > 0:
+		w.report(rapid.SampledFrom(w.state.Nodes).Draw(w.t, "watched"))
 	case what == 15 && len(w.state.Nodes) > 0:
 		w.run(rapid.SampledFrom(w.state.Nodes).Draw(w.t, "action"))
 	case what == 14 && len(w.tasks) > 0:
@@ -411,6 +414,26 @@ func (w *world) act() {
 		w.decide(rapid.SampledFrom(w.keeper.sent).Draw(w.t, "copy"))
 	case len(w.tasks) > 0:
 		w.decide(w.resultOf(w.take(pick(w.tasks))))
+	}
+}
+
+// report says how something stands; only what is watched, of the right operation, is believed, and only what is new.
+func (w *world) report(n *Step) {
+	w.sequence++
+	in := event.ResourceHealth{Environment: "sim", Step: n.Address, Operation: n.Operation, Runner: "r/1", Sequence: w.sequence,
+		Status: rapid.SampledFrom(event.HealthStatuses()).Draw(w.t, "health")}
+	if rapid.IntRange(0, 5).Draw(w.t, "stale") == 0 {
+		in.Operation = "op-0"
+	}
+	was, facts := n.Health, len(w.facts)
+	watched := w.state.Watched() && was != nil && in.Operation == n.Operation
+	w.decide(HealthInput{in})
+	taken := slices.ContainsFunc(w.facts[facts:], func(f Fact) bool { return f.Body.Type() == (ResourceHealth{}).Type() })
+	if taken && (!watched || was.Status == in.Status || w.now.Sub(was.Since) < was.hold()) {
+		w.t.Fatalf("%s: %v was taken where it was %v", n.Address, in, was)
+	}
+	if watched && was.hold() == 0 && was.Status != in.Status {
+		require.Equal(w.t, in.Status, n.Health.Status)
 	}
 }
 

@@ -94,6 +94,9 @@ type Step struct {
 	// Stands is what the node really stands on where that is not DependsOn: an update has changed that, and the node has
 	// not been applied since, or not to the end. It holds still while an operation runs.
 	Stands []string `json:",omitzero"`
+	// Endpoint is that of the last validation, and Health how it stands since; nil where nothing is watched.
+	Endpoint *event.Endpoint
+	Health   *EndpointHealth
 	// Unmet counts the steps of the operation that have to end before this one.
 	Unmet int
 

@@ -53,6 +53,7 @@ const (
 	SecretUnavailable Code = "secret-unavailable"
 	BreakerOpen       Code = "breaker-open"
 	Expired           Code = "expired"
+	NotMeasured       Code = "not-measured"
 )
 
 // Diagnostic points at one mistake in a file, in the form HCL users know.

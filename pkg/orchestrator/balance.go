@@ -106,6 +106,8 @@ func (x *Orchestrator) heardControl(m *bus.Message) {
 		if json.Unmarshal(e.Data, &s) == nil && s.Server != "" {
 			x.peers.alive(s, time.Now())
 		}
+	default:
+		x.heardUsage(name, e.Data)
 	}
 }
 

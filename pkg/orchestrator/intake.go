@@ -117,6 +117,7 @@ func (x *Orchestrator) tick() {
 			}
 			x.present(false)
 			x.runners.expire(now)
+			x.usage.expire(now)
 			x.balance(now)
 			for n := range x.Partitions {
 				m := x.message(bus.Address{Key: bus.Partition(n)}, event.TypeOf(event.PartitionTick),

@@ -50,7 +50,9 @@ type Options struct {
 	ScratchDir string // for templates that are unpacked again; may be emptied while the server does not run
 	// HeartbeatEvery is what runners are asked for; 5 s unless set. A lease is the policy's.
 	HeartbeatEvery time.Duration
-	Log            *slog.Logger
+	// WatchEvery is how often runners are told what to watch; 5 s unless set. A lease holds four times as long.
+	WatchEvery time.Duration
+	Log        *slog.Logger
 }
 
 // Orchestrator is a pkg/service Service.
@@ -64,6 +66,7 @@ type Orchestrator struct {
 	runners    *registry
 	peers      *peers
 	control    bus.Listener
+	usage      *usages
 
 	run     context.Context // ends when what is left has to be dropped
 	cancel  context.CancelFunc
@@ -104,6 +107,9 @@ func New(o Options) (*Orchestrator, error) {
 	if o.HeartbeatEvery == 0 {
 		o.HeartbeatEvery = 5 * time.Second
 	}
+	if o.WatchEvery == 0 {
+		o.WatchEvery = 5 * time.Second
+	}
 	if len(o.Pools) == 0 {
 		o.Pools = []string{environment.DefaultPool}
 	}
@@ -113,7 +119,7 @@ func New(o Options) (*Orchestrator, error) {
 	o.Policy.Epoch = o.Epoch
 	x := &Orchestrator{Options: o, decider: environment.NewDecider(o.Policy)}
 	x.plans.orchestrator = x
-	x.runners, x.peers = newRegistry(), newPeers(o.Server)
+	x.runners, x.peers, x.usage = newRegistry(), newPeers(o.Server), newUsages()
 	x.run, x.cancel = context.WithCancel(context.Background())
 	for n := range o.Partitions {
 		x.partitions = append(x.partitions, newPartition(x, n))

@@ -42,6 +42,7 @@ type partition struct {
 	states     map[string]*environment.State
 	busy       map[string]struct{}
 	touched    map[string]struct{} // since the checkpoint
+	watches    watches
 }
 
 func newPartition(x *Orchestrator, number int) *partition {
@@ -180,6 +181,7 @@ func (p *partition) untilWake() time.Duration {
 func (p *partition) forget() {
 	p.loaded = false
 	p.states, p.busy, p.touched = nil, nil, nil
+	p.watches = watches{}
 	p.relay.reset()
 }
 

@@ -142,6 +142,7 @@ var messages = map[string]func(*turn, json.RawMessage) error{
 	}),
 	event.TaskState:       on((*turn).save),
 	event.RunnerHeartbeat: on((*turn).heartbeat),
+	event.HealthReported:  on((*turn).reported),
 	event.RunnerHello:     on((*turn).hello),
 	event.PartitionTick:   on((*turn).tick),
 }
@@ -177,6 +178,9 @@ func (t *turn) tick(m event.Tick) error {
 	t.p.heard.Store(t.now.UnixNano())
 	for name := range t.p.busy {
 		t.cancelAgain(t.p.states[name])
+	}
+	if err := t.watch(); err != nil {
+		return err
 	}
 	return errors.Join(t.decideBusy(environment.TickInput{}), t.decideImminent())
 }
@@ -328,7 +332,7 @@ func (t *turn) publish() {
 		t.p.reply(a.to, a.correlation, event.AnswerType, a.Answer)
 	}
 	for _, m := range t.controls {
-		t.p.send(m, "cancellation")
+		t.p.send(m, "word to runners")
 	}
 	for _, d := range t.deliveries {
 		d.Ack()

@@ -73,6 +73,21 @@ resource "noop" "b" {
 resource "noop" "a" {
   pool = "elsewhere"
 }
+`,
+	"watched": `template "watched" {
+  version = "1.0.0"
+}
+parameter "port" { type = number }
+resource "noop" "a" {
+  status {
+    url      = "http://127.0.0.1:${param.port}/a"
+    interval = "100ms"
+  }
+}
+status "web" {
+  url      = "tcp://127.0.0.1:${param.port}"
+  interval = "100ms"
+}
 `}
 
 func newRig(t *testing.T) *rig {
@@ -115,7 +130,7 @@ func (r *rig) start() (x *Orchestrator, stop func()) {
 	r.Helper()
 	o := Options{Server: uuid.NewString(), Store: r.store, Bus: r.bus, Catalogue: r.catalogue, Kinds: r.kinds(), Box: r.box,
 		ScratchDir: filepath.Join(r.dir, "scratch"), Partitions: 2,
-		Policy: r.policy, HeartbeatEvery: r.heartbeat}
+		Policy: r.policy, HeartbeatEvery: r.heartbeat, WatchEvery: time.Second}
 	if r.faultyStore != nil {
 		o.Store = r.faultyStore(o.Store)
 	}
@@ -161,8 +176,13 @@ func (r *rig) listen() {
 
 func (r *rig) runner(pool string) (stop func()) {
 	r.Helper()
-	w, err := runner.New(runner.Options{Bus: r.bus, Name: "test-" + pool, Pools: []string{pool}, Executors: []executor.Executor{noop.New()},
-		Concurrency: 4, WorkDir: filepath.Join(r.dir, "work-"+pool), Box: r.box})
+	return r.namedRunner("test-"+pool, pool, r.bus)
+}
+
+func (r *rig) namedRunner(name, pool string, b bus.Bus) (stop func()) {
+	r.Helper()
+	w, err := runner.New(runner.Options{Bus: b, Name: name, WatchEvery: 200 * time.Millisecond, Pools: []string{pool}, Executors: []executor.Executor{noop.New()},
+		Concurrency: 4, WorkDir: filepath.Join(r.dir, "work-"+name), Box: r.box})
 	require.NoError(r, err)
 	require.NoError(r, w.Start(r.Context()))
 	var once sync.Once

@@ -27,6 +27,11 @@ func (r *Runner) control(m *bus.Message) {
 		if err = json.Unmarshal(envelope.Data, &c); err == nil {
 			r.cancelTask(c)
 		}
+	case event.TypeOf(event.WatchesLeased):
+		var w event.Watches
+		if err = json.Unmarshal(envelope.Data, &w); err == nil && r.raiseEpoch(w.Epoch) {
+			r.watching.lease(w)
+		}
 	case event.TypeOf(event.RunnerRollCall):
 		r.tellNews()
 	case event.TypeOf(event.RunnerWelcome):

@@ -23,7 +23,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	if err := r.o.Bus.Declare(ctx, bus.Topology{Pools: r.o.Pools}); err != nil {
 		return fmt.Errorf("declare the queues of the pools: %w", err)
 	}
-	topics := []bus.Address{topicRollCall}
+	topics := []bus.Address{topicRollCall, {Exchange: bus.Control, Key: bus.RunnerTopic(r.o.Name)}}
 	for _, pool := range r.o.Pools {
 		topics = append(topics, bus.Address{Exchange: bus.Control, Key: "pool." + pool})
 	}

@@ -26,6 +26,11 @@ func (r *Runner) about(task *event.Task, cause event.Envelope, name string, data
 	return r.message(bus.Partition(partition), name, e, data)
 }
 
+// toOwner makes a message on an environment for the owner of its partition.
+func (r *Runner) toOwner(partition int, epoch uint64, environment, name string, data any) bus.Message {
+	return r.message(bus.Partition(partition), name, event.Envelope{Subject: environment, Partition: &partition, Epoch: &epoch}, data)
+}
+
 // message fills in what all messages have in common.
 func (r *Runner) message(queue, name string, e event.Envelope, data any) bus.Message {
 	now := time.Now().UTC()

@@ -53,6 +53,9 @@ type Options struct {
 	// Breaker says when a target that does not answer is left alone, and for how long; 0 takes 5 failures and 30 s. Its
 	// Judge is the runner's own.
 	Breaker resilience.BreakerPolicy
+	// WatchEvery is how often the status endpoint of something deployed is asked; 0 takes 10 s. One that seems to have changed is
+	// asked five times as often.
+	WatchEvery time.Duration
 	// Grace is how long Stop waits for tasks that it had to cancel; 0 takes one minute.
 	Grace time.Duration
 }
@@ -91,6 +94,7 @@ type Runner struct {
 	news     chan struct{} // holds one token when the servers are to hear of the runner at once
 	telling  sync.Mutex    // held while one message of that is made and sent
 	breakers *resilience.Breakers
+	watching *watching
 
 	// Three phases of stopping: no new tasks, nothing in the background, no sending any more.
 	taking, living, sending context.Context
@@ -137,6 +141,7 @@ func New(o Options) (*Runner, error) {
 		}
 	}
 	r.breakers = r.newBreakers()
+	r.watching = newWatching(r, o.WatchEvery)
 	r.idle = sync.NewCond(&r.mu)
 	r.box.Store(o.Box)
 	r.beat.Store(int64(defaultHeartbeat))

@@ -62,7 +62,8 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[environment.ReasonCode](): list(environment.BecauseDependency, environment.BecauseDependencyFailed,
 		environment.BecauseEnvironmentLimit, environment.BecausePoolLimit, environment.BecauseNoRunner, environment.BecauseBreaker,
 		environment.BecauseBackoff, environment.BecausePaused, environment.BecauseOffered, environment.BecauseLost, environment.BecauseCancelled),
-	reflect.TypeFor[event.Verb](): list(event.Apply, event.Destruct, event.Validate),
+	reflect.TypeFor[event.HealthStatus](): list(event.HealthStatuses()...),
+	reflect.TypeFor[event.Verb]():         list(event.Apply, event.Destruct, event.Validate),
 }
 
 func list[T any](values ...T) []any {

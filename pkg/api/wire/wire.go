@@ -94,7 +94,9 @@ type Runner struct {
 	Runner    string   `json:"runner"`
 	Pools     []string `json:"pools"`
 	Executors []string `json:"executors"`
-	Labels    []string `json:"labels"`
+	// Probes are the status endpoints that it can ask.
+	Probes []string `json:"probes"`
+	Labels []string `json:"labels"`
 	// Concurrency is how many tasks it works on at once at most, Running how many it has now.
 	Concurrency int `json:"concurrency"`
 	Running     int `json:"running"`
@@ -104,6 +106,12 @@ type Runner struct {
 	Breakers  []event.Breaker `json:"breakers"`
 	Version   string          `json:"version,omitempty"`
 	LastHeard time.Time       `json:"last_heard"`
+}
+
+// MeasuredUsage is what a resource uses, and how long ago that was measured, in nanoseconds.
+type MeasuredUsage struct {
+	event.Usage
+	Age time.Duration `json:"age"`
 }
 
 // EnvironmentDetail is an environment with what holds it up now.
@@ -159,6 +167,8 @@ type GraphNode struct {
 	State    environment.StepState `json:"state,omitempty"`
 	Verb     event.Verb            `json:"verb,omitempty"`
 	Error    *fault.Error          `json:"error,omitempty"`
+	// Health is that of its status endpoint since it was validated.
+	Health event.HealthStatus `json:"health,omitempty"`
 }
 
 // GraphEdge says that From depends on To.

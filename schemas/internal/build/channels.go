@@ -56,7 +56,7 @@ func topology(all []Message) []channel {
 // runnerChannels are those between server and runners.
 func runnerChannels(all []Message) []channel {
 	pool := map[string]schema.Object{"pool": {"description": "Pool of runners"}}
-	heard := named(all, event.TaskAccepted, event.TaskRefused, event.TaskFinished, event.TaskState, event.RunnerHeartbeat, event.PartitionTick)
+	heard := named(all, event.TaskAccepted, event.TaskRefused, event.TaskFinished, event.TaskState, event.RunnerHeartbeat, event.HealthReported, event.PartitionTick)
 	return []channel{{
 		name: "tasks", address: bus.Tasks("{pool}"), params: pool, action: send, summary: "Steps offered to the runners of a pool",
 		messages: named(all, event.TaskOffered),
@@ -68,14 +68,18 @@ func runnerChannels(all []Message) []channel {
 		name: "control", exchange: bus.Control, address: "pool.{pool}", params: pool, action: send,
 		summary: "What all runners of a pool hear", messages: named(all, event.TaskCancel),
 	}, {
+		name: "runner", exchange: bus.Control, address: "runner.{runner}", action: send,
+		params:  map[string]schema.Object{"runner": {"description": "The first 16 hexadecimal digits of the SHA-256 of the runner's name"}},
+		summary: "What one runner hears: all that it has to watch of a partition", messages: named(all, event.WatchesLeased),
+	}, {
 		name: "rollCall", exchange: bus.Control, address: "roll-call", action: send,
 		summary: "Asks all runners whether they are there", messages: named(all, event.RunnerRollCall),
 	}, {
 		name: "runnersHeard", exchange: bus.Control, address: "runners", action: receive,
-		summary: "What every runner tells every server all the time: that it is there, and what it can't reach", messages: named(all, event.RunnerAlive),
+		summary: "What every runner tells every server all the time: that it is there, and what it can't reach", messages: named(all, event.RunnerAlive, event.UsageReported),
 	}, {
 		name: "serversHeard", exchange: bus.Control, address: "servers", action: receive,
-		summary: "What every server tells every other all the time: that it is there, and what it owns", messages: named(all, event.ServerAlive),
+		summary: "What every server tells every other all the time: that it is there, and what it owns", messages: named(all, event.ServerAlive, event.UsageWanted),
 	}, {
 		name: "runners", address: bus.Runners, action: receive, reply: "welcomes", summary: "Runners that announce themselves",
 		messages: named(all, event.RunnerHello),

@@ -153,6 +153,10 @@ func stepExamples() []environment.Body {
 			StateRef: environment.StateRef{Hash: exampleHash, Size: 4096},
 		},
 		environment.TaskRefused{Operation: exampleOperation, Step: exampleStep, Attempt: 1, Runner: exampleRunner, Epoch: 1},
+		environment.ResourceHealth{
+			Operation: exampleOperation, Step: exampleStep, Status: event.Unhealthy, Since: later, Runner: exampleRunner, Sequence: 7,
+			Detail: "http://10.40.0.10:8080/healthz: status 503, expected 200 to 299",
+		},
 		environment.StepSkipped{Operation: exampleOperation, Step: exampleStep, Because: "notes.terraform.base"},
 		environment.StepUnchanged{Operation: exampleOperation, Step: exampleStep},
 	}
@@ -182,6 +186,18 @@ func runnerExamples() map[string]any {
 		},
 		event.RunnerRollCall: RollCall{},
 		event.ServerAlive:    event.ServerPresence{Server: "server-1", Owned: []int{1, 2}, Time: exampleTime},
-		event.PartitionTick:  event.Tick{Partition: 7, Server: "server-1", Time: exampleTime},
+		event.WatchesLeased: event.Watches{Partition: 7, Epoch: 1, Runner: exampleRunner, Lease: 20 * time.Second, Watches: []event.Watch{{
+			Environment: "notes", Operation: exampleOperation, Step: exampleStep, Known: event.Healthy,
+			Endpoint: &event.Endpoint{URL: "http://10.40.0.10:8080/healthz"},
+		}}},
+		event.HealthReported: event.ResourceHealth{
+			Environment: "notes", Operation: exampleOperation, Step: exampleStep, Epoch: 1, Status: event.Unhealthy, Runner: exampleRunner, Sequence: 7,
+			Detail: "http://10.40.0.10:8080/healthz: status 503, expected 200 to 299",
+		},
+		event.UsageWanted: event.WantedUsage{Environment: "notes", Step: exampleStep},
+		event.UsageReported: event.ResourceUsage{Environment: "notes", Step: exampleStep, Runner: exampleRunner, Usage: event.Usage{
+			Time: exampleTime, Replicas: []event.ReplicaUsage{{Name: "notes-api-1", State: "running", CPU: 0.25, Memory: 64 << 20}},
+		}},
+		event.PartitionTick: event.Tick{Partition: 7, Server: "server-1", Time: exampleTime},
 	}
 }

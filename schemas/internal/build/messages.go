@@ -63,6 +63,10 @@ func Messages() []Message {
 		{event.RunnerRollCall, Runner, RollCall{}},
 		{event.ServerAlive, Runner, event.ServerPresence{}},
 		{event.PartitionTick, Runner, event.Tick{}},
+		{event.WatchesLeased, Runner, event.Watches{}},
+		{event.HealthReported, Runner, event.ResourceHealth{}},
+		{event.UsageWanted, Runner, event.WantedUsage{}},
+		{event.UsageReported, Runner, event.ResourceUsage{}},
 	}
 	for _, body := range environment.Bodies() {
 		all = append(all, Message{body.Type(), Event, environment.Public(body)})
