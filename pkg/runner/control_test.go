@@ -32,7 +32,7 @@ func TestARunnerWithoutAKeyWaitsForItsWelcome(t *testing.T) {
 	inBubble(t, x, func(t *testing.T, g *rig) {
 		require.Equal(t, bus.Topology{Pools: []string{"default", "gpu"}}, g.bus.declared)
 		require.Equal(t, []bus.Address{
-			{Exchange: bus.Control, Key: "roll-call"}, {Exchange: bus.Control, Key: "pool.default"}, {Exchange: bus.Control, Key: "pool.gpu"},
+			{Exchange: bus.Control, Key: "roll-call"}, {Exchange: bus.Control, Key: bus.RunnerTopic("one")}, {Exchange: bus.Control, Key: "pool.default"}, {Exchange: bus.Control, Key: "pool.gpu"},
 		}, g.bus.listening)
 		g.pass(4 * helloEvery)
 		require.Len(t, hellos(g), 5)
