@@ -1,7 +1,7 @@
 // Command servers is how the Makefile gets the real programs that tests and demonstrations talk to.
 //
 //	servers opentofu [-prefer-path]    prints the path of the pinned OpenTofu, built when it is not there yet
-//	servers consul | vault             the same for Consul and Vault
+//	servers consul | vault | traefik   the same for Consul, Vault and Traefik
 //	servers rabbitmq                   installs RabbitMQ when there is none (root on Debian) and prints its version
 //	servers rabbitmq run [-port N] [-dir DIR]
 //	                                   runs a private broker until interrupted; its URL is the first line printed
@@ -40,6 +40,8 @@ func run(ctx context.Context, args []string) error {
 		return program(servers.ConsulBinary(ctx, os.Stderr))
 	case len(args) == 1 && args[0] == "vault":
 		return program(servers.VaultBinary(ctx, os.Stderr))
+	case len(args) == 1 && args[0] == "traefik":
+		return program(servers.TraefikBinary(ctx, os.Stderr))
 	case len(args) >= 2 && args[0] == "rabbitmq" && args[1] == "run":
 		return rabbitmq(ctx, args[2:], true)
 	case len(args) >= 1 && args[0] == "rabbitmq":
@@ -47,7 +49,7 @@ func run(ctx context.Context, args []string) error {
 	case len(args) >= 1 && args[0] == "docker":
 		return docker(ctx, args[1:])
 	}
-	return fmt.Errorf("usage: servers opentofu [-prefer-path] | consul | vault | rabbitmq [run [-port N] [-dir DIR]] | docker [run [-dir DIR]]")
+	return fmt.Errorf("usage: servers opentofu [-prefer-path] | consul | vault | traefik | rabbitmq [run [-port N] [-dir DIR]] | docker [run [-dir DIR]]")
 }
 
 // program prints where a program is.
