@@ -9,7 +9,7 @@ BINARY := bin/vivarium
 LINT := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 SERVERS := $(GO) run ./test/servers/cmd/servers
 
-.PHONY: build run demo check test test-faults test-arangodb unit bench fmt lint generate clean help
+.PHONY: build run demo demo-full check test test-faults test-arangodb unit bench fmt lint generate clean help
 
 build: ## build bin/vivarium
 	@mkdir -p bin
@@ -23,6 +23,10 @@ demo: build ## deploy the sample in a temporary folder, destroy it again and exi
 	@terraform=$$($(SERVERS) opentofu -prefer-path) && \
 	VIVARIUM_TERRAFORM="$${VIVARIUM_TERRAFORM:-$$terraform}" exec $(BINARY) demo
 
+demo-full: build ## the sample on a real RabbitMQ, Consul, Vault, Docker and Traefik, from create to nothing left (root, Debian)
+	$(GO) build -o bin/demo-full ./test/demo
+	@exec bin/demo-full -program $(BINARY)
+
 check: lint unit ## build, vet, lint and the tests that need no server
 
 unit:
@@ -30,7 +34,7 @@ unit:
 	$(GO) vet ./...
 	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v '/test/')
 
-test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, Docker, OpenTofu, Consul and Vault
+test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, Docker, Traefik, OpenTofu, Consul and Vault
 	$(GO) vet ./...
 	@echo "The servers that the tests use:"
 	@tofu=$$($(SERVERS) opentofu) && "$$tofu" version | sed -n 1p
@@ -38,6 +42,7 @@ test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, D
 	@$(SERVERS) docker
 	@consul=$$($(SERVERS) consul) && "$$consul" version | sed -n 1p
 	@vault=$$($(SERVERS) vault) && "$$vault" version | sed -n 1p
+	@traefik=$$($(SERVERS) traefik) && echo "Traefik $$("$$traefik" version | sed -n 's/^Version: *//p')"
 	@test -n "$${VIVARIUM_TEST_ARANGODB:-}" || echo "NO REAL ARANGODB: its driver is tested on a stand-in only; make test-arangodb wants one."
 	$(GO) test -race -timeout 25m ./...
 
@@ -55,7 +60,7 @@ bench: ## measure throughput, latency and memory, beside the floors of this mach
 	$(GO) run ./test/bench
 
 fmt: ## format Go, HCL and module files
-	gofmt -w cmd pkg test
+	gofmt -w cmd pkg templates test
 	$(GO) mod edit -fmt
 
 lint: ## golangci-lint, built from its pinned module the first time
