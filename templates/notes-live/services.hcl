@@ -92,9 +92,11 @@ resource "container" "web" {
       port = 8080
     }
   }
-  status {
-    url     = "${param.gateway}/"
-    host    = local.host
-    timeout = "1m"
-  }
+}
+
+# People come in by the gateway, so that is where it is looked whether they would find anything.
+status "page" {
+  url     = "${param.gateway}/"
+  host    = local.host
+  timeout = "1m"
 }
