@@ -40,6 +40,19 @@ func (s *Stack) bridge(ctx context.Context) (address netip.Addr, err error) {
 	return address, err
 }
 
+// containerIDs are those of all containers that run, in order.
+func (s *Stack) containerIDs(ctx context.Context) (ids []string, err error) {
+	err = s.ask(func(c *client.Client) error {
+		found, err := c.ContainerList(ctx, client.ContainerListOptions{})
+		for _, container := range found.Items {
+			ids = append(ids, container.ID)
+		}
+		return err
+	})
+	slices.Sort(ids)
+	return ids, err
+}
+
 // things are all containers, networks and volumes of the engine but the networks that it makes itself.
 func (s *Stack) things(ctx context.Context) (all []string, err error) {
 	err = s.ask(func(c *client.Client) error {

@@ -59,6 +59,7 @@ func (w *Walk) Run(ctx context.Context) (err error) {
 		{"An AMQP client publishes environment.create", w.create},
 		{"The environment through Traefik", w.use},
 		{"The password", w.search},
+		{"The AMQP client publishes environment.update, twice", w.again},
 		{"The AMQP client publishes environment.destroy", w.destroy},
 		{"What is left", w.prove},
 	} {

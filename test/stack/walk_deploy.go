@@ -49,29 +49,30 @@ func (w *Walk) create(ctx context.Context) error {
 		return err
 	}
 	_, port, _ := strings.Cut(w.stack.Consul.Address(), ":")
-	return w.order(ctx, "environment.create", map[string]any{
+	_, err = w.order(ctx, "environment.create", map[string]any{
 		"templates": []string{template}, "tags": []string{"demo"}, "description": "What make demo-full deploys",
 		"parameters": map[string]any{"consul": bridge.String() + ":" + port, "gateway": "http://" + w.stack.Traefik.Address(), "title": "Our notes"},
 	})
+	return err
 }
 
 func (w *Walk) destroy(ctx context.Context) error {
-	return w.order(ctx, "environment.destroy", map[string]any{})
+	_, err := w.order(ctx, "environment.destroy", map[string]any{})
+	return err
 }
 
-// order publishes a command and shows what comes of it, as `vivarium env watch` does.
-func (w *Walk) order(ctx context.Context, command string, data any) error {
+// order publishes a command and shows what comes of it, as `vivarium env watch` does. It returns the operation.
+func (w *Walk) order(ctx context.Context, command string, data any) (operation string, err error) {
 	answered, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	operation, err := w.publisher.Send(answered, command, name, data)
-	if err != nil {
-		return err
+	if operation, err = w.publisher.Send(answered, command, name, data); err != nil {
+		return "", err
 	}
 	w.line("accepted as %s\n", operation)
 	watch := w.vivarium.Command(ctx, "env", "watch", name)
 	watch.Stdout, watch.Stderr = w.Out, w.Out
 	if err := watch.Run(); err != nil {
-		return fmt.Errorf("%s has failed (%w)", command, err)
+		return "", fmt.Errorf("%s has failed (%w)", command, err)
 	}
-	return nil
+	return operation, nil
 }
