@@ -74,5 +74,6 @@ func (w *Walk) order(ctx context.Context, command string, data any) (operation s
 	if err := watch.Run(); err != nil {
 		return "", fmt.Errorf("%s has failed (%w)", command, err)
 	}
+	_, _ = fmt.Fprintln(w.Out)
 	return operation, nil
 }

@@ -22,7 +22,7 @@ func (w *Walk) again(ctx context.Context) error {
 	if len(applied) > 0 {
 		return fmt.Errorf("nothing was to be different, and still %s ran", strings.Join(applied, ", "))
 	}
-	w.line("nothing would get anything else than it has, so no step ran\n")
+	w.line("nothing would get anything else than it has, so no step ran")
 	const title, settings = "Their notes", template + ".consul_kv.settings"
 	if applied, err = w.update(ctx, map[string]any{"parameters": map[string]any{"title": title}}); err != nil {
 		return err

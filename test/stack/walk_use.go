@@ -3,6 +3,7 @@ package stack
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,10 +20,12 @@ func (w *Walk) use(ctx context.Context) error {
 	const text = "Bought by AMQP, kept on a volume, read through Traefik"
 	base := "http://" + w.stack.Traefik.Address()
 	write := request{Method: http.MethodPost, URL: base + "/api/notes", Host: host, Body: map[string]string{"text": text}}
-	if err := until(ctx, settle, func() error { return get(ctx, write, nil) }); err != nil {
+	var written json.RawMessage
+	if err := until(ctx, settle, func() error { return get(ctx, write, &written) }); err != nil {
 		return err
 	}
 	w.line("$ curl -H 'Host: %s' -d '{\"text\": \"%s\"}' %s", host, text, write.URL)
+	w.line("  %s", written)
 	for _, read := range []struct{ path, want string }{{"/api/notes", text}, {"/", "<h1>Our notes</h1>"}} {
 		var body []byte
 		err := until(ctx, settle, func() (err error) {

@@ -73,17 +73,16 @@ func TestTraefikRoutesToWhatIsExposed(t *testing.T) {
 	g.answers("http://other.example.test/", notFound)
 	g.answers("http://safe.example.test/", notFound)
 
-	api := newBed(t, `{"image":"sample:1","env":{"VERSION":"api"},"replicas":2,`+healthy+`,
-		"expose":[{"host":"notes.example.test","path":"/api","port":8080}]}`)
+	api := *web
 	api.request.Step = "t.container.other"
-	require.Equal(t, "http://notes.example.test/api", api.apply().URL)
-	g.answers("http://notes.example.test/api/x", "200 api")
-	g.answers("http://notes.example.test/", "200 web")
-
-	api.inputs(`{"image":"sample:1","env":{"VERSION":"second"},"replicas":2,%s,
-		"expose":[{"host":"notes.example.test","path":"/api","port":8080}]}`, healthy)
-	api.apply()
-	g.answers("http://notes.example.test/api", "200 second")
+	t.Cleanup(func() { _ = api.Destroy(context.WithoutCancel(t.Context()), api.request) })
+	for _, version := range []string{"first", "second"} {
+		api.inputs(`{"image":"sample:1","env":{"VERSION":%q},"replicas":2,%s,
+			"expose":[{"host":"notes.example.test","path":"/api","port":8080}]}`, version, healthy)
+		require.Equal(t, "http://notes.example.test/api", api.apply().URL)
+		g.answers("http://notes.example.test/api/x", "200 "+version)
+		g.answers("http://notes.example.test/", "200 web")
+	}
 
 	require.NoError(t, api.Destroy(t.Context(), api.request))
 	g.answers("http://notes.example.test/api", "200 web")
