@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -25,7 +24,7 @@ func main() {
 	stop()
 	switch {
 	case err == nil:
-	case errors.Is(err, context.Canceled):
+	case err == context.Canceled: // and nothing besides
 		fmt.Fprintln(os.Stderr, "\ndemo: interrupted; nothing of it runs any more")
 		os.Exit(130)
 	default:

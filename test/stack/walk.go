@@ -44,15 +44,21 @@ type part struct {
 }
 
 // Run goes all the way, or up to the first thing that is not as it should be. Whatever happens, nothing of it runs on, and
-// its folder is gone.
-func (w *Walk) Run(ctx context.Context) (err error) {
+// its folder is gone; where that is all there is to say, the error is ctx's when that has ended.
+func (w *Walk) Run(ctx context.Context) error {
 	w.begun = time.Now()
 	dir, err := os.MkdirTemp(w.Temp, "vivarium-demo-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	defer func() { err = errors.Join(err, w.end(context.WithoutCancel(ctx), err)) }()
+	err = w.run(ctx, dir)
+	if stopped := errors.Join(w.end(context.WithoutCancel(ctx), err), os.RemoveAll(dir)); stopped != nil {
+		return errors.Join(err, stopped)
+	}
+	return err
+}
+
+func (w *Walk) run(ctx context.Context, dir string) error {
 	for _, p := range []part{
 		{"Servers, all of them real, private and only for this", func(ctx context.Context) error { return w.raise(ctx, dir) }},
 		{"Vivarium", w.begin},
