@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -101,6 +102,9 @@ func (p parameter) takes(value string) bool {
 	case p.kind == positionValue:
 		_, ok := parsePosition(value)
 		return ok
+	case p.kind == timeValue:
+		_, err := time.Parse(time.RFC3339, value)
+		return err == nil
 	default:
 		return len(value) <= maxText && utf8.ValidString(value)
 	}

@@ -4,6 +4,6 @@
 // application/problem+json; every answer goes through secret.Show; one table of routes makes both the handlers and the
 // OpenAPI document; a client that is slow or gone holds up nobody but itself.
 //
-// Imports: bus, environment, event, fault, secret, service, store and echo. It knows no driver and no catalogue: what it
+// Imports: bus, environment, event, fault, history, secret, service, store and echo. It knows no driver and no catalogue: what it
 // shows of templates comes through TemplateSource.
 package api

@@ -41,7 +41,7 @@ func Document(comments map[string]string) ([]byte, error) {
 		},
 		"servers": []any{schema.Object{"url": "/"}},
 		"tags": []any{
-			schema.Object{"name": "environments"}, schema.Object{"name": "templates"}, schema.Object{"name": "self"},
+			schema.Object{"name": "environments"}, schema.Object{"name": "graph"}, schema.Object{"name": "templates"}, schema.Object{"name": "self"},
 		},
 		"paths": paths,
 		"components": schema.Object{
@@ -145,6 +145,8 @@ func (p parameter) describe(in string) schema.Object {
 		}
 	case p.kind == positionValue:
 		value["pattern"] = positionPattern
+	case p.kind == timeValue:
+		value["format"] = "date-time"
 	default:
 		value["maxLength"] = maxText
 	}

@@ -28,6 +28,7 @@ const (
 	numberValue
 	flagValue     // given without a value, or true or false
 	positionValue // id of an event of a stream of lines
+	timeValue     // RFC 3339
 )
 
 // parameter of a query, or a header. Every check of its value follows from its fields.
@@ -77,6 +78,8 @@ func (p parameter) allows() string {
 		return bounds(p.min, p.max)
 	case p.kind == positionValue:
 		return "the id of an event of this stream"
+	case p.kind == timeValue:
+		return "a time in RFC 3339, such as 2026-03-01T12:00:00Z"
 	default:
 		return "text of at most 1024 bytes"
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,9 +23,16 @@ const most = 256 << 20
 
 // every follows a list to its end.
 func every[T any](ctx context.Context, a *API, path string) ([]T, error) {
+	return everyOf[T](ctx, a, path, nil)
+}
+
+// everyOf is every, of a list that is selected.
+func everyOf[T any](ctx context.Context, a *API, path string, selected url.Values) ([]T, error) {
 	var all []T
 	for cursor := ""; ; {
-		list, err := get[wire.List[T]](ctx, a, path, page(cursor, 1000))
+		q := page(cursor, 1000)
+		maps.Copy(q, selected)
+		list, err := get[wire.List[T]](ctx, a, path, q)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,95 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/history"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// at is the path of a resource, or of an environment as a whole, and of a question about it.
+func at(r store.Ref, question string) string {
+	if r.Address == "" {
+		return of(r.Environment, question)
+	}
+	return of(r.Environment, "resources", r.Address, question)
+}
+
+// Walk asks what something stands on, or what stands on it; depth 0 goes to the end.
+func (a *API) Walk(ctx context.Context, w store.Walk) (store.Reach, error) {
+	q := url.Values{}
+	if w.Depth != 0 {
+		q.Set("depth", strconv.Itoa(w.Depth))
+	}
+	return get[store.Reach](ctx, a, at(w.From, string(w.Direction)), q)
+}
+
+// Impact is what breaks if a resource, or an environment, goes.
+func (a *API) Impact(ctx context.Context, r store.Ref) (wire.Impact, error) {
+	return get[wire.Impact](ctx, a, at(r, "impact"), nil)
+}
+
+// Consumers are the uses of an environment's outputs by others.
+func (a *API) Consumers(ctx context.Context, environment string) ([]store.Edge, error) {
+	list, err := get[wire.List[store.Edge]](ctx, a, of(environment, "consumers"), nil)
+	return list.Items, err
+}
+
+// Path is a shortest way from one resource to another that it stands on; empty when there is none.
+func (a *API) Path(ctx context.Context, from, to store.Ref) ([]store.Edge, error) {
+	q := url.Values{"from": {from.Environment + "/" + from.Address}, "to": {to.Environment + "/" + to.Address}}
+	list, err := get[wire.List[store.Edge]](ctx, a, "/path", q)
+	return list.Items, err
+}
+
+// Lineage is where a resource comes from.
+func (a *API) Lineage(ctx context.Context, r store.Ref) (store.Lineage, error) {
+	return get[store.Lineage](ctx, a, at(r, "lineage"), nil)
+}
+
+// Made are all resources of an origin; its Page is not used.
+func (a *API) Made(ctx context.Context, o store.Origin) ([]store.Ref, error) {
+	q := url.Values{}
+	set(q, "template", o.Template)
+	set(q, "version", o.Version)
+	set(q, "commit", o.Commit)
+	set(q, "environment", o.Environment)
+	set(q, "operation", o.Operation)
+	set(q, "requested_by", o.RequestedBy)
+	return everyOf[store.Ref](ctx, a, "/resources", q)
+}
+
+// TemplateUsage are all environments of a template; version and commit may be empty.
+func (a *API) TemplateUsage(ctx context.Context, template, version, commit string) ([]store.Use, error) {
+	q := url.Values{}
+	set(q, "version", version)
+	set(q, "commit", commit)
+	return everyOf[store.Use](ctx, a, "/templates/"+url.PathEscape(template)+"/usage", q)
+}
+
+// EnvironmentAt is an environment as it stood at a moment.
+func (a *API) EnvironmentAt(ctx context.Context, name string, m history.Moment) (history.View, error) {
+	q := url.Values{}
+	if m.Seq > 0 {
+		q.Set("seq", strconv.FormatUint(m.Seq, 10))
+	}
+	if !m.Time.IsZero() {
+		q.Set("time", m.Time.UTC().Format(time.RFC3339Nano))
+	}
+	return get[history.View](ctx, a, of(name, "at"), q)
+}
+
+// Search gives the best hits first.
+func (a *API) Search(ctx context.Context, s store.Search) ([]store.Hit, error) {
+	q := url.Values{"text": {s.Text}}
+	set(q, "kind", s.Kind)
+	if s.Limit > 0 {
+		q.Set("limit", strconv.Itoa(s.Limit))
+	}
+	list, err := get[wire.List[store.Hit]](ctx, a, "/search", q)
+	return list.Items, err
+}
