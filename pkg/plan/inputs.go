@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -65,7 +67,8 @@ func (p *Plan) fingerprint(inst *instance, clear json.RawMessage) string {
 		return "" // a plan that is only looked at
 	}
 	b := inst.group.block
-	return p.request.Box.Digest([]byte(b.Kind.Name), []byte(b.BundleHash), clear)
+	all := bytes.Join([][]byte{[]byte(b.Kind.Name), []byte(b.BundleHash), clear}, []byte{0}) // neither name nor hash has a NUL in it
+	return hex.EncodeToString(p.request.Box.MAC("inputs", all))
 }
 
 // evaluate gives the attributes of a node that are set.

@@ -7,8 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,20 +138,6 @@ func (b *Box) open(text string, place []byte) ([]byte, error) {
 		return nil, errors.New("a sealed value was altered, or sealed with another cluster's key or for another place")
 	}
 	return plain, nil
-}
-
-// Digest tells whether two values are the same without keeping them: a keyed hash (HMAC-SHA-256, RFC 2104) of its parts, so
-// that whoever sees it can't try out what a short secret may be.
-func (b *Box) Digest(parts ...[]byte) string {
-	mac := hmac.New(sha256.New, b.key)
-	mac.Write([]byte("vivarium digest\x00")) // apart from all else that the key is used for
-	for _, part := range parts {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		mac.Write(length[:])
-		mac.Write(part)
-	}
-	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // Seal makes the sealed JSON leaf of a JSON value.
