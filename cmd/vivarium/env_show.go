@@ -82,6 +82,10 @@ func (c *cli) show(w io.Writer, r environment.Record, resources []environment.Re
 		parameters = append(parameters, [2]string{name, valueText(r.Parameters[name])})
 	}
 	writeFacts(&b, "Parameters", parameters)
+	if r.Drifted > 0 {
+		b.WriteString("\n" + s.yellow("Drift") + "\n")
+		writeDrift(&b, s, resources)
+	}
 	if r.Error != nil {
 		fmt.Fprintf(&b, "\n%s %s\n", s.red("Error"), clean(r.Error.Message))
 		b.WriteString(diagnosticsText(r.Error.Diagnostics, s))

@@ -15,7 +15,7 @@ import (
 type updateFlags struct {
 	templates, params, files, unset, tags []string
 	description, destroyAt                string
-	failFast                              bool
+	failFast, heal                        bool
 	parallelism                           int
 	follow                                followFlags
 }
@@ -48,6 +48,7 @@ func newEnvironmentUpdate(x *connection) *cobra.Command {
 	flags.StringVar(&f.description, "description", "", "what it is for")
 	flags.StringArrayVar(&f.tags, "tag", nil, "all tags it is to have (may be repeated)")
 	flags.StringVar(&f.destroyAt, "destroy-at", "", "when it is destroyed by itself: 2027-01-31T18:00:00Z, or a duration from now such as 8h")
+	flags.BoolVar(&f.heal, "heal", false, "apply again, besides, what the last check found gone or other than it was left")
 	flags.BoolVar(&f.failFast, "fail-fast", false, "stop what runs at the first failure, instead of letting it finish")
 	flags.IntVar(&f.parallelism, "parallelism", 0, "how many steps run at once (default: the server's limit)")
 	f.follow.add(cmd)
@@ -69,7 +70,7 @@ func (f updateFlags) command(described bool, now time.Time) (json.RawMessage, er
 		}
 		params[name] = json.RawMessage("null")
 	}
-	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, FailFast: f.failFast, Parallelism: f.parallelism}
+	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, Heal: f.heal, FailFast: f.failFast, Parallelism: f.parallelism}
 	if described {
 		u.Description = &f.description
 	}

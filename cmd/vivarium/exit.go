@@ -15,6 +15,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitOther  = 3 // with --detailed-exitcode: it went well, and something is other than it should be
 )
 
 // usageError is a command line that can't be understood.
@@ -26,6 +27,9 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 
 // errSilent fails a command whose output has said everything already.
 var errSilent = errors.New("failed")
+
+// errOther ends a command with exitOther; its output has said what.
+var errOther = errors.New("something is other than it should be")
 
 // run executes one command line and returns the exit code.
 func (c *cli) run(ctx context.Context, args []string) int {
@@ -47,6 +51,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errOther):
+		return exitOther
 	case errors.As(err, &wrong), fault.Is(err, config.Invalid):
 		return exitUsage
 	default:
@@ -56,7 +62,7 @@ func exitCode(err error) int {
 
 // report prints an error for a person: the safe message, the diagnostics, and for a wrong command line where help is.
 func (c *cli) report(err error) {
-	if err == nil || errors.Is(err, errSilent) {
+	if err == nil || errors.Is(err, errSilent) || errors.Is(err, errOther) {
 		return
 	}
 	_, _ = fmt.Fprintf(c.err, "vivarium: %s\n", message(err))

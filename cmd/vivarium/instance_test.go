@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -72,9 +73,16 @@ func catalogue(t *testing.T) string {
 // serve runs `vivarium server` with the arguments until the test stops it, and returns once it is found.
 func serve(t *testing.T, dir, templates string, arguments ...string) *running {
 	t.Helper()
+	return serveWith(t, nil, dir, templates, arguments...)
+}
+
+// serveWith is serve with further environment variables.
+func serveWith(t *testing.T, variables map[string]string, dir, templates string, arguments ...string) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{dir: dir, stop: cancel, code: make(chan int, 1), log: &synced{}}
 	f := newFake(map[string]string{"PATH": os.Getenv("PATH"), "HOME": os.Getenv("HOME")})
+	maps.Copy(f.variables, variables)
 	f.out, f.err = r.log, r.log
 	all := append([]string{"server", "--data-dir", dir, "--catalogue", templates, "--listen", "127.0.0.1:0"}, arguments...)
 	go func() { r.code <- f.run(ctx, all) }()

@@ -66,11 +66,11 @@ func (x *connection) order(ctx context.Context, o order) error {
 	if err := x.c.ended(o, record); err != nil || o.command != event.EnvironmentRun {
 		return err
 	}
-	return ran(ctx, api, o, answer.Operation)
+	return ran(ctx, api, o, "action", answer.Operation)
 }
 
-// ran says how an action went: of that the environment's status tells nothing.
-func ran(ctx context.Context, api *client.API, o order, operation string) error {
+// ran says how an operation went of which the environment's status tells nothing.
+func ran(ctx context.Context, api *client.API, o order, what, operation string) error {
 	operations, err := api.Operations(ctx, o.environment)
 	if err != nil {
 		return err
@@ -78,9 +78,9 @@ func ran(ctx context.Context, api *client.API, o order, operation string) error 
 	for _, op := range operations {
 		if op.ID == operation && op.Status != environment.OperationSucceeded {
 			if op.Error != nil {
-				return fmt.Errorf("the action %s: %s; `vivarium env logs %s` says more", op.Status, op.Error.Message, o.environment)
+				return fmt.Errorf("the %s %s: %s; `vivarium env logs %s` says more", what, op.Status, op.Error.Message, o.environment)
 			}
-			return fmt.Errorf("the action %s", op.Status)
+			return fmt.Errorf("the %s %s", what, op.Status)
 		}
 	}
 	return nil

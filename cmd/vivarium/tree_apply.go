@@ -97,6 +97,8 @@ func (t *tree) whole(body environment.Body, at time.Time) {
 		t.status, t.current, t.since, t.until, t.stale = environment.Deploying, b.Operation, at, time.Time{}, true
 	case environment.StatusRunning:
 		t.status, t.current, t.since, t.until, t.stale = environment.Running, b.Operation, at, time.Time{}, true
+	case environment.StatusChecking:
+		t.status, t.current, t.since, t.until, t.stale = environment.Checking, b.Operation, at, time.Time{}, true
 	case environment.Paused:
 		t.pause(true, b.Reason)
 	case environment.Resumed:

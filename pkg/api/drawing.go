@@ -22,6 +22,7 @@ var colours = map[environment.Status]colour{
 	environment.Destroyed:     {"#f5f5f5", "#bdbdbd"},
 	environment.DestroyFailed: {"#ffccbc", "#d84315"},
 	environment.Running:       {"#d1c4e9", "#5e35b1"},
+	environment.Checking:      {"#d1c4e9", "#5e35b1"},
 	environment.Idle:          {"#fafafa", "#9e9e9e"},
 }
 

@@ -47,6 +47,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentResume, func() *fault.Error { return c.resume(in) })
 	case RunInput:
 		c.command(in.CommandMeta, event.EnvironmentRun, func() *fault.Error { return c.run(in) })
+	case CheckInput:
+		c.command(in.CommandMeta, event.EnvironmentCheck, func() *fault.Error { return c.check(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -262,6 +264,9 @@ func (c *decision) finish() {
 		status = c.destroyStatus(&outcome)
 	case RunOperation:
 		status = c.runStatus(&outcome)
+	case CheckOperation:
+		_ = c.unfinished(&outcome) // it says so in the outcome
+		status = c.asBefore()
 	default:
 		status = c.createStatus(&outcome)
 	}

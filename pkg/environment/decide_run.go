@@ -76,6 +76,12 @@ func (c *decision) runStatus(f *Finished) Body {
 			return deployed
 		}
 	}
+	return c.asBefore()
+}
+
+// asBefore is what the environment was before an operation that leaves it so.
+func (c *decision) asBefore() Body {
+	o := c.s.Operation
 	if o.Before == Deployed {
 		return StatusDeployed{Operation: o.ID, Outputs: c.s.Outputs, Entrypoints: c.s.Entrypoints}
 	}

@@ -185,6 +185,9 @@ func (c *decision) result(in ResultInput) {
 		return
 	}
 	if in.Error == nil {
+		if n.Verb == event.Observe {
+			c.observed(n, in)
+		}
 		c.emit(StepComplete{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner,
 			StartedAt: in.StartedAt, FinishedAt: in.FinishedAt, Outputs: in.Outputs})
 		return

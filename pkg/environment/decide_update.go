@@ -15,24 +15,30 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	}
 	c.emit(Updated{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes), DestroyAt: in.DestroyAt,
+		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: in.DestroyAt, Heal: in.Heal,
 		FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil
 }
 
 // affected names the nodes that an update to this graph has to look at again: those that are new, are not as they should
-// be, or would be given something else, and those that depend on one of them, since what it puts out may change.
-func (c *decision) affected(nodes []Node) []string {
+// be, or would be given something else, what is to be healed, and those that depend on one of them, since what it puts out may change.
+func (c *decision) affected(nodes []Node, heal bool) []string {
 	var list []string
 	affected := map[string]bool{}
 	for _, n := range nodes {
-		if c.mayChange(n, affected) {
+		if (heal && c.off(n)) || c.mayChange(n, affected) {
 			affected[n.Address] = true
 			list = append(list, n.Address)
 		}
 	}
 	return list
+}
+
+// off tells whether a look has found the node other than it should be.
+func (c *decision) off(n Node) bool {
+	now := c.s.Step(n.Address)
+	return now != nil && now.Drift.Off()
 }
 
 func (c *decision) mayChange(n Node, affected map[string]bool) bool {

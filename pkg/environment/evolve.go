@@ -32,6 +32,8 @@ func Evolve(s *State, f Fact) error {
 		return s.running(b, f.At)
 	case ResourceHealth:
 		return s.changed(b)
+	case StatusChecking:
+		s.checking(b, f.At)
 	case Paused:
 		s.pause(true, b.CommandID, event.EnvironmentPause)
 	case Resumed:
@@ -190,7 +192,7 @@ func (s *State) running(b StatusRunning, at time.Time) error {
 	}
 	before := s.Status
 	s.Status, s.Epoch = Running, b.Epoch
-	s.begin(Operation{Kind: RunOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: 1, Before: before,
+	s.begin(Operation{Kind: RunOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: s.Operation.Parallelism, Before: before,
 		StartedAt: at}, event.EnvironmentRun)
 	s.include(i, event.Apply)
 	s.Nodes[i].Unmet = 0

@@ -28,6 +28,8 @@ func (s *State) evolveStep(f Fact) error {
 			s.Operation.Refusals++
 		}
 		return nil
+	case ResourceObserved:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.observed(i, n, b) })
 	case StepComplete:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.complete(i, n, b) })
 	case StepUnchanged:
@@ -76,7 +78,7 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 		case DestroyOperation:
 			n.Status = Destroying
 		default:
-			n.Status = Deploying
+			n.Status, n.Drift = Deploying, nil
 		}
 	case event.Destruct:
 		n.Status = Destroying
@@ -100,6 +102,9 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 		n.Status, n.Health = Deployed, &EndpointHealth{Status: event.Healthy, Since: b.FinishedAt}
 	case event.Destruct:
 		n.Status, n.Exists, n.Outputs, n.Applied = Destroyed, false, nil, ""
+		n.Drift = nil
+	case event.Observe:
+		n.Drift = n.Drift.checked(b.FinishedAt)
 	}
 	s.end(i, StateComplete)
 	s.succeed(i)
@@ -119,7 +124,7 @@ func (s *State) applied(n *Step) {
 
 // succeed lets what waited for step i go on.
 func (s *State) succeed(i int) {
-	if s.Operation.Validating || s.Operation.Kind == RunOperation {
+	if s.Operation.Validating || s.Operation.Kind == RunOperation || s.Operation.Kind.looks() {
 		return // nobody waits for them
 	}
 	for _, d := range s.countDown(i) {
@@ -156,7 +161,7 @@ func (s *State) failed(i int, n *Step, b StepError, at time.Time) {
 		n.Runner = b.Runner
 	}
 	switch s.Operation.Kind {
-	case RunOperation:
+	case RunOperation, CheckOperation:
 	case DestroyOperation:
 		n.Status = DestroyFailed
 	default:

@@ -37,7 +37,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 		case n.Doomed:
 			s.doom(i)
 		case steps[n.Address]:
-			n.Stale = true
+			n.Stale, n.Due = true, n.Due || (b.Heal && n.Drift.Off())
 			s.renew(i)
 		default:
 			s.leaveOut(i)
@@ -90,6 +90,9 @@ func (n *Step) keepStanding(next []string) {
 // they depend on, and those that were begun may stand on both.
 func (s *State) settle() error {
 	changed := false
+	if s.Operation.Kind.looks() {
+		return nil
+	}
 	for _, n := range s.Nodes {
 		if n.Stands == nil || n.Doomed {
 			continue

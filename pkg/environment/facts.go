@@ -105,6 +105,29 @@ type StatusRunning struct {
 	Epoch  uint64 `json:"epoch"`
 }
 
+// StatusChecking: resources are being looked at. The environment is afterwards what it was before.
+type StatusChecking struct {
+	CommandID   string `json:"command_id"`
+	RequestedBy string `json:"requested_by,omitempty"`
+	Operation   string `json:"operation"`
+	// Resources are those that are looked at; absent: all that are there.
+	Resources   []string `json:"resources,omitempty"`
+	Parallelism int      `json:"parallelism"`
+	Epoch       uint64   `json:"epoch"`
+}
+
+// ResourceObserved: a look at a resource has found something that was not known: its first since the last apply, or other
+// than the one before. A look that finds the same again is a StepComplete and no more.
+type ResourceObserved struct {
+	Operation   string             `json:"operation"`
+	Step        string             `json:"step"`
+	Presence    event.Presence     `json:"presence" jsonschema:"enum=present,enum=absent,enum=unknown"`
+	Drifted     bool               `json:"drifted,omitempty"`
+	Differences []event.Difference `json:"differences,omitempty"`
+	Omitted     int                `json:"omitted,omitempty"` // differences that were too many to show
+	At          time.Time          `json:"at"`
+}
+
 // Updated: an update operation begins: this is what the environment is to be from now on. Steps names the nodes that take
 // part, because they are new, have changed, were not finished before, or depend on one that takes part. Nodes that are not
 // among Nodes any more are destroyed, each after all that stood on it has been seen to.
@@ -121,9 +144,11 @@ type Updated struct {
 	Nodes       []Node                     `json:"nodes"`
 	Steps       []string                   `json:"steps,omitempty"`
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
-	FailFast    bool                       `json:"fail_fast,omitempty"`
-	Parallelism int                        `json:"parallelism"`
-	Epoch       uint64                     `json:"epoch"`
+	// Heal: what was found gone, or other than it was left, is applied in any case.
+	Heal        bool   `json:"heal,omitempty"`
+	FailFast    bool   `json:"fail_fast,omitempty"`
+	Parallelism int    `json:"parallelism"`
+	Epoch       uint64 `json:"epoch"`
 }
 
 // StepUnchanged: now that all it depends on is known, what the step would be given is what it was given last; nothing ran.
@@ -328,6 +353,8 @@ func (StatusFailed) Type() string        { return "environment.failed" }
 func (StatusDestroying) Type() string    { return "environment.destroying" }
 func (StatusRetrying) Type() string      { return "environment.retrying" }
 func (StatusRunning) Type() string       { return "environment.running" }
+func (StatusChecking) Type() string      { return "environment.checking" }
+func (ResourceObserved) Type() string    { return "resource.observed" }
 func (Updated) Type() string             { return "environment.updating" }
 func (StepUnchanged) Type() string       { return "step.unchanged" }
 func (Scheduled) Type() string           { return "environment.scheduled" }
@@ -356,7 +383,7 @@ func Bodies() []Body {
 		StatusDestroying{}, StatusDestroyed{}, StatusDestroyFailed{}, Cancelling{}, Finished{},
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
-		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, ResourceHealth{},
+		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
 	}
 }
 
@@ -404,6 +431,8 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	Scheduled{}.Type():           decode[Scheduled],
 	DestructionAhead{}.Type():    decode[DestructionAhead],
 	ResourceHealth{}.Type():      decode[ResourceHealth],
+	StatusChecking{}.Type():      decode[StatusChecking],
+	ResourceObserved{}.Type():    decode[ResourceObserved],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -71,8 +71,11 @@ func (h *EndpointHealth) hold() time.Duration {
 	return min(healthHold<<min(h.Changes-freeChanges, 20), mostHealthHold)
 }
 
-// Watched tells whether the environment's status endpoints are watched: it is deployed.
-func (s *State) Watched() bool { return s.Status == Deployed || s.Status == Running }
+// Watched tells whether the environment's status endpoints are watched: it is deployed, or is that again after an action
+// or a look that was asked for.
+func (s *State) Watched() bool {
+	return s.Status == Deployed || (s.Busy() && s.Operation.Before == Deployed)
+}
 
 // Watches calls visit for every node whose status endpoint is watched.
 func (s *State) Watches(visit func(*Step)) {

@@ -78,6 +78,12 @@ type RunInput struct {
 	event.Run
 }
 
+// CheckInput is environment.check.
+type CheckInput struct {
+	CommandMeta
+	event.Check
+}
+
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.
 type RejectInput struct {
 	CommandMeta
@@ -120,6 +126,7 @@ func (RetryInput) input()         {}
 func (PauseInput) input()         {}
 func (ResumeInput) input()        {}
 func (RunInput) input()           {}
+func (CheckInput) input()         {}
 func (RejectInput) input()        {}
 func (AcceptedInput) input()      {}
 func (RefusedInput) input()       {}

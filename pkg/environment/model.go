@@ -23,13 +23,15 @@ const (
 	DestroyFailed Status = "destroy-failed"
 	// Running is an environment in which an action runs that was asked for; it is then what it was before.
 	Running Status = "running"
+	// Checking is an environment whose resources are being looked at; it is then what it was before.
+	Checking Status = "checking"
 	// Idle is an action that waits for its occasion.
 	Idle Status = "idle"
 )
 
 // Statuses are all of them, in the order of a life.
 func Statuses() []Status {
-	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Idle}
+	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Checking, Idle}
 }
 
 // Settled tells whether nothing is under way in an environment of this status.
@@ -161,12 +163,16 @@ const (
 	RetryOperation   OperationKind = "retry"
 	RunOperation     OperationKind = "run"
 	UpdateOperation  OperationKind = "update"
+	CheckOperation   OperationKind = "check"
 )
 
 // makes tells whether an operation makes the environment be there, and so ends with a look whether it answers.
 func (k OperationKind) makes() bool {
 	return k == CreateOperation || k == RetryOperation || k == UpdateOperation
 }
+
+// looks tells whether an operation changes nothing: the nodes stay what they are, and no step waits for another.
+func (k OperationKind) looks() bool { return k == CheckOperation }
 
 // Occasion is what actions run on in such an operation.
 func (k OperationKind) Occasion() Occasion {
@@ -237,6 +243,7 @@ type Record struct {
 	Error       *fault.Error               `json:"error,omitempty"`     // why the last operation failed
 	Resources   map[Status]int             `json:"resources"`           // count by status
 	Health      *HealthSummary             `json:"health,omitempty"`    // absent where nothing is watched
+	Drifted     int                        `json:"drifted,omitempty"`   // resources that the last check found gone, or other than they were left
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
 	CreatedAt   time.Time                  `json:"created_at"`
 	UpdatedAt   time.Time                  `json:"updated_at"`
@@ -255,9 +262,24 @@ type ResourceRecord struct {
 	Inputs      json.RawMessage `json:"inputs,omitempty"`  // of the last attempt
 	Outputs     json.RawMessage `json:"outputs,omitempty"` // of the last success
 	Health      *EndpointHealth `json:"health,omitempty"`  // of its status endpoint, since it was validated
-	Revision    uint64          `json:"revision"`
-	UpdatedAt   time.Time       `json:"updated_at"`
+	// Drift is what the last check has found, absent when there was none since the last apply.
+	Drift     *Drift    `json:"drift,omitempty"`
+	Revision  uint64    `json:"revision"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
+
+// Drift is how a resource was found, against how the last apply left it.
+type Drift struct {
+	Presence event.Presence `json:"presence" jsonschema:"enum=present,enum=absent,enum=unknown"`
+	// Drifted: it is there, but not as it was left. Differences say in what.
+	Drifted     bool               `json:"drifted,omitempty"`
+	Differences []event.Difference `json:"differences,omitempty"`
+	Omitted     int                `json:"omitted,omitempty"` // differences that were too many to show
+	CheckedAt   time.Time          `json:"checked_at"`
+}
+
+// Off tells whether the resource is not as it was left, or not there. Nothing known is not off.
+func (d *Drift) Off() bool { return d != nil && (d.Drifted || d.Presence == event.Absent) }
 
 // StepRecord is the present or last step of a node.
 type StepRecord struct {

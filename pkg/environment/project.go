@@ -69,6 +69,9 @@ func (s *State) record(partition int, revision uint64) Record {
 	r.Health = s.healthSummary()
 	for _, n := range s.Nodes {
 		r.Resources[n.Status]++
+		if n.Drift.Off() {
+			r.Drifted++
+		}
 	}
 	return r
 }
@@ -93,7 +96,7 @@ func (o *Operation) counts() map[StepState]int {
 
 func (s *State) resourceRecord(n *Step, revision uint64) ResourceRecord {
 	r := ResourceRecord{Node: n.Node, Environment: s.Name, Status: n.Status, Inputs: n.Inputs, Outputs: n.Outputs, Health: n.Health,
-		CreatedBy: n.CreatedBy, Revision: revision, UpdatedAt: s.UpdatedAt}
+		CreatedBy: n.CreatedBy, Drift: n.Drift, Revision: revision, UpdatedAt: s.UpdatedAt}
 	if n.State != "" && s.Operation != nil {
 		r.Step = StepRecord{Operation: n.Operation, Verb: n.Verb, State: n.State, Attempt: n.Attempt,
 			Failures: n.Failures, Runner: n.Runner, Reason: s.reason(n), Error: n.Error,

@@ -63,6 +63,7 @@ type world struct {
 	actions   map[string]bool // addresses of what leaves nothing
 	asked     string          // the action that was asked for last
 	demanded  bool            // an action was run on demand since all was applied
+	healing   bool            // the update that was taken last
 	keeper    *keeper
 	sequence  uint64 // of what is reported on endpoints
 }
@@ -171,6 +172,9 @@ func (w *world) check(f Fact) {
 		if o := w.state.Operation; o.Kind == RunOperation && (b.Step != w.asked || o.Before == DestroyFailed) {
 			w.t.Fatalf("%s is offered, but only %s was asked for", b.Step, w.asked)
 		}
+		if looks := w.state.Operation.Kind.looks(); looks != (b.Verb == event.Observe) || (looks && b.Inputs != nil) {
+			w.t.Fatalf("%s is offered for %s in an operation of kind %s", b.Step, b.Verb, w.state.Operation.Kind)
+		}
 		w.checkOrder(b)
 		w.begin(b)
 		w.offered[b.Step] = b
@@ -178,8 +182,13 @@ func (w *world) check(f Fact) {
 		w.tasks = append(w.tasks, event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt})
 	case StepError:
 		w.checkLatest(b.Step, b.Attempt)
+	case ResourceObserved:
+		w.checkLatest(b.Step, w.latest[b.Step])
 	case StepComplete:
 		w.checkLatest(b.Step, b.Attempt)
+		if w.offered[b.Step].Verb == event.Observe {
+			return // nothing has changed
+		}
 		w.applied[b.Step] = w.offered[b.Step].Verb != event.Destruct
 		w.made(b.Step)
 		w.demanded = w.demanded || w.state.Operation.Kind == RunOperation
@@ -234,8 +243,8 @@ func (w *world) checkOrder(b StepWaiting) {
 }
 
 func (w *world) checkEnd() {
-	if o := w.state.Operation; o.Kind == RunOperation && w.state.Status != o.Before {
-		w.t.Fatalf("an action was run on demand, and the environment was %s and is %s", o.Before, w.state.Status)
+	if o := w.state.Operation; (o.Kind == RunOperation || o.Kind.looks()) && w.state.Status != o.Before {
+		w.t.Fatalf("after a %s, which changes nothing, the environment was %s and is %s", o.Kind, o.Before, w.state.Status)
 	}
 	switch w.state.Status {
 	case Destroyed:
@@ -265,6 +274,9 @@ func (w *world) checkDeployed() {
 	for address, node := range w.plan.nodes {
 		n := w.state.Step(address)
 		require.NotNil(w.t, n, address)
+		if w.healing && w.state.Operation.Kind == UpdateOperation && n.Drift.Off() {
+			w.t.Fatalf("healed, but %s is as it was found", address)
+		}
 		if !w.applied[address] && (n.made() || n.Probed) {
 			w.t.Fatalf("deployed, but %s is not there", address)
 		}
@@ -348,6 +360,11 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 	if n := w.state.Step(ref.Step); n != nil && rapid.Bool().Draw(w.t, "tells") {
 		r.Outputs, _ = json.Marshal(map[string]string{"a": string(n.Inputs)}) // what depends on it changes too
 	}
+	if w.offered[ref.Step].Verb == event.Observe && w.offered[ref.Step].Attempt == ref.Attempt {
+		r.Outputs = nil
+		r.Observation = rapid.SampledFrom([]*event.Observation{nil, {Presence: event.Present}, {Presence: event.Absent},
+			{Presence: event.Present, Drifted: true, Differences: []event.Difference{{Path: "a", Change: event.ChangeUpdate}}}}).Draw(w.t, "found")
+	}
 	switch rapid.IntRange(0, 11).Draw(w.t, "outcome") {
 	case 0:
 		r.Error = fault.New(fault.GiveUp, fault.ExecutorFailed, "broken")
@@ -365,7 +382,9 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 26).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 27).Draw(w.t, "what"); {
+	case what == 27:
+		w.look()
 	case what >= 25:
 		w.update()
 	case what <= 1:
@@ -450,15 +469,28 @@ func (w *world) run(n *Step) {
 	}
 }
 
+// look asks for a look at all, or at one that may not be there.
+func (w *world) look() {
+	in := CheckInput{CommandMeta: w.meta()}
+	may := !w.state.Busy() && (w.state.Status == Deployed || w.state.Status == Failed)
+	if len(w.state.Nodes) > 0 && rapid.IntRange(0, 2).Draw(w.t, "one") == 0 {
+		n := rapid.SampledFrom(w.state.Nodes).Draw(w.t, "resource")
+		in.Resources = []string{n.Address}
+		may = may && n.Type == ResourceNode && n.Exists
+	}
+	require.Equal(w.t, may, w.decide(in).Accepted, "%v of an environment that is %s", in.Resources, w.state.Status)
+}
+
 // update draws a graph, or what one change makes of the present one.
 func (w *world) update() {
-	in := UpdateInput{CommandMeta: w.meta(), Update: event.Update{FailFast: rapid.Bool().Draw(w.t, "failfast")}}
-	before := w.plan
+	in := UpdateInput{CommandMeta: w.meta(), Update: event.Update{FailFast: rapid.Bool().Draw(w.t, "failfast"), Heal: rapid.Bool().Draw(w.t, "heal")}}
+	before, healing := w.plan, w.healing
+	w.healing = in.Heal
 	if w.state.Exists() && !w.state.Busy() && w.state.Status != DestroyFailed {
 		in.Nodes = w.mutate()
 	}
 	if answer := w.decide(in); !answer.Accepted {
-		w.plan = before
+		w.plan, w.healing = before, healing
 	}
 }
 

@@ -86,7 +86,8 @@ type Step struct {
 	Offered, Applied string `json:",omitempty"`
 	// Stale: an update has begun that may change it, and has not come to it.
 	Stale bool `json:",omitempty"`
-	// Due: something that this action comes after was applied in an update, so it has to run.
+	// Due: something that this action comes after was applied in an update, or this resource is to be healed, so it has to be
+	// applied whatever it would be given.
 	Due bool `json:",omitempty"`
 	// Doomed: the templates do not have it any more, so an update destroys it and then forgets it. It stands behind all
 	// that stay.
@@ -97,6 +98,8 @@ type Step struct {
 	// Endpoint is that of the last validation, and Health how it stands since; nil where nothing is watched.
 	Endpoint *event.Endpoint
 	Health   *EndpointHealth
+	// Drift is what the last look has found, nil when there was none since the last apply.
+	Drift *Drift `json:",omitempty"`
 	// Unmet counts the steps of the operation that have to end before this one.
 	Unmet int
 

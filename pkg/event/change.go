@@ -39,6 +39,8 @@ type Plan struct {
 	Differences []Difference `json:"differences,omitempty"`
 	// Until names what has to be known first when Change is ChangeUnknown: addresses of nodes, or a word for what they will say.
 	Until []string `json:"until,omitempty"`
+	// Omitted counts the differences that were left out: there were too many to show.
+	Omitted int `json:"omitted,omitempty"`
 }
 
 // Presence tells whether a resource is there.
@@ -57,4 +59,6 @@ type Observation struct {
 	// Drifted: it is not as the last apply left it. Differences say in what; Before is how it was left and After how it is.
 	Drifted     bool         `json:"drifted,omitempty"`
 	Differences []Difference `json:"differences,omitempty"`
+	// Omitted counts the differences that were left out: there were too many to show.
+	Omitted int `json:"omitted,omitempty"`
 }

@@ -19,11 +19,12 @@ const (
 	EnvironmentPause    = "environment.pause"
 	EnvironmentResume   = "environment.resume"
 	EnvironmentRun      = "environment.run"
+	EnvironmentCheck    = "environment.check"
 )
 
 // Commands are the names of all commands.
 func Commands() []string {
-	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun}
+	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -53,6 +54,8 @@ type Update struct {
 	Tags        []string                   `json:"tags,omitempty" jsonschema:"maxItems=64"`
 	// DestroyAt is when the environment is to be destroyed by itself.
 	DestroyAt *time.Time `json:"destroy_at,omitempty"`
+	// Heal applies again, besides, what the last check found gone or other than it was left.
+	Heal bool `json:"heal,omitempty"`
 	// FailFast cancels what still runs at the first failure, instead of letting it finish.
 	FailFast bool `json:"fail_fast,omitempty"`
 	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
@@ -96,6 +99,12 @@ type Resume struct{}
 type Run struct {
 	// Action is its address, such as notes.action.backup, or its name where no other action of the environment has that.
 	Action string `json:"action" jsonschema:"minLength=1"`
+}
+
+// Check is the data of environment.check: resources are observed, and nothing is changed.
+type Check struct {
+	// Resources are the addresses of those that are looked at; left out, all that are there.
+	Resources []string `json:"resources,omitempty" jsonschema:"minItems=1"`
 }
 
 // AnswerType is the CloudEvents type of the answer to a command, sent to its reply_to.

@@ -35,6 +35,10 @@ const (
 	Destruct Verb = "destroy"
 	// Validate asks the resource's status endpoint until it answers as expected.
 	Validate Verb = "validate"
+	// Propose tells what Task.Proposes would change, and changes nothing.
+	Propose Verb = "plan"
+	// Observe looks whether the resource is there, and is as the last apply left it.
+	Observe Verb = "observe"
 )
 
 // TaskRef names one attempt of one step: everything that is said about a task carries it, and what carries an
@@ -54,11 +58,16 @@ type Task struct {
 	TaskRef
 	Verb     Verb   `json:"verb"`
 	Executor string `json:"executor"`
+	// Proposes is what a plan is asked for: apply or destroy.
+	Proposes Verb `json:"proposes,omitempty"`
+	// Unknown are the parts of the inputs of a plan that are not known yet, by their paths ("keys.host"), and what each waits
+	// for; they are null in Inputs.
+	Unknown map[string][]string `json:"unknown,omitempty"`
 	// Occasion is what an action runs on: create, update, destroy or demand.
 	Occasion string `json:"occasion,omitempty"`
-	// Inputs is what the executor's schema describes, wholly known; secrets are sealed leaves.
+	// Inputs is what the executor's schema describes, wholly known but for a plan; secrets are sealed leaves.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
-	// Outputs are those of the last apply, for destroy and validate.
+	// Outputs are those of the last apply.
 	Outputs json.RawMessage `json:"outputs,omitempty"`
 	// State is what the step's executor saved last (State.Data), for every verb but validate; empty when there is nothing.
 	State string `json:"state,omitempty"`
@@ -115,6 +124,9 @@ type Result struct {
 	FinishedAt time.Time       `json:"finished_at"`
 	Outputs    json.RawMessage `json:"outputs,omitempty"`
 	Error      *fault.Error    `json:"error,omitempty"`
+	// Plan is what a plan says, and Observation what an observe has found; nil for other verbs.
+	Plan        *Plan        `json:"plan,omitempty"`
+	Observation *Observation `json:"observation,omitempty"`
 	// NotBefore is when trying again makes sense, where the runner knows: its breaker for the target is open until then.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 }

@@ -115,6 +115,16 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		}
 		return in, err
 	}
+	if name == event.EnvironmentCheck {
+		in := environment.CheckInput{CommandMeta: meta}
+		if err := event.DecodeData(e.Data, &in.Check); err != nil {
+			return nil, err
+		}
+		if in.Resources != nil && len(in.Resources) == 0 {
+			return nil, fault.New(fault.Reject, fault.Invalid, "field \"resources\" is empty: leave it out to check all that are there")
+		}
+		return in, nil
+	}
 	return nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",
 		clip(e.Type), strings.Join(event.Commands(), ","))
 }

@@ -24,7 +24,7 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 	if b.Verb == event.Apply && n.Type == environment.ActionNode {
 		task.Occasion = string(s.Operation.Kind.Occasion())
 	}
-	if b.Verb == event.Destruct {
+	if b.Verb == event.Destruct || b.Verb == event.Observe {
 		task.Inputs = n.Inputs
 	}
 	if n.Bundle != "" && b.Verb != event.Validate {

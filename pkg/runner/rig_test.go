@@ -28,6 +28,8 @@ type funcs struct {
 	apply   func(context.Context, executor.Request) (executor.Outputs, error)
 	destroy func(context.Context, executor.Request) error
 	observe func(context.Context, executor.Request) (event.Presence, error)
+	plan    func(executor.Request, event.Verb) (executor.Plan, error)
+	look    func(executor.Request) (event.Observation, error)
 }
 
 func (f funcs) Kind() template.Kind { return template.Kind{Name: f.name} }
@@ -46,11 +48,17 @@ func (f funcs) Destroy(ctx context.Context, r executor.Request) error {
 	return f.destroy(ctx, r)
 }
 
-func (f funcs) Plan(context.Context, executor.Request, event.Verb) (executor.Plan, error) {
-	return executor.Plan{}, nil
+func (f funcs) Plan(_ context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	if f.plan == nil {
+		return executor.Plan{}, nil
+	}
+	return f.plan(r, verb)
 }
 
 func (f funcs) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
+	if f.look != nil {
+		return f.look(r)
+	}
 	if f.observe == nil {
 		return executor.Look(event.Absent, nil)
 	}

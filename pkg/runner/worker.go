@@ -25,6 +25,8 @@ type worker struct {
 	state           []byte   // what the attempt before has saved
 	mask            *masker
 	lines           *lines
+	plan            *event.Plan
+	observation     *event.Observation
 }
 
 // open unseals what the task brought along.
@@ -73,6 +75,10 @@ func (w *worker) do(ctx context.Context) (outputs executor.Outputs, err error) {
 		return nil, w.destroy(ctx)
 	case event.Validate:
 		return nil, w.validate(ctx)
+	case event.Propose:
+		return nil, w.propose(ctx)
+	case event.Observe:
+		return nil, w.observe(ctx)
 	default:
 		return nil, fault.New(fault.GiveUp, fault.Invalid,
 			"runner %q does not know the verb %q; it may be older than the server", w.runner.o.Name, w.task.Verb)

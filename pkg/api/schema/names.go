@@ -55,7 +55,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[environment.StepState](): list(environment.StateBlocked, environment.StateQueued, environment.StateWaiting,
 		environment.StateRunning, environment.StateComplete, environment.StateError, environment.StateSkipped),
 	reflect.TypeFor[environment.OperationKind](): list(environment.CreateOperation, environment.DestroyOperation, environment.RetryOperation,
-		environment.RunOperation, environment.UpdateOperation),
+		environment.RunOperation, environment.UpdateOperation, environment.CheckOperation),
 	reflect.TypeFor[environment.Occasion](): list(environment.Occasions()...),
 	reflect.TypeFor[environment.OperationStatus](): list(environment.OperationRunning, environment.OperationCancelling,
 		environment.OperationSucceeded, environment.OperationFailed, environment.OperationCancelled),
@@ -63,7 +63,7 @@ var enums = map[reflect.Type][]any{
 		environment.BecauseEnvironmentLimit, environment.BecausePoolLimit, environment.BecauseNoRunner, environment.BecauseBreaker,
 		environment.BecauseBackoff, environment.BecausePaused, environment.BecauseOffered, environment.BecauseLost, environment.BecauseCancelled),
 	reflect.TypeFor[event.HealthStatus](): list(event.HealthStatuses()...),
-	reflect.TypeFor[event.Verb]():         list(event.Apply, event.Destruct, event.Validate),
+	reflect.TypeFor[event.Verb]():         list(event.Apply, event.Destruct, event.Validate, event.Propose, event.Observe),
 }
 
 func list[T any](values ...T) []any {

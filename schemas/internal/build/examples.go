@@ -79,6 +79,7 @@ func commandExamples() map[string]any {
 		event.EnvironmentPause:    event.Pause{Reason: "the cloud has maintenance"},
 		event.EnvironmentResume:   event.Resume{},
 		event.EnvironmentRun:      event.Run{Action: "notes.action.backup"},
+		event.EnvironmentCheck:    event.Check{Resources: []string{exampleStep}},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},
@@ -117,6 +118,7 @@ func environmentExamples() []environment.Body {
 		environment.Scheduled{CommandID: exampleCommand, RequestedBy: exampleSource, DestroyAt: &exampleTime},
 		environment.DestructionAhead{DestroyAt: exampleTime, Warning: time.Hour},
 		environment.StatusRunning{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Action: "notes.action.backup", Epoch: 1},
+		environment.StatusChecking{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.StatusDestroyed{Operation: exampleOperation},
 		environment.StatusDestroyFailed{Operation: exampleOperation, Error: failure},
 		environment.Cancelling{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the wrong template"},
@@ -158,6 +160,10 @@ func stepExamples() []environment.Body {
 			Detail: "http://10.40.0.10:8080/healthz: status 503, expected 200 to 299",
 		},
 		environment.StepSkipped{Operation: exampleOperation, Step: exampleStep, Because: "notes.terraform.base"},
+		environment.ResourceObserved{
+			Operation: exampleOperation, Step: exampleStep, Presence: event.Present, Drifted: true, At: later,
+			Differences: []event.Difference{{Path: "tags.team", Change: event.ChangeUpdate, Before: "notes", After: "nobody"}},
+		},
 		environment.StepUnchanged{Operation: exampleOperation, Step: exampleStep},
 	}
 }

@@ -48,6 +48,7 @@ func Messages() []Message {
 		{event.EnvironmentPause, Command, event.Pause{}},
 		{event.EnvironmentResume, Command, event.Resume{}},
 		{event.EnvironmentRun, Command, event.Run{}},
+		{event.EnvironmentCheck, Command, event.Check{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},

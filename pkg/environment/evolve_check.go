@@ -1,0 +1,39 @@
+package environment
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+// checking begins an operation of looks that wait for nothing.
+func (s *State) checking(b StatusChecking, at time.Time) {
+	before := s.Status
+	s.Status, s.Epoch = Checking, b.Epoch
+	s.begin(Operation{Kind: CheckOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: b.Parallelism,
+		Before: before, StartedAt: at}, event.EnvironmentCheck)
+	for i, n := range s.Nodes {
+		if n.Exists && n.Type == ResourceNode && (b.Resources == nil || slices.Contains(b.Resources, n.Address)) {
+			s.include(i, event.Observe)
+			n.Unmet = 0
+			s.ready(i)
+		}
+	}
+	s.dirty.environment = true
+}
+
+func (s *State) observed(i int, n *Step, b ResourceObserved) {
+	n.Drift = &Drift{Presence: b.Presence, Drifted: b.Drifted, Differences: b.Differences, Omitted: b.Omitted, CheckedAt: b.At}
+	s.touch(i)
+}
+
+// checked is a new value, since records that were taken hold the old one.
+func (d *Drift) checked(at time.Time) *Drift {
+	if d == nil {
+		return nil
+	}
+	now := *d
+	now.CheckedAt = at
+	return &now
+}
