@@ -96,6 +96,7 @@ resource "container" "web" {
 
 # People come in by the gateway, so that is where it is looked whether they would find anything.
 status "page" {
+  group   = "services"
   url     = "${param.gateway}/"
   host    = local.host
   timeout = "1m"
