@@ -15,7 +15,7 @@ import (
 
 func (s *instance) startAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(api.Options{
-		Listen: s.settings.Listen, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
+		Listen: s.settings.Listen, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
 		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(),
 	})

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -188,14 +190,24 @@ func accepts(headers []string, want string) bool {
 	return false
 }
 
-// answer sends v as JSON, without the values of secrets.
+// answer sends v as JSON, without the values of secrets. It has a tag of its contents, unless it has one already, and is
+// not sent to who has it.
 func (k *call) answer(v any) error {
 	text, err := shown(v)
 	if err != nil {
 		return err
 	}
-	if header := k.echo.Response().Header(); header.Get(echo.HeaderCacheControl) == "" {
+	header := k.echo.Response().Header()
+	if header.Get(echo.HeaderCacheControl) == "" {
 		header.Set(echo.HeaderCacheControl, "no-cache")
+	}
+	if header.Get("ETag") == "" {
+		sum := sha256.Sum256(text)
+		tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+		header.Set("ETag", "W/"+tag) // weak: it may be compressed on the way
+		if matches(k.echo.Request().Header.Values("If-None-Match"), tag) {
+			return k.echo.NoContent(http.StatusNotModified)
+		}
 	}
 	return k.echo.Blob(http.StatusOK, mimeJSON, text)
 }

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -150,6 +153,67 @@ func TestNotModified(t *testing.T) {
 	f.append("notes", environment.Changes{Environments: []environment.Record{changed}}, environment.StatusDeployed{Operation: operation})
 	response, _ = f.get("/environments/notes", "If-None-Match", tag)
 	require.Equal(t, http.StatusOK, response.StatusCode)
+}
+
+func TestEveryAnswerHasATag(t *testing.T) {
+	f := start(t, nil)
+	for _, path := range []string{"/environments", "/environments/notes/resources", "/environments/notes/graph", "/templates", "/search?text=notes"} {
+		response, body := f.get(path)
+		tag := response.Header.Get("ETag")
+		require.Regexp(t, `^W/"[0-9a-f]{24}"$`, tag, path)
+		require.NotEmpty(t, body)
+		for header, want := range map[string]int{tag: 304, strings.TrimPrefix(tag, "W/"): 304, "*": 304, `"other"`: 200} {
+			response, body = f.get(path, "If-None-Match", header)
+			require.Equal(t, want, response.StatusCode, "%s %s", path, header)
+			require.Equal(t, want == http.StatusNotModified, len(body) == 0)
+		}
+	}
+	old := f.notes()
+	response, _ := f.get("/environments")
+	old.Status, old.Revision = environment.Failed, f.seq+1
+	f.append("notes", environment.Changes{Environments: []environment.Record{old}}, environment.StatusDeploying{Operation: operation})
+	changed, _ := f.get("/environments", "If-None-Match", response.Header.Get("ETag"))
+	require.Equal(t, http.StatusOK, changed.StatusCode)
+}
+
+// TestCompression: large answers are compressed for who takes it, and are the same; streams are not held up by it.
+func TestCompression(t *testing.T) {
+	f := start(t, nil)
+	_, plain := f.get("/environments/notes/resources", "Accept-Encoding", "identity")
+	response, packed := f.get("/environments/notes/resources", "Accept-Encoding", "gzip")
+	require.Equal(t, "gzip", response.Header.Get("Content-Encoding"))
+	require.Less(t, len(packed), len(plain))
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	require.NoError(t, err)
+	text, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	require.Equal(t, string(plain), string(text))
+	for _, path := range []string{"/self/ping", "/environments/none"} {
+		response, _ = f.get(path, "Accept-Encoding", "gzip")
+		require.Empty(t, response.Header.Get("Content-Encoding"), path)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stream := f.open(ctx, http.MethodGet, "/api/v1/environments/notes/journal", "Accept", mimeStream, "Accept-Encoding", "gzip")
+	require.Empty(t, stream.Header.Get("Content-Encoding"))
+	cancel()
+	_ = stream.Body.Close()
+}
+
+func TestRateLimit(t *testing.T) {
+	f := start(t, func(o *Options) { o.RateLimit = 3 })
+	refused := 0
+	for i := range 30 {
+		response, _ := f.get("/environments", "X-Forwarded-For", fmt.Sprint("10.0.0.", i))
+		if response.StatusCode == http.StatusTooManyRequests {
+			refused++
+			require.Equal(t, "1", response.Header.Get("Retry-After"))
+			require.Equal(t, mimeProblem, response.Header.Get("Content-Type"))
+		}
+		response, _ = f.get("/self/ping")
+		require.Equal(t, http.StatusOK, response.StatusCode, "who asks how the server is, is not limited")
+	}
+	require.Positive(t, refused, "an address of the client's own making is no other client")
 }
 
 func TestRequestIDs(t *testing.T) {

@@ -5,15 +5,28 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"golang.org/x/time/rate"
 
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 const allowed = "GET, HEAD"
+
+// leastGzip is from what size on an answer is compressed for those who take it, in bytes.
+const leastGzip = 1024
+
+// streaming tells whether an answer may go on, and has to be heard as it comes; what has no body is not compressed either.
+func streaming(c echo.Context) bool {
+	r := c.Request()
+	return r.Method == http.MethodHead || r.URL.Query().Has("follow") || accepts(r.Header.Values(echo.HeaderAccept), mimeStream)
+}
 
 // router makes echo with the routes of the table.
 func (s *Server) router() *echo.Echo {
@@ -21,12 +34,31 @@ func (s *Server) router() *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.fail
 	e.Pre(s.identify, s.access, s.recover, readOnly)
+	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{MinLength: leastGzip, Skipper: streaming}))
+	if s.options.RateLimit > 0 {
+		e.IPExtractor = echo.ExtractIPDirect() // what a client says of its own address counts for nothing
+		e.Use(limiting(s.options.RateLimit))
+	}
 	for _, r := range routes() {
 		handle := s.handler(r)
 		e.GET(echoPath(r.path), handle)
 		e.HEAD(echoPath(r.path), handle)
 	}
 	return e
+}
+
+// limiting refuses what one address asks for beyond its rate, with when to come back.
+func limiting(perSecond int) echo.MiddlewareFunc {
+	return middleware.RateLimiterWithConfig(middleware.RateLimiterConfig{
+		Skipper: func(c echo.Context) bool { return strings.HasPrefix(c.Path(), wire.Prefix+"/self/") },
+		Store: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
+			Rate: rate.Limit(perSecond), Burst: 2 * perSecond, ExpiresIn: 3 * time.Minute}),
+		DenyHandler: func(c echo.Context, _ string, _ error) error {
+			c.Response().Header().Set(echo.HeaderRetryAfter, "1")
+			return &problemError{status: http.StatusTooManyRequests, cause: fault.New(fault.Retry, tooMany,
+				"more than %d requests a second from one address; ask again in a second", perSecond)}
+		},
+	})
 }
 
 // handler parses what the route declares, bounds the request and answers.

@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,6 +75,11 @@ func describe(r *schema.Reflector, row route) (schema.Object, error) {
 	if row.description != "" {
 		operation["description"] = row.description
 	}
+	if tagged(row) {
+		row.headers = append(slices.Clone(row.headers), parameter{name: "If-None-Match", many: true,
+			description: "The ETag of an answer that the client has: when it is still the same, the answer is 304"})
+		responses[strconv.Itoa(http.StatusNotModified)] = schema.Object{"description": "The client has it already"}
+	}
 	var parameters []any
 	for _, name := range pathParameters(row.path) {
 		parameters = append(parameters, schema.Object{
@@ -89,6 +96,13 @@ func describe(r *schema.Reflector, row route) (schema.Object, error) {
 		operation["parameters"] = parameters
 	}
 	return operation, nil
+}
+
+// tagged tells whether answers have a tag of their contents that the route does not mention by itself.
+func tagged(row route) bool {
+	json := slices.ContainsFunc(row.answers, func(a answer) bool { return a.status == http.StatusOK && a.mime == mimeJSON })
+	own := slices.ContainsFunc(row.headers, func(p parameter) bool { return p.name == "If-None-Match" })
+	return json && !own && row.id != "doc"
 }
 
 // addAnswer adds one form of an answer to those of its status.

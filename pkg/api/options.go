@@ -71,6 +71,9 @@ type Options struct {
 	Heartbeat time.Duration
 	// Timeout bounds a request that is no stream; 0 takes 30 seconds.
 	Timeout time.Duration
+	// RateLimit is how many requests one address may make each second, and twice as many at once; 0 is no limit. What asks
+	// how the server is, is never limited.
+	RateLimit int
 }
 
 func (o *Options) complete() error {

@@ -27,6 +27,9 @@ const (
 // methodNotAllowed is the one code that only HTTP has.
 const methodNotAllowed fault.Code = "method-not-allowed"
 
+// tooMany is the code of what a limit refuses.
+const tooMany fault.Code = "too-many-requests"
+
 // problemError is an error that has its status, and may have more to show than a fault.
 type problemError struct {
 	status int

@@ -18,6 +18,8 @@ type Settings struct {
 	DataDir string
 	// Listen is the host:port of the API; port 0 takes a free one.
 	Listen string
+	// RateLimit is how many requests one address may make of the API each second; 0 is no limit.
+	RateLimit int
 	// Catalogue is a folder, or a git URL with an optional ?ref= branch, tag or commit.
 	Catalogue string
 	// Key is the cluster's key in base64; empty takes the key file of DataDir.

@@ -45,6 +45,8 @@ var table = []Setting{
 		func(s *Settings) *string { return &s.DataDir }, required),
 	text("listen", "listen", "127.0.0.1:8090", "host:port of the API; port 0 takes a free one",
 		func(s *Settings) *string { return &s.Listen }, hostPort),
+	number("rate_limit", "", "0", "requests that one address may make of the API each second; 0 is no limit", 0, 1_000_000,
+		func(s *Settings) *int { return &s.RateLimit }),
 	text("catalogue", "catalogue", "templates", "templates: a folder, or a git URL with an optional ?ref=BRANCH, tag or commit",
 		func(s *Settings) *string { return &s.Catalogue }, required),
 	text("key", "", "", "the cluster's key, base64 of 32 bytes; without it the file \"key\" in the data folder",

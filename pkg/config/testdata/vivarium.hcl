@@ -23,6 +23,9 @@ data_dir = ".vivarium"
 # The API. Nothing but reads are served; still, bind it to an address that only you reach.
 listen = "127.0.0.1:8090"
 
+# Requests that one address may make of the API each second; 0 is no limit.
+rate_limit = 0
+
 # A folder of templates, or a git URL: "https://git.example.test/templates.git?ref=main".
 catalogue = "templates"
 
