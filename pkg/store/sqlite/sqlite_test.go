@@ -31,7 +31,9 @@ func TestMain(m *testing.M) {
 // file is a place of the contract: a path with everything in it that a name can be misread for.
 type file string
 
-func (f file) Open(t *testing.T) store.Store {
+func (f file) Open(t *testing.T) store.Store { return f.openFor(t) }
+
+func (f file) openFor(t testing.TB) store.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: string(f)})
 	require.NoError(t, err)
