@@ -97,15 +97,16 @@ func pipelined(r *rig) {
 	for i := range n {
 		require.NoError(r, b.Send(context.Background(), message(r.Queue, fmt.Sprint("m", i, " ", body)), c.done))
 	}
-	<-c.all
-	r.Logf("%d confirmed in %s", n, time.Since(start))
-	require.Empty(r, c.failures())
+	// Received while the confirms come in: a delivery that nobody acknowledges for long comes again, out of order.
 	for i := range n {
 		d := in.next()
 		require.True(r, strings.HasPrefix(string(d.Message().Body), fmt.Sprint("m", i, " ")))
 		d.Ack()
 	}
-	r.Logf("and received after %s", time.Since(start))
+	r.Logf("%d received after %s", n, time.Since(start))
+	<-c.all
+	r.Logf("and confirmed after %s", time.Since(start))
+	require.Empty(r, c.failures())
 }
 
 func concurrent(r *rig) {
