@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,11 @@ func newEnvironmentLogs(x *connection) *cobra.Command {
 				return err
 			}
 			if selection.Step != "" {
-				if selection.Step, err = stepAddress(cmd.Context(), api, args[0], selection.Step); err != nil {
+				var last string
+				if selection.Step, last, err = stepAddress(cmd.Context(), api, args[0], selection.Step); err != nil {
 					return err
 				}
+				selection.Operation = cmp.Or(selection.Operation, last)
 			}
 			if selection.Operation == "" {
 				record, err := api.Environment(cmd.Context(), args[0])
@@ -48,8 +51,8 @@ func newEnvironmentLogs(x *connection) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&selection.Step, "step", "", "only this step's, by its address")
 	cmd.Flags().IntVar(&selection.Attempt, "attempt", 0, "only of this attempt (default: all)")
-	cmd.Flags().StringVar(&selection.Operation, "operation", "", "of this operation (default: the last)")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the operation, or with --step the step, is over")
+	cmd.Flags().StringVar(&selection.Operation, "operation", "", "of this operation (default: the last, or the step's last)")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the operation, or with --step the step, is over; a running container is until it is destroyed")
 	outputFlag(cmd, &format, formatTable, formatJSON)
 	return cmd
 }

@@ -35,8 +35,11 @@ type numbering struct {
 	missed func(wire.Missed) error
 }
 
-// before calls missed when lines are missing before r.
+// before calls missed when lines are missing before r. What a running resource prints (attempt 0) is not numbered without gaps.
 func (n *numbering) before(r store.LogRecord) error {
+	if r.Attempt == 0 {
+		return nil
+	}
 	if n.next == nil {
 		n.next = map[[2]string]int{}
 	}
@@ -49,26 +52,27 @@ func (n *numbering) before(r store.LogRecord) error {
 	return n.missed(wire.Missed{Lines: r.Number - next, Operation: r.Operation, Step: r.Step, Attempt: r.Attempt, First: next})
 }
 
-// stepAddress completes what a person says of a step, which may be as the tree calls it: without the template.
-func stepAddress(ctx context.Context, api *client.API, name, step string) (string, error) {
+// stepAddress completes what a person says of a step, which may be as the tree calls it: without the template. It also tells
+// in which operation the step was last, where it is known.
+func stepAddress(ctx context.Context, api *client.API, name, step string) (address, operation string, err error) {
 	resources, err := api.Resources(ctx, name)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	found := ""
 	for i := range resources {
 		address := resources[i].Address
 		switch {
 		case address == step:
-			return step, nil
+			return step, resources[i].Step.Operation, nil
 		case strings.HasSuffix(address, "."+step) && found != "":
-			return "", usage("several steps are called %q: %s, %s; say which", step, found, address)
+			return "", "", usage("several steps are called %q: %s, %s; say which", step, found, address)
 		case strings.HasSuffix(address, "."+step):
-			found = address
+			found, operation = address, resources[i].Step.Operation
 		}
 	}
 	if found == "" {
-		return step, nil // the server says what is wrong with it
+		return step, "", nil // the server says what is wrong with it
 	}
-	return found, nil
+	return found, operation, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/vivarium-env/vivarium/pkg/api"
 	"github.com/vivarium-env/vivarium/pkg/bus"
@@ -17,7 +18,7 @@ func (s *instance) startAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(api.Options{
 		Listen: s.settings.Listen, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
-		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(),
+		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows,
 	})
 	if err != nil {
 		return err
@@ -49,6 +50,14 @@ func (s *instance) usage() func(context.Context, string, string) (event.Usage, e
 		}
 		return s.orchestrator.Usage(ctx, environment, address)
 	}
+}
+
+// follows tells whether a runner that is there follows what the resources of a kind print.
+func (s *instance) follows(kind string) bool {
+	if !s.settings.Primary || !s.up.Load() {
+		return false
+	}
+	return slices.ContainsFunc(s.orchestrator.Status().Runners, func(a event.Alive) bool { return slices.Contains(a.Follows, kind) })
 }
 
 // poolsAsked are the pools that should have runners.

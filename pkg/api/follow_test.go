@@ -154,3 +154,29 @@ func TestWhatWasPrunedIsTold(t *testing.T) {
 	}
 	require.Equal(t, 995, got.lines+got.missed, "behind the line with number 4")
 }
+
+// TestTheStreamOfARunningResourceGoesOn after its step, until something else happens to it.
+func TestTheStreamOfARunningResourceGoesOn(t *testing.T) {
+	f := start(t, func(o *Options) { o.Follows = func(kind string) bool { return kind == "terraform" } })
+	f.end(running)
+	f.print(running, 1, 0, "applied")
+	all := f.follow(t.Context(), runsPath+"?until=ended&operation="+operation)
+	require.Contains(t, next(t, all).data, "applied")
+	attempt := f.follow(t.Context(), runsPath+"?until=ended&attempt=1")
+	require.Contains(t, next(t, attempt).data, "applied")
+	require.Equal(t, "end", next(t, attempt).event, "an attempt ends, after some time without a line")
+	f.print(running, 0, 1_700_000_000_000, "from the container")
+	line := next(t, all)
+	require.Contains(t, line.data, "from the container")
+	require.Regexp(t, `^\d+$`, line.id)
+	f.print(running, 0, 1_700_000_060_000, "and more")
+	require.Contains(t, next(t, all).data, "and more")
+	for _, r := range f.resources() {
+		if r.Address == running {
+			r.Step.State, r.Status = environment.StateComplete, environment.Destroyed
+			f.append("notes", environment.Changes{Resources: []environment.ResourceRecord{r}},
+				environment.StepComplete{Operation: operation, Step: running, Attempt: 1, StartedAt: began, FinishedAt: began})
+		}
+	}
+	require.Equal(t, "end", next(t, all).event)
+}

@@ -52,8 +52,12 @@ func newGaps(after logPosition) *gaps {
 	return g
 }
 
-// line takes the next line of the stream.
+// line takes the next line of the stream. Attempt 0 is what a running resource prints, whose numbers jump whenever following
+// begins anew.
 func (g *gaps) line(r store.LogRecord) {
+	if r.Attempt == 0 {
+		return
+	}
 	if len(g.next) >= mostAttempts {
 		clear(g.next)
 		g.baseline, g.last = true, nil

@@ -126,3 +126,15 @@ func TestPositions(t *testing.T) {
 		require.False(t, ok, text)
 	}
 }
+
+// TestWhatRunsIsNotNumberedWithoutGaps: following begins anew at higher numbers.
+func TestWhatRunsIsNotNumberedWithoutGaps(t *testing.T) {
+	g := newGaps(logPosition{})
+	now := time.Now()
+	for i, number := range []int{1_700_000_000_000, 1_700_000_000_001, 1_800_000_000_000} {
+		l := lineAt(uint64(i+1), "a", 0, number, now)
+		g.line(l)
+		require.Equal(t, fmt.Sprint(i+1), eventID(l, true))
+	}
+	require.Empty(t, g.settled(everyLineIsIn, now))
+}

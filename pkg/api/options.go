@@ -62,6 +62,8 @@ type Options struct {
 	Pools func() []string
 	// Usage tells what a resource uses now; nil where nobody measures. It may take some seconds.
 	Usage func(ctx context.Context, environment, address string) (event.Usage, error)
+	// Follows tells whether the output of a kind's resources is followed while they are deployed; nil is no.
+	Follows func(kind string) bool
 	// Ready and Started tell how far the server is; nil is yes.
 	Ready   func() bool
 	Started func() bool
@@ -81,6 +83,9 @@ func (o *Options) complete() error {
 		return fault.New(fault.GiveUp, fault.Invalid, "the API needs a store, a source of templates and an info")
 	}
 	yes := func() bool { return true }
+	if o.Follows == nil {
+		o.Follows = func(string) bool { return false }
+	}
 	if o.Ready == nil {
 		o.Ready = yes
 	}

@@ -12,7 +12,7 @@ import (
 const positionPattern = `^[0-9]+(-[0-9]+-[0-9]+)?$`
 
 // logPosition is where a stream of lines goes on: behind the line with the id. An exact one, as streams of a single step
-// give, also knows attempt and number of that line, so that what was pruned meanwhile is counted.
+// give for the lines of attempts, also knows attempt and number of that line, so that what was pruned meanwhile is counted.
 type logPosition struct {
 	id              uint64
 	exact           bool
@@ -41,7 +41,7 @@ func parsePosition(text string) (logPosition, bool) {
 
 // eventID is the id of a line's event.
 func eventID(r store.LogRecord, exact bool) string {
-	if exact {
+	if exact && r.Attempt > 0 {
 		return fmt.Sprintf("%d-%d-%d", r.ID, r.Attempt, r.Number)
 	}
 	return strconv.FormatUint(r.ID, 10)

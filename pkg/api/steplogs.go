@@ -36,18 +36,18 @@ func (s *Server) stepLogs(k *call) error {
 	return s.followLogs(k, selection, e.ended)
 }
 
-// step is the present step of the resource that a selection names.
-func (s *Server) step(ctx context.Context, selection store.LogSelection) (environment.StepRecord, error) {
+// step is the node that a selection names, with its present step.
+func (s *Server) step(ctx context.Context, selection store.LogSelection) (environment.ResourceRecord, error) {
 	all, _, err := s.options.Store.Resources(ctx, selection.Environment, store.Page{Limit: -1})
 	if err != nil {
-		return environment.StepRecord{}, err
+		return environment.ResourceRecord{}, err
 	}
 	for i := range all {
 		if all[i].Address == selection.Step {
-			return all[i].Step, nil
+			return all[i], nil
 		}
 	}
-	return environment.StepRecord{}, notFound("the environment %q has no step %q", clip(selection.Environment), clip(selection.Step))
+	return environment.ResourceRecord{}, notFound("the environment %q has no step %q", clip(selection.Environment), clip(selection.Step))
 }
 
 // stepEnding finds out when a step has ended. It reads all resources, which may be many, so it does so only when the
@@ -57,6 +57,7 @@ type stepEnding struct {
 	selection store.LogSelection
 	seq       uint64 // of the journal, as of which present is right
 	present   environment.StepRecord
+	prints    bool // as of then it is a resource that runs, whose output is followed
 }
 
 func (e *stepEnding) look(ctx context.Context) error {
@@ -65,7 +66,10 @@ func (e *stepEnding) look(ctx context.Context) error {
 		return err
 	}
 	e.seq = record.Revision // read first: what the step's record has in advance is looked at twice
-	e.present, err = e.step(ctx, e.selection)
+	node, err := e.step(ctx, e.selection)
+	e.present = node.Step
+	e.prints = err == nil && node.Status == environment.Deployed && node.Type == environment.ResourceNode &&
+		(record.Status == environment.Deployed || !record.Status.Settled()) && e.options.Follows(node.Executor)
 	return err
 }
 
@@ -84,7 +88,7 @@ func (e *stepEnding) ended(ctx context.Context) (any, error) {
 	switch {
 	case e.superseded():
 		return wire.StepEnd{Operation: e.selection.Operation, Step: e.selection.Step, Attempt: e.selection.Attempt}, nil
-	case p.State != "" && !p.State.Ended():
+	case p.State != "" && !p.State.Ended(), e.prints && e.selection.Attempt == 0:
 		return nil, nil
 	}
 	return wire.StepEnd{Operation: p.Operation, Step: e.selection.Step, Attempt: p.Attempt, State: p.State}, nil

@@ -128,7 +128,8 @@ func operationRoutes() []route {
 		}, {
 			id: "readStepLogs", path: single + "/steps/{address}/logs", tag: "environments", summary: "What one step has printed",
 			description: streamOfLines + " id is a position, at which it can be taken up again by Last-Event-ID. until ends it once the " +
-				"step, or the attempt that is asked for, has ended.",
+				"step, or the attempt that is asked for, has ended; what a container prints while it is deployed goes on after that, as lines of " +
+				"attempt 0, until it is destroyed or another operation is at it.",
 			query: append(lineParameters("ended"), following()...), headers: lastLine, live: true, handle: (*Server).stepLogs,
 			answers: append(found("A page of lines", wire.List[store.LogRecord]{}), stream("Lines as they come")),
 		},

@@ -176,7 +176,9 @@ type Alive struct {
 	Pools     []string `json:"pools"`
 	Executors []string `json:"executors"`
 	// Probes are the status endpoints that it can ask: "status" for those of HTTP and TCP, and names of others.
-	Probes      []string `json:"probes,omitempty"`
+	Probes []string `json:"probes,omitempty"`
+	// Follows are those of the executors that can follow what a resource prints.
+	Follows     []string `json:"follows,omitempty"`
 	Labels      []string `json:"labels,omitempty"`
 	Concurrency int      `json:"concurrency"`
 	Running     int      `json:"running"`
@@ -232,7 +234,8 @@ type LogLine struct {
 	Text   string    `json:"text"`
 }
 
-// Logs is a batch of lines of one task; First numbers them within the attempt, from 0.
+// Logs is a batch of lines of one task; First numbers them within the attempt, from 0. Attempt 0 is no task: it is what the
+// step's resource prints while it is deployed, numbered on from the milliseconds since 1970 whenever following begins anew.
 type Logs struct {
 	TaskRef
 	First int       `json:"first"`

@@ -52,7 +52,10 @@ type Watch struct {
 	// Endpoint whose health is watched.
 	Endpoint *Endpoint `json:"endpoint,omitempty"`
 	// Measure: what the resource uses is to be told, by its Executor with the Inputs and Outputs of the last apply, secrets sealed.
-	Measure  bool            `json:"measure,omitempty"`
+	Measure bool `json:"measure,omitempty"`
+	// Follow: what the resource prints after Since is to be sent to the step's log, with the same.
+	Follow   bool            `json:"follow,omitempty"`
+	Since    time.Time       `json:"since,omitzero"`
 	Executor string          `json:"executor,omitempty"`
 	Inputs   json.RawMessage `json:"inputs,omitempty"`
 	Outputs  json.RawMessage `json:"outputs,omitempty"`

@@ -17,7 +17,7 @@ type Meter interface {
 type Follower interface {
 	// Follow gives the lines since a time (the zero time is from the beginning), and then those that come, until ctx ends (its
 	// error is nil then) or the target is lost. Replicas that come later are followed too. Lines are given one at a time, with
-	// "out" or "err" as stream; those of one replica in order. They are as the program wrote them: who takes them masks
-	// and bounds them.
-	Follow(ctx context.Context, r Request, since time.Time, line func(stream, line string)) error
+	// the time at which the target took them and "out" or "err" as stream; those of one replica in order. They are as the
+	// program wrote them: who takes them masks and bounds them.
+	Follow(ctx context.Context, r Request, since time.Time, line func(at time.Time, stream, line string)) error
 }

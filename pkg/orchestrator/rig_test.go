@@ -180,8 +180,12 @@ func (r *rig) runner(pool string) (stop func()) {
 }
 
 func (r *rig) namedRunner(name, pool string, b bus.Bus) (stop func()) {
+	return r.runnerWith(noop.New(), name, pool, b)
+}
+
+func (r *rig) runnerWith(e executor.Executor, name, pool string, b bus.Bus) (stop func()) {
 	r.Helper()
-	w, err := runner.New(runner.Options{Bus: b, Name: name, WatchEvery: 200 * time.Millisecond, Pools: []string{pool}, Executors: []executor.Executor{noop.New()},
+	w, err := runner.New(runner.Options{Bus: b, Name: name, WatchEvery: 200 * time.Millisecond, Pools: []string{pool}, Executors: []executor.Executor{e},
 		Concurrency: 4, WorkDir: filepath.Join(r.dir, "work-"+name), Box: r.box})
 	require.NoError(r, err)
 	require.NoError(r, w.Start(r.Context()))

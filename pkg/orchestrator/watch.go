@@ -9,6 +9,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
 const (
@@ -29,7 +30,7 @@ type watches struct {
 
 type watchKey struct {
 	environment, step string
-	measure           bool
+	measure, follow   bool
 }
 
 type placement struct {
@@ -58,6 +59,9 @@ func (t *turn) watch() error {
 	r := &round{t: t, runners: t.p.runners.list(), placed: map[watchKey]placement{}, lists: map[string][]event.Watch{}}
 	for _, s := range t.p.states {
 		s.Watches(func(n *environment.Step) { r.health(s, n) })
+		if s.Watched() {
+			s.Live(func(n *environment.Step) { r.follow(s, n) })
+		}
 		if t.p.usage.of(s.Name, t.now) {
 			s.Live(func(n *environment.Step) { r.measure(s, n) })
 		}
@@ -105,13 +109,33 @@ func (r *round) measure(s *environment.State, n *environment.Step) {
 	}
 }
 
+// follow gives out one resource whose output somebody can follow; where to go on is what the store says.
+func (r *round) follow(s *environment.State, n *environment.Step) {
+	key := watchKey{environment: s.Name, step: n.Address, follow: true}
+	p := r.place(key, n.PoolName(), n.Executor)
+	if p.runner == "" {
+		return
+	}
+	w := event.Watch{Environment: s.Name, Operation: n.Operation, Step: n.Address, Follow: true, Executor: n.Executor}
+	if r.full(key, p) {
+		last, err := r.t.p.Store.ReadLogs(r.t.p.run, store.LogSelection{Environment: s.Name, Step: n.Address, Limit: 1, Newest: true})
+		if err == nil {
+			w.Inputs, w.Outputs = n.Inputs, n.Outputs
+		}
+		if len(last) > 0 {
+			w.Since = last[0].Time.Add(1)
+		}
+	}
+	r.lists[p.runner] = append(r.lists[p.runner], w)
+}
+
 // place finds the runner of a watch: of those that can, the one with the highest hash together with it (D. Thaler and C.
 // Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996), so that little moves when a runner comes or goes.
 func (r *round) place(key watchKey, pool, ability string) placement {
 	var best event.Alive
 	var highest []byte
 	for _, a := range r.runners {
-		if a.Leaving || !slices.Contains(a.Pools, pool) || !(slices.Contains(a.Probes, ability) || slices.Contains(a.Executors, ability)) {
+		if a.Leaving || !slices.Contains(a.Pools, pool) || !key.can(&a, ability) {
 			continue
 		}
 		hash := sha256.Sum256([]byte(a.Name + "\x00" + key.environment + "\x00" + key.step))
@@ -125,6 +149,14 @@ func (r *round) place(key watchKey, pool, ability string) placement {
 	}
 	r.placed[key] = p
 	return p
+}
+
+// can tells whether a runner is able to do what is watched.
+func (k watchKey) can(a *event.Alive, ability string) bool {
+	if k.follow {
+		return slices.Contains(a.Follows, ability)
+	}
+	return slices.Contains(a.Probes, ability) || slices.Contains(a.Executors, ability)
 }
 
 // full tells whether the runner has to be told all of a watch: when it is new to it, and now and then.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,8 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/executor/noop"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
@@ -153,4 +156,59 @@ func TestNobodyMeasures(t *testing.T) {
 	defer cancel()
 	_, err = x.Usage(ctx, "two", "watched.noop.a")
 	require.True(t, fault.Is(err, fault.NotMeasured), "%v", err)
+}
+
+// ticking is an executor whose resources print what time it is, every 20 ms since the beginning of time.
+type ticking struct {
+	executor.Executor
+	began time.Time
+}
+
+func (e ticking) Follow(ctx context.Context, _ executor.Request, since time.Time, line func(time.Time, string, string)) error {
+	const every = 20 * time.Millisecond
+	for at := e.began; ctx.Err() == nil; at = at.Add(every) {
+		select {
+		case <-time.After(time.Until(at)):
+		case <-ctx.Done():
+			return nil
+		}
+		if !at.Before(since) {
+			line(at, "out", strconv.Itoa(int(at.Sub(e.began)/every)))
+		}
+	}
+	return nil
+}
+
+// TestOutputIsFollowedByOneRunnerAfterTheOther: whoever is next goes on behind what is kept, and nothing is lost.
+func TestOutputIsFollowedByOneRunnerAfterTheOther(t *testing.T) {
+	r := newRig(t)
+	x, _ := r.start()
+	e := ticking{noop.New(), time.Now()}
+	stops := map[string]func(){}
+	for _, name := range []string{"first", "second"} {
+		stops[name] = r.runnerWith(e, name, "default", r.bus)
+	}
+	require.Eventually(t, func() bool { return len(x.Status().Runners) == 2 }, patience, 10*time.Millisecond)
+	p := newPatient(t)
+	p.create(r, "one")
+	printed := func() []store.LogRecord {
+		all, err := r.store.ReadLogs(context.Background(), store.LogSelection{Environment: "one", Step: "watched.noop.a", Limit: 10_000})
+		require.NoError(t, err)
+		return slices.DeleteFunc(all, func(l store.LogRecord) bool { return l.Attempt != 0 })
+	}
+	require.Eventually(t, func() bool { return len(printed()) > 20 }, patience, 20*time.Millisecond)
+	for i, name := range []string{"first", "second"} {
+		stops[name]()
+		if i == 0 {
+			n := len(printed())
+			require.Eventually(t, func() bool { return len(printed()) > n+100 }, patience, 20*time.Millisecond)
+		}
+	}
+	seen, highest := map[string]bool{}, 0
+	for _, l := range printed() {
+		n, err := strconv.Atoi(l.Text)
+		require.NoError(t, err)
+		seen[l.Text], highest = true, max(highest, n)
+	}
+	require.Len(t, seen, highest+1, "each line is there")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -89,7 +90,7 @@ func (r *Runner) sendAlive(ctx context.Context, done func(error)) error {
 
 func (r *Runner) alive() event.Alive {
 	a := event.Alive{
-		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools[:r.consuming()], Executors: r.executorNames(), Probes: r.probes(), Labels: r.o.Labels,
+		Name: r.o.Name, Runner: r.id, Pools: r.o.Pools[:r.consuming()], Executors: r.executorNames(), Probes: r.probes(), Follows: r.follows(), Labels: r.o.Labels,
 		Concurrency: r.o.Concurrency, Running: r.Status().Running, Leaving: r.taking.Err() != nil,
 		Version: r.o.Version, Time: time.Now().UTC(),
 	}
@@ -111,6 +112,16 @@ func (r *Runner) executorNames() []string {
 	names := make([]string, 0, len(r.o.Executors))
 	for _, e := range r.o.Executors {
 		names = append(names, e.Kind().Name)
+	}
+	return names
+}
+
+// follows names the executors that can follow what a resource prints.
+func (r *Runner) follows() (names []string) {
+	for _, e := range r.o.Executors {
+		if _, ok := e.(executor.Follower); ok {
+			names = append(names, e.Kind().Name)
+		}
 	}
 	return names
 }

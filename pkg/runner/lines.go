@@ -32,6 +32,7 @@ type lines struct {
 	mask   *masker
 	some   chan struct{} // there are lines
 	now    chan struct{} // and they are to be sent without waiting for more
+	first  int           // number of the first line
 
 	mu      sync.Mutex
 	cancel  context.CancelFunc // of the sending; nil until the first line
@@ -46,6 +47,7 @@ type lines struct {
 // line is one line on its way; its text is raw until it is settled.
 type line struct {
 	event.LogLine
+	came    time.Time
 	start   int // position in the scan of its stream
 	more    int // bytes of it that were not looked at
 	spans   []span
@@ -70,11 +72,13 @@ func newLines(r *Runner, j *job, m *masker) *lines {
 
 // add takes a line of output; text with line breaks becomes several. What comes after close is dropped. It is safe
 // for concurrent use and does not wait for the bus.
-func (l *lines) add(name, text string) {
+func (l *lines) add(name, text string) { l.addAt(time.Now(), name, text) }
+
+// addAt is add for a line that was printed earlier.
+func (l *lines) addAt(at time.Time, name, text string) {
 	if name != "err" {
 		name = "out"
 	}
-	now := time.Now().UTC()
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +86,7 @@ func (l *lines) add(name, text string) {
 		return
 	}
 	for _, one := range splitLines(text) {
-		l.addOne(now, name, one)
+		l.addOne(at.UTC(), name, one)
 	}
 	if l.cancel == nil {
 		var ctx context.Context
@@ -103,14 +107,14 @@ func signal(c chan struct{}) {
 	}
 }
 
-func (l *lines) addOne(now time.Time, name, raw string) {
+func (l *lines) addOne(at time.Time, name, raw string) {
 	s := l.streams[name]
 	if s == nil {
 		s = &stream{scan: l.mask.scan()}
 		l.streams[name] = s
 	}
-	one := &line{start: s.scan.pos, more: max(0, len(raw)-rawBytes)}
-	one.Time, one.Stream, one.Text = now, name, s.cleaner.line(raw[:min(len(raw), rawBytes)])
+	one := &line{came: time.Now(), start: s.scan.pos, more: max(0, len(raw)-rawBytes)}
+	one.Time, one.Stream, one.Text = at, name, s.cleaner.line(raw[:min(len(raw), rawBytes)])
 	s.open = append(s.open, one)
 	var found []span
 	found, s.hold = s.scan.read(one.Text)
@@ -182,7 +186,7 @@ func (l *lines) take() []event.LogLine {
 	for len(l.pending) > 0 && len(batch) < batchLines && size < batchBytes {
 		one := l.pending[0]
 		if !one.settled {
-			if time.Since(one.Time) < holdFor {
+			if time.Since(one.came) < holdFor {
 				break
 			}
 			l.settleStream(l.streams[one.Stream])

@@ -12,7 +12,7 @@ import (
 // send publishes batch after batch, each confirmed before the next, until all is sent after close, or ctx ends.
 func (l *lines) send(ctx context.Context) {
 	defer close(l.over)
-	first := 0
+	first := l.first
 	for l.due(ctx) {
 		for batch := l.take(); len(batch) > 0; batch = l.take() {
 			if !l.publish(ctx, first, batch) {

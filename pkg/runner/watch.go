@@ -19,12 +19,14 @@ const (
 	// only when there is news: Consul takes 200 connections of one client unless it is configured otherwise.
 	watchLooks = 16
 	watchWaits = 100
+	// followMost bounds the resources whose output is followed at once: each takes a connection or two of its target.
+	followMost = 256
 )
 
 // watchKey is what makes a watch one of its own: an endpoint that was validated anew is watched anew.
 type watchKey struct {
 	environment, operation, step string
-	measure                      bool
+	measure, follow              bool
 }
 
 // watching is all that the runner watches. It is safe for concurrent use.
@@ -33,6 +35,7 @@ type watching struct {
 	every  time.Duration
 	looks  chan struct{}
 	waits  chan struct{}
+	places chan struct{} // for following
 
 	mu       sync.Mutex
 	watchers map[watchKey]*watcher
@@ -61,7 +64,7 @@ func newWatching(r *Runner, every time.Duration) *watching {
 		every = watchEvery
 	}
 	return &watching{runner: r, every: every, looks: make(chan struct{}, watchLooks), waits: make(chan struct{}, watchWaits),
-		watchers: map[watchKey]*watcher{}}
+		places: make(chan struct{}, followMost), watchers: map[watchKey]*watcher{}}
 }
 
 // lease takes what the owner of a partition says that this runner watches of it: what is new begins, what is there goes
@@ -75,7 +78,7 @@ func (w *watching) lease(l event.Watches) {
 	defer w.mu.Unlock()
 	named := map[watchKey]bool{}
 	for _, one := range l.Watches {
-		key := watchKey{one.Environment, one.Operation, one.Step, one.Measure}
+		key := watchKey{one.Environment, one.Operation, one.Step, one.Measure, one.Follow}
 		named[key] = true
 		if known := w.watchers[key]; known != nil {
 			known.renew(until, one.Known)
@@ -103,8 +106,11 @@ func (w *watching) begin(key watchKey, one event.Watch, l event.Watches, until t
 	x := &watcher{of: w, key: key, partition: l.Partition, epoch: l.Epoch, watch: one, until: until, known: one.Known,
 		again: make(chan struct{}, 1)}
 	work := x.health
-	if one.Measure {
+	switch {
+	case one.Measure:
 		work = x.measure
+	case one.Follow:
+		work = x.follow
 	}
 	var ctx context.Context
 	ctx, x.cancel = context.WithCancel(w.runner.living)

@@ -150,7 +150,9 @@ type LogRecord struct {
 	Operation string `json:"operation"`
 	Step      string `json:"step"`
 	Attempt   int    `json:"attempt"`
-	Number    int    `json:"number"` // within the attempt, from 0; what is missing was pruned, or never came
+	// Number within the attempt, from 0; what is missing was pruned, or never came. Attempt 0 is what the resource prints while
+	// it is deployed: its numbers grow, with gaps that say nothing.
+	Number int `json:"number"`
 	event.LogLine
 }
 

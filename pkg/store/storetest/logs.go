@@ -219,3 +219,20 @@ func testLogsConcurrent(t *testing.T, place Reopener) {
 		require.Equal(t, numbers(0, 60), texts(readLogs(t, other, store.LogSelection{Environment: "a", Step: fmt.Sprint(i)})))
 	}
 }
+
+// testLogsOfWhatRuns: attempt 0 is what a resource prints, numbered from the milliseconds since 1970, with gaps.
+func testLogsOfWhatRuns(t *testing.T, place Reopener) {
+	s := opened(t, place)
+	ref, first := task("a", "o", "s", 0), int(start.UnixMilli())
+	require.NoError(t, s.AppendLogs(t.Context(), lines(task("a", "o", "s", 1), 0, 2)))
+	for range 2 {
+		require.NoError(t, s.AppendLogs(t.Context(), lines(ref, first, 3)))
+		require.NoError(t, s.AppendLogs(t.Context(), lines(ref, first+60_000, 2)))
+	}
+	all := readLogs(t, s, store.LogSelection{Environment: "a", Step: "s"})
+	require.Equal(t, append(append(numbers(0, 2), numbers(first, 3)...), numbers(first+60_000, 2)...), texts(all))
+	last := readLogs(t, s, store.LogSelection{Environment: "a", Step: "s", Newest: true, Limit: 1})
+	require.Equal(t, all[len(all)-1:], last)
+	require.Equal(t, first+60_001, last[0].Number)
+	require.True(t, last[0].Time.Equal(start.Add(time.Duration(first+60_001))), "to the nanosecond")
+}

@@ -114,5 +114,6 @@ var logClauses = []clause{
 	{"logs of an attempt", testLogsAttempt},
 	{"newest logs", testLogsNewest},
 	{"logs restart", testLogsRestart},
+	{"logs of what runs", testLogsOfWhatRuns},
 	{"logs at once", testLogsConcurrent},
 }

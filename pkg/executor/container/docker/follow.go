@@ -23,7 +23,7 @@ func byName(replicas []event.ReplicaUsage) []event.ReplicaUsage {
 }
 
 // Follow reads the logs of all containers of the step, and of those that are started while it does.
-func (e *Executor) Follow(ctx context.Context, r executor.Request, since time.Time, line func(stream, line string)) error {
+func (e *Executor) Follow(ctx context.Context, r executor.Request, since time.Time, line func(at time.Time, stream, line string)) error {
 	w, err := e.begin(ctx, r)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ type follower struct {
 	following map[string]*reading // by the ids of the containers whose logs are read
 
 	taking sync.Mutex
-	line   func(stream, line string)
+	line   func(at time.Time, stream, line string)
 }
 
 // reading is how far the logs of a container have been read.
@@ -128,6 +128,6 @@ func (f *follower) readOn(ctx context.Context, id string, r *reading) {
 		}
 		f.taking.Lock()
 		defer f.taking.Unlock()
-		f.line(stream, f.prefix(c)+line)
+		f.line(r.from.Add(-1), stream, f.prefix(c)+line)
 	})
 }

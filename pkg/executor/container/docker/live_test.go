@@ -45,11 +45,15 @@ func TestFollow(t *testing.T) {
 	b := newBed(t, `{"image":"sample:1","pull":"never","env":{"COMPLAIN":"a complaint"},`+healthy+`}`)
 	o := b.apply()
 	log := &executortest.Log{}
-	var streams sync.Map
+	var streams, times sync.Map
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- b.Follow(ctx, b.request, time.Time{}, func(stream, line string) { streams.Store(line, stream); log.Add(stream, line) })
+		done <- b.Follow(ctx, b.request, time.Time{}, func(at time.Time, stream, line string) {
+			times.Store(line, at)
+			streams.Store(line, stream)
+			log.Add(stream, line)
+		})
 	}()
 	count := func(line string) func() bool { return func() bool { return log.Has(line) } }
 	eventually(t, count("serving on port 8080"))
@@ -84,11 +88,16 @@ func TestFollow(t *testing.T) {
 	}
 	stream, _ := streams.Load("a complaint")
 	require.Equal(t, "err", stream)
+	before, _ := times.Load("line 0")
+	after, _ := times.Load("after the restart")
+	require.True(t, before.(time.Time).Before(after.(time.Time)), "%s, %s", before, after)
 
 	// From a time on, nothing that was before it.
 	late := &executortest.Log{}
 	ctx, cancel = context.WithCancel(t.Context())
-	go func() { done <- b.Follow(ctx, b.request, time.Now(), late.Add) }()
+	go func() {
+		done <- b.Follow(ctx, b.request, time.Now(), func(_ time.Time, stream, line string) { late.Add(stream, line) })
+	}()
 	o = b.apply()
 	eventually(t, func() bool { say(o, "late"); return late.Has("late") })
 	cancel()
@@ -101,7 +110,9 @@ func TestFollowEndsWithTheEngine(t *testing.T) {
 	b.apply()
 	log := &executortest.Log{}
 	done := make(chan error, 1)
-	go func() { done <- b.Follow(t.Context(), b.request, time.Time{}, log.Add) }()
+	go func() {
+		done <- b.Follow(t.Context(), b.request, time.Time{}, func(_ time.Time, stream, line string) { log.Add(stream, line) })
+	}()
 	eventually(t, func() bool { return log.Has("serving") })
 	require.NoError(t, b.engine.Kill())
 	require.Error(t, <-done)
