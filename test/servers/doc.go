@@ -1,5 +1,5 @@
 // Package servers gives tests, demonstrations and the Makefile the real programs that they talk to: a private
-// RabbitMQ, Docker, Consul, Vault and Traefik; OpenTofu and the last three are built from their pinned Go modules.
+// RabbitMQ, Docker, Consul, Vault, Traefik and Kubernetes; OpenTofu and the last four are built from their pinned Go modules.
 //
 // What always holds: a server listens on loopback ports of its own and keeps its data in the folder it was given;
 // it ends when the process that started it ends, however that ends (on Linux); nothing is fetched except from the Go module

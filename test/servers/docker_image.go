@@ -54,15 +54,9 @@ func imageOf(ctx context.Context, pkg string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	root, err := moduleRoot()
-	if err != nil {
-		return nil, err
-	}
 	program := filepath.Join(dir, "app")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, pkg)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+	if err := buildStatic(ctx, pkg, program); err != nil {
+		return nil, err
 	}
 	text, err := os.ReadFile(program)
 	if err != nil {
@@ -77,4 +71,18 @@ func imageOf(ctx context.Context, pkg string) ([]byte, error) {
 		_, err = w.Write(text)
 	}
 	return archive.Bytes(), errors.Join(err, w.Close())
+}
+
+// buildStatic builds a main package of this module into a program that needs nothing beside it.
+func buildStatic(ctx context.Context, pkg, to string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", to, pkg)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+	}
+	return nil
 }

@@ -28,6 +28,8 @@ type pinnedProgram struct {
 	link     string   // flags of the linker, beyond those of all
 	takes    string   // how long the build takes with a cold cache
 	sources  []string // files of the module itself, where it is more than what it requires
+	// versioned, where there is one, is the variable that the program tells its version by, with a v before it.
+	versioned string
 
 	module  string // folder of the pinned module
 	program string // where the built program is kept
@@ -70,7 +72,7 @@ func (p *pinnedProgram) locate() error {
 		return fmt.Errorf("looking for a place to keep %s: %w", p.title, err)
 	}
 	short := hex.EncodeToString(hash.Sum(nil))[:12]
-	p.program = filepath.Join(cache, "vivarium", "tools", p.folder+"-"+p.version+"-"+short, p.name)
+	p.program = filepath.Join(cache, "vivarium", "tools", strings.ReplaceAll(p.folder, "/", "-")+"-"+p.version+"-"+short, p.name)
 	return nil
 }
 
@@ -100,8 +102,12 @@ func (p *pinnedProgram) build(ctx context.Context, progress io.Writer) error {
 
 // compile says every 15 seconds that it is still at it. It gives way to all else that runs on the machine.
 func (p *pinnedProgram) compile(ctx context.Context, progress io.Writer, to string) error {
+	link := strings.TrimSpace("-s -w " + p.link)
+	if p.versioned != "" {
+		link += " -X " + p.versioned + "=v" + p.version
+	}
 	args := append([]string{"-n", "19", "go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly",
-		"-ldflags", strings.TrimSpace("-s -w " + p.link), "-o", to}, p.flags...)
+		"-ldflags", link, "-o", to}, p.flags...)
 	cmd := exec.CommandContext(ctx, "nice", append(args, p.main)...)
 	cmd.Dir = p.module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")

@@ -21,9 +21,11 @@ type child struct {
 }
 
 // startChild starts cmd so that it is killed when this process dies. The kernel ties that to the thread that started
-// it, therefore one locked thread starts it and stays until it ends.
+// it, therefore one locked thread starts it and stays until it ends. Attributes that cmd brings with it have to be tied too.
 func startChild(cmd *exec.Cmd) (*child, error) {
-	cmd.SysProcAttr = tied()
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = tied()
+	}
 	c := &child{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {

@@ -19,9 +19,17 @@ import (
 // envDir makes this test program start a broker there and wait to be killed.
 const envDir = "VIVARIUM_SERVERS_TEST_DIR"
 
+// children are what this test program does instead of testing when the variable names a folder; they never return.
+var children = map[string]func(dir string){}
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(envDockerDir); dir != "" {
 		dockerChild(dir)
+	}
+	for variable, run := range children {
+		if dir := os.Getenv(variable); dir != "" {
+			run(dir)
+		}
 	}
 	if dir := os.Getenv(envDir); dir != "" {
 		r, err := StartRabbitMQ(context.Background(), dir)

@@ -8,6 +8,9 @@
 //	servers docker                     installs Docker when there is none (root on Debian) and prints its version
 //	servers docker run [-dir DIR]      runs a private engine, with the image sample:1, until interrupted; what to set
 //	                                   DOCKER_HOST to is the first line printed
+//	servers kubernetes                 the same as for consul, and installs what a cluster needs beside it (root on Debian)
+//	servers kubernetes run [-dir DIR]  runs a private cluster of one node, with the image k8s.local/sample:1, until interrupted;
+//	                                   what to set KUBECONFIG to is the first line printed
 package main
 
 import (
@@ -48,8 +51,10 @@ func run(ctx context.Context, args []string) error {
 		return rabbitmq(ctx, args[1:], false)
 	case len(args) >= 1 && args[0] == "docker":
 		return docker(ctx, args[1:])
+	case len(args) >= 1 && args[0] == "kubernetes":
+		return kubernetes(ctx, args[1:])
 	}
-	return fmt.Errorf("usage: servers opentofu [-prefer-path] | consul | vault | traefik | rabbitmq [run [-port N] [-dir DIR]] | docker [run [-dir DIR]]")
+	return fmt.Errorf("usage: servers opentofu [-prefer-path] | consul | vault | traefik | rabbitmq [run [-port N] [-dir DIR]] | docker [run [-dir DIR]] | kubernetes [run [-dir DIR]]")
 }
 
 // program prints where a program is.

@@ -1,0 +1,85 @@
+package servers
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// The first process of a pod's sandbox, and the name of its image.
+const (
+	pauseProgram = "github.com/vivarium-env/vivarium/test/servers/kubernetes/pause"
+	pauseImage   = "k8s.local/pause:1"
+)
+
+// LoadImage gives the node an image of the name ("k8s.local/sample:1") with nothing in it but a static program, which is its
+// entrypoint: that of a main package of this module, such as SampleApp.
+func (k *Kubernetes) LoadImage(ctx context.Context, name, pkg string) error {
+	layer, err := imageOf(ctx, pkg)
+	if err != nil {
+		return err
+	}
+	image, err := dockerArchive(name, layer)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(k.dir, "images", digestOf([]byte(name))+".tar")
+	if err := os.WriteFile(file, image, 0o600); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file) }()
+	if out, err := k.room.command(ctx, "ctr", "-a", k.containerd("sock"), "-n", "k8s.io", "images", "import", file).CombinedOutput(); err != nil {
+		return fmt.Errorf("importing the image %s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+// dockerArchive is an image of one layer in the form that "docker save" writes.
+func dockerArchive(name string, layer []byte) ([]byte, error) {
+	layerDigest := digestOf(layer)
+	type object = map[string]any
+	config, err := json.Marshal(object{
+		"architecture": runtime.GOARCH, "os": "linux", "config": object{"Entrypoint": []string{"/app"}, "Env": []string{"PATH=/"}},
+		"rootfs": object{"type": "layers", "diff_ids": []string{"sha256:" + layerDigest}}, "history": []object{{"created_by": "vivarium"}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	configName, layerName := digestOf(config)+".json", layerDigest+"/layer.tar"
+	manifest, err := json.Marshal([]object{{"Config": configName, "RepoTags": []string{name}, "Layers": []string{layerName}}})
+	if err != nil {
+		return nil, err
+	}
+	return tarOf(tarFile{configName, config}, tarFile{layerName, layer}, tarFile{"manifest.json", manifest})
+}
+
+func tarOf(files ...tarFile) ([]byte, error) {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, f := range files {
+		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.data))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.data); err != nil {
+			return nil, err
+		}
+	}
+	return out.Bytes(), w.Close()
+}
+
+type tarFile struct {
+	name string
+	data []byte
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
