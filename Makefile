@@ -9,7 +9,7 @@ BINARY := bin/vivarium
 LINT := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 SERVERS := $(GO) run ./test/servers/cmd/servers
 
-.PHONY: build run demo demo-full check test test-faults test-arangodb unit bench fmt lint generate clean help
+.PHONY: build run demo demo-full check test test-kubernetes test-faults test-arangodb unit bench fmt lint generate clean help
 
 build: ## build bin/vivarium
 	@mkdir -p bin
@@ -45,6 +45,14 @@ test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, D
 	@traefik=$$($(SERVERS) traefik) && echo "Traefik $$("$$traefik" version | sed -n 's/^Version: *//p')"
 	@test -n "$${VIVARIUM_TEST_ARANGODB:-}" || echo "NO REAL ARANGODB: its driver is tested on a stand-in only; make test-arangodb wants one."
 	$(GO) test -race -timeout 25m ./...
+	@echo "Kubernetes was not part of this: make test-kubernetes builds and starts a cluster and runs the tests that need one."
+
+test-kubernetes: ## the tests on a real Kubernetes cluster of one node, which it builds and starts (root; cold, 10 minutes)
+	@echo "The cluster that the tests use:"
+	@$(SERVERS) kubernetes
+	$(GO) vet -tags kubernetes ./test/servers/... ./pkg/executor/container/kubernetes/...
+	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/servers -run Kubernetes
+	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./pkg/executor/container/kubernetes/...
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; prints a table
 	VIVARIUM_FAULTS=long $(GO) test -count=1 -timeout 60m -v ./test/faults

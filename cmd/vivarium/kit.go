@@ -14,7 +14,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/action"
 	"github.com/vivarium-env/vivarium/pkg/executor/consulkv"
-	"github.com/vivarium-env/vivarium/pkg/executor/container/docker"
 	"github.com/vivarium-env/vivarium/pkg/executor/noop"
 	"github.com/vivarium-env/vivarium/pkg/executor/plugin"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
@@ -66,8 +65,7 @@ func newKit(ctx context.Context, settings config.Settings, name, dir string, var
 		log.Warn("this runner takes no consul_kv steps", "error", err)
 	}
 	k.takes(here, consulkv.New(consul))
-	engine, here := dockerOptions(variables, func() *secret.Box { return k.box() }, log.With("executor", "docker"))
-	k.takes(here, docker.New(engine))
+	k.containers(variables)
 	secrets, here := vaultOptions(variables, log.With("executor", "vault"))
 	client := vault.Connect(secrets)
 	if here {

@@ -32,6 +32,15 @@ func oneOf(words ...string) func(string) error {
 	}
 }
 
+var sizes = regexp.MustCompile(`^[1-9][0-9]*(k|M|G|T|Ki|Mi|Gi|Ti)?$`)
+
+func quantity(text string) error {
+	if !sizes.MatchString(text) {
+		return errors.New("has to be a size such as 500Mi or 2Gi")
+	}
+	return nil
+}
+
 func optionalName(text string) error {
 	if text == "" {
 		return nil

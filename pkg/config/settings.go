@@ -35,9 +35,11 @@ type Settings struct {
 	// DestroyWarnings are how long before a planned destruction it is announced.
 	DestroyWarnings []time.Duration
 
-	Log       Log
-	Runner    Runner
-	Terraform Terraform
+	Log        Log
+	Runner     Runner
+	Terraform  Terraform
+	Container  Container
+	Kubernetes Kubernetes
 
 	origins map[string]origin
 }
@@ -67,6 +69,20 @@ type Runner struct {
 type Terraform struct {
 	Binary         string // empty: tofu or terraform from PATH
 	PluginCacheDir string // empty: none
+}
+
+// Container is where the containers of this machine's runner run.
+type Container struct {
+	Target string // docker or kubernetes; empty: whichever there is, Docker first
+}
+
+// Kubernetes is how the container executor uses its cluster. Where that is, is in the files that KUBECONFIG names.
+type Kubernetes struct {
+	Context      string // of the kubeconfig; empty: its current one
+	Namespace    string // empty: one for each environment
+	IngressClass string // empty: the cluster's default
+	StorageClass string // empty: the cluster's default
+	VolumeSize   string
 }
 
 // Origin says where a setting's value came from, such as "--bus", "VIVARIUM_BUS", "vivarium.hcl:3" or "default".

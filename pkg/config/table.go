@@ -83,6 +83,18 @@ var table = []Setting{
 		func(s *Settings) *string { return &s.Terraform.Binary }, anything).withVariable("TERRAFORM"),
 	text("terraform.plugin_cache_dir", "", "", "folder in which providers are kept between environments",
 		func(s *Settings) *string { return &s.Terraform.PluginCacheDir }, anything),
+	text("container.target", "", "", "docker or kubernetes, where containers run; Docker where there is one, unless given",
+		func(s *Settings) *string { return &s.Container.Target }, oneOf("", "docker", "kubernetes")).withVariable("CONTAINER"),
+	text("kubernetes.context", "", "", "context of the kubeconfig (KUBECONFIG); its current one unless given",
+		func(s *Settings) *string { return &s.Kubernetes.Context }, anything),
+	text("kubernetes.namespace", "", "", "namespace of all containers, which has to exist; vivarium-ENVIRONMENT unless given",
+		func(s *Settings) *string { return &s.Kubernetes.Namespace }, anything),
+	text("kubernetes.ingress_class", "", "", "class of the Ingresses; the cluster's default unless given",
+		func(s *Settings) *string { return &s.Kubernetes.IngressClass }, anything),
+	text("kubernetes.storage_class", "", "", "class of the volumes; the cluster's default unless given",
+		func(s *Settings) *string { return &s.Kubernetes.StorageClass }, anything),
+	text("kubernetes.volume_size", "", "1Gi", "size of a named volume",
+		func(s *Settings) *string { return &s.Kubernetes.VolumeSize }, quantity),
 }
 
 func variableOf(path string) string {

@@ -67,3 +67,16 @@ terraform {
   binary           = "" # tofu or terraform from PATH
   plugin_cache_dir = ""
 }
+
+container {
+  target = "" # docker or kubernetes; Docker where there is one
+}
+
+# Where containers run on Kubernetes; which cluster it is, is in the files that KUBECONFIG names.
+kubernetes {
+  context       = "" # of the kubeconfig
+  namespace     = "" # one for each environment
+  ingress_class = ""
+  storage_class = ""
+  volume_size   = "1Gi"
+}

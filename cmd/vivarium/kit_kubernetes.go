@@ -1,0 +1,25 @@
+package main
+
+import (
+	"log/slog"
+	"path/filepath"
+
+	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/kubernetes"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+)
+
+// kubernetesOptions reads the variable that Kubernetes' own tools read; a pod has its service account without one. ok is false
+// where this process is in no pod and nothing names a cluster.
+func kubernetesOptions(variables map[string]string, settings config.Kubernetes, key func() *secret.Box, log *slog.Logger) (o kubernetes.Options, ok bool) {
+	o = kubernetes.Options{
+		Context: settings.Context, Namespace: settings.Namespace, IngressClass: settings.IngressClass, StorageClass: settings.StorageClass,
+		VolumeSize: settings.VolumeSize, Box: key, Log: log,
+	}
+	for _, file := range filepath.SplitList(variables["KUBECONFIG"]) {
+		if file != "" {
+			o.Kubeconfig = append(o.Kubeconfig, file)
+		}
+	}
+	return o, len(o.Kubeconfig) > 0 || variables["KUBERNETES_SERVICE_HOST"] != ""
+}
