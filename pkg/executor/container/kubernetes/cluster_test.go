@@ -279,7 +279,7 @@ func TestLive(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	lines, over := make(chan string, 100), make(chan error, 1)
 	go func() {
-		over <- s.Follow(ctx, s.request, time.Time{}, func(stream, line string) { lines <- stream + ": " + line })
+		over <- s.Follow(ctx, s.request, time.Time{}, func(_ time.Time, stream, line string) { lines <- stream + ": " + line })
 	}()
 	require.Equal(t, "out: here I am", <-lines)
 	require.Equal(t, "out: serving on port 8080", <-lines)

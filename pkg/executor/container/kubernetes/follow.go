@@ -18,7 +18,7 @@ import (
 const lineBytes = 64 << 10
 
 // Follow gives what the replicas print, those that come later too. Kubernetes keeps no streams apart: all is "out".
-func (e *Executor) Follow(ctx context.Context, r executor.Request, since time.Time, line func(stream, line string)) error {
+func (e *Executor) Follow(ctx context.Context, r executor.Request, since time.Time, line func(at time.Time, stream, line string)) error {
 	s, err := e.begin(ctx, r, true)
 	if err != nil {
 		return endless(ctx, err)
@@ -54,7 +54,7 @@ type follower struct {
 	over  sync.WaitGroup
 
 	mu      sync.Mutex // guards reading, and keeps lines one at a time
-	line    func(stream, line string)
+	line    func(at time.Time, stream, line string)
 	reading map[string]bool // ids of containers that are being read, or were to their end
 }
 
@@ -114,11 +114,11 @@ func (f *follower) give(stamped string) {
 	stamp, text, ok := strings.Cut(stamped, " ")
 	at, err := time.Parse(time.RFC3339Nano, stamp)
 	if !ok || err != nil {
-		text = stamped
+		at, text = time.Now().UTC(), stamped
 	} else if at.Before(f.since) {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.line("out", text)
+	f.line(at, "out", text)
 }
