@@ -98,10 +98,13 @@ func SharedRabbitMQ(t testing.TB) *RabbitMQ {
 	return sharedRabbitMQ.get(t)
 }
 
-// Main is the body of a TestMain: it runs the tests, stops the shared broker, fails when goroutines are left, and exits.
+// Main is the body of a TestMain: it runs the tests, stops the shared servers, fails when goroutines are left, and exits.
 func Main(m *testing.M, options ...goleak.Option) {
 	code := m.Run()
 	sharedRabbitMQ.stop()
+	StopSharedDocker()
+	StopSharedConsul()
+	StopSharedVault()
 	if code == 0 {
 		if err := goleak.Find(options...); err != nil {
 			fmt.Fprintf(os.Stderr, "goroutines are left after the tests: %v\n", err)
