@@ -111,6 +111,7 @@ func TestUnhealthyReturns(t *testing.T) {
 	s := newStage(t, Options{})
 	good := fmt.Sprintf(`{"image":%q,"env":{"VERSION":"one","PASSWORD":%q},"port":[{"container":8080}],%s}`, sample, hidden, plainly)
 	first := s.applied(good)
+	template := s.template()
 	impatient := strings.Replace(plainly, "150s", "4s", 1)
 	for name, c := range map[string]struct{ inputs, says string }{
 		"unhealthy": {fmt.Sprintf(`{"image":%q,"env":{"VERSION":"two","UNHEALTHY":%q},%s}`, sample, hidden, impatient), "statuscode: 503"},
@@ -130,12 +131,23 @@ func TestUnhealthyReturns(t *testing.T) {
 			require.ErrorContains(t, err, "the former revision runs again")
 			require.NotContains(t, err.Error(), hidden)
 			require.False(t, s.log.Has(hidden))
+			require.Equal(t, template, s.template(), "the Deployment asks for the former revision")
+			require.Eventually(t, func() bool { return len(s.all(pods)) == 1 }, time.Minute, 100*time.Millisecond, "what failed goes")
 			s.answers(s.address(8080), "/", "one")
 			s.answers(s.address(8080), query("/env", "name", "PASSWORD"), hidden)
 		})
 	}
 	again := s.applied(good)
 	require.Equal(t, output[[]string](t, first, "names"), output[[]string](t, again, "names"), "the replica never stopped serving")
+}
+
+// template is what the Deployment makes its pods of.
+func (s *stage) template() any {
+	s.t.Helper()
+	template, ok, err := unstructured.NestedFieldNoCopy(s.live(deployments, s.place(s.request).name).Object, "spec", "template")
+	require.NoError(s.t, err)
+	require.True(s.t, ok)
+	return template
 }
 
 // TestUnhealthyFirst: where there is nothing to return to, what failed stays to be looked at, and the next apply mends it.
