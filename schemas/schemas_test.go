@@ -48,7 +48,8 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.StepQueued{Cause: environment.CauseLost}, environment.StepError{Error: failure}, environment.StepSkipped{},
 		environment.StatusRetrying{}, environment.StatusRunning{}, environment.Paused{}, environment.Resumed{}, environment.Held{}, environment.StepProgress{},
 		environment.TaskRefused{}, environment.StateSaved{}, environment.Updated{Templates: []environment.Template{}}, environment.StepUnchanged{},
-		environment.Scheduled{}, environment.DestructionAhead{}, environment.StatusChecking{},
+		environment.Scheduled{}, environment.DestructionAhead{}, environment.StatusChecking{}, environment.StatusPlanning{},
+		environment.StepPlanned{Plan: event.Plan{Change: event.ChangeNone}}, environment.StatusPlanned{Counts: map[event.Change]int{}},
 		environment.ResourceObserved{Presence: event.Absent}, environment.ResourceHealth{Status: event.Healthy},
 	}
 	require.Len(t, small, len(environment.Bodies()))
@@ -72,7 +73,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		strings.Replace(command(event.EnvironmentCancel, `{}`), `"id"`, `"myextension":"x","id"`, 1),
 		command(event.EnvironmentRetry, `{"fail_fast":true}`), command(event.EnvironmentPause, `{"reason":"x"}`), command(event.EnvironmentResume, `{}`),
 		command(event.EnvironmentRun, `{"action":"notes.action.backup"}`),
-		command(event.EnvironmentCheck, `{}`), command(event.EnvironmentCheck, `{"resources":["notes.noop.a"]}`),
+		command(event.EnvironmentCheck, `{}`), command(event.EnvironmentPlan, `{}`), command(event.EnvironmentPlan, `{"destroy":true}`), command(event.EnvironmentCheck, `{"resources":["notes.noop.a"]}`),
 	}
 	bad := []string{
 		command(event.EnvironmentCreate, `{"templates":["notes"],"paramters":{}}`),
@@ -86,7 +87,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		command(event.EnvironmentCancel, `{"reason":1}`),
 		command(event.EnvironmentRetry, `{"force":true}`), command(event.EnvironmentPause, `{"until":1}`), command(event.EnvironmentResume, `{"reason":"x"}`),
 		command(event.EnvironmentRun, `{}`), command(event.EnvironmentRun, `{"action":""}`),
-		command(event.EnvironmentCheck, `{"resources":[]}`),
+		command(event.EnvironmentCheck, `{"resources":[]}`), command(event.EnvironmentPlan, `{"templates":[]}`),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"subject":"notes",`, "", 1),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"1.0"`, `"0.3"`, 1),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"id":"1"`, `"id":""`, 1),

@@ -61,7 +61,7 @@ func differenceText(d event.Difference) string {
 	switch {
 	case d.Before == "" && d.After == "" && len(d.Until) == 0:
 		return ""
-	case d.Change == event.ChangeCreate:
+	case d.Change == event.ChangeCreate || (d.Change == event.ChangeUnknown && d.Before == ""):
 		return " = " + after
 	case d.Change == event.ChangeDestroy:
 		return " = " + valueShown(d.Before)

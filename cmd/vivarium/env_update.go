@@ -60,15 +60,9 @@ func (f updateFlags) command(described bool, now time.Time) (json.RawMessage, er
 	if f.parallelism < 0 {
 		return nil, usage("--parallelism can't be negative")
 	}
-	params, err := parameters(f.files, f.params)
+	params, err := f.parameters()
 	if err != nil {
 		return nil, err
-	}
-	for _, name := range f.unset {
-		if _, set := params[name]; set || !hclsyntax.ValidIdentifier(name) {
-			return nil, usage("--unset %q: want the name of a parameter that is not given besides", name)
-		}
-		params[name] = json.RawMessage("null")
 	}
 	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, Heal: f.heal, FailFast: f.failFast, Parallelism: f.parallelism}
 	if described {
@@ -82,4 +76,19 @@ func (f updateFlags) command(described bool, now time.Time) (json.RawMessage, er
 		u.DestroyAt = &at
 	}
 	return json.Marshal(u)
+}
+
+// parameters are those that are given, and null for those that are to go back to their defaults.
+func (f updateFlags) parameters() (map[string]json.RawMessage, error) {
+	params, err := parameters(f.files, f.params)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range f.unset {
+		if _, set := params[name]; set || !hclsyntax.ValidIdentifier(name) {
+			return nil, usage("--unset %q: want the name of a parameter that is not given besides", name)
+		}
+		params[name] = json.RawMessage("null")
+	}
+	return params, nil
 }

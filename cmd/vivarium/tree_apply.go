@@ -54,7 +54,7 @@ func (t *tree) apply(e store.Entry) (*leaf, error) {
 func (t *tree) step(address string, state environment.StepState, change func(*leaf)) *leaf {
 	l, ok := t.leaves[address]
 	if !ok {
-		t.stale = true
+		t.stale = t.stale || t.status != environment.Planning // steps of a plan may be of what is not there yet
 		return nil
 	}
 	l.state, l.note, l.progress = state, "", nil
@@ -99,6 +99,10 @@ func (t *tree) whole(body environment.Body, at time.Time) {
 		t.status, t.current, t.since, t.until, t.stale = environment.Running, b.Operation, at, time.Time{}, true
 	case environment.StatusChecking:
 		t.status, t.current, t.since, t.until, t.stale = environment.Checking, b.Operation, at, time.Time{}, true
+	case environment.StatusPlanning:
+		t.status, t.current, t.since, t.until, t.stale = environment.Planning, b.Operation, at, time.Time{}, true
+	case environment.StatusPlanned:
+		t.stale = true // it is what it was
 	case environment.Paused:
 		t.pause(true, b.Reason)
 	case environment.Resumed:

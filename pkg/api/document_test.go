@@ -58,6 +58,8 @@ func requests() map[string][]string {
 		one + "/resources": {"/api/v1/environments/notes/resources", "/api/v1/environments/old-1/resources", "/api/v1/environments/none/resources"},
 		one + "/resources/{address}": {"/api/v1/environments/notes/resources/notes.terraform.d", "/api/v1/environments/notes/resources/" + evil,
 			"/api/v1/environments/notes/resources/none"},
+		one + "/operations/{id}/plan": {"/api/v1/environments/notes/operations/op-0/plan", "/api/v1/environments/notes/operations/op-1/plan",
+			"/api/v1/environments/notes/operations/none/plan", "/api/v1/environments/none/operations/op-0/plan"},
 		one + "/resources/{address}/usage": {"/api/v1/environments/notes/resources/notes.terraform.network/usage",
 			"/api/v1/environments/notes/resources/notes.terraform.d/usage", "/api/v1/environments/notes/resources/none/usage"},
 		one + "/graph": {"/api/v1/environments/notes/graph", "/api/v1/environments/notes/graph?format=dot",

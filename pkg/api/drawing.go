@@ -23,6 +23,8 @@ var colours = map[environment.Status]colour{
 	environment.DestroyFailed: {"#ffccbc", "#d84315"},
 	environment.Running:       {"#d1c4e9", "#5e35b1"},
 	environment.Checking:      {"#d1c4e9", "#5e35b1"},
+	environment.Planning:      {"#d1c4e9", "#5e35b1"},
+	environment.Planned:       {"#fafafa", "#5e35b1"},
 	environment.Idle:          {"#fafafa", "#9e9e9e"},
 }
 

@@ -95,6 +95,7 @@ func (s *Server) operations(k *call) error {
 		if records[i].Steps == nil {
 			records[i].Steps = map[environment.StepState]int{}
 		}
+		records[i].Plan = nil // it may be large, and has an address of its own
 	}
 	return answerList(k, records, "cursor", next)
 }

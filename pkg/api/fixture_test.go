@@ -157,6 +157,10 @@ func operations() []environment.OperationRecord {
 			Parallelism: 2, StartedAt: began.Add(-time.Hour), FinishedAt: &end, Revision: 1},
 		{ID: operation, Environment: "notes", Kind: environment.CreateOperation, Status: environment.OperationRunning, CommandID: "cmd-1",
 			Parallelism: 2, Steps: map[environment.StepState]int{environment.StateBlocked: 3}, StartedAt: began, Revision: 3},
+		{ID: "op-0", Environment: "notes", Kind: environment.PlanOperation, Status: environment.OperationSucceeded, CommandID: "cmd-9",
+			Parallelism: 2, StartedAt: began.Add(-2 * time.Hour), FinishedAt: &end, Revision: 1, Plan: &environment.PlanRecord{
+				Counts: map[event.Change]int{event.ChangeUpdate: 1}, Steps: []environment.PlannedStep{{Address: "notes.terraform.a",
+					Type: environment.ResourceNode, Proposes: event.Apply, Plan: event.Plan{Change: event.ChangeUpdate}}}}},
 	}
 }
 

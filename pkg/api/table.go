@@ -113,6 +113,10 @@ func operationRoutes() []route {
 			id: "listOperations", path: single + "/operations", tag: "environments", summary: "Operations of an environment, newest first",
 			query: paging(), answers: found("A page of operations", wire.List[environment.OperationRecord]{}), handle: (*Server).operations,
 		}, {
+			id: "getPlan", path: single + "/operations/{id}/plan", tag: "environments", summary: "What would change, as a plan has found",
+			description: "Of an operation of kind plan that is over. Differences hold no secret.",
+			answers:     found("The plan", environment.PlanRecord{}), handle: (*Server).operationPlan,
+		}, {
 			id: "readJournal", path: single + "/journal", tag: "environments", summary: "What has happened, in order",
 			description: "With Accept: text/event-stream a live stream: id is the entry's sequence, event its type, data the entry. " +
 				"Data of an entry is described by the schema of the event of its type.",

@@ -110,6 +110,11 @@ func (a *API) Operations(ctx context.Context, name string) ([]environment.Operat
 	return every[environment.OperationRecord](ctx, a, of(name, "operations"))
 }
 
+// Plan is what an operation of kind plan has found, once it is over.
+func (a *API) Plan(ctx context.Context, name, operation string) (environment.PlanRecord, error) {
+	return get[environment.PlanRecord](ctx, a, of(name, "operations", operation, "plan"), nil)
+}
+
 // Graph is the environment's graph as text: format is json, dot or mermaid.
 func (a *API) Graph(ctx context.Context, name, format string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)

@@ -123,3 +123,14 @@ func TestLooksThatCantBeTaken(t *testing.T) {
 	st.finish("db", broken)
 	refused(st, fault.Conflict)
 }
+
+func TestALookIsNoBeginningOfWhatANodeIsToStandOn(t *testing.T) {
+	st := deployed(t, node("db"), node("api", "db"))
+	st.update("2", node("db"), node("new"), node("api", "new"))
+	require.Contains(t, st.finish("new", broken), "step.skipped api")
+	st.check("3")
+	for _, address := range []string{"db", "new", "api"} {
+		st.found(address, asLeft)
+	}
+	require.Equal(t, []string{"db"}, st.s.Step("api").Stands)
+}

@@ -49,6 +49,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentRun, func() *fault.Error { return c.run(in) })
 	case CheckInput:
 		c.command(in.CommandMeta, event.EnvironmentCheck, func() *fault.Error { return c.check(in) })
+	case PlanInput:
+		c.command(in.CommandMeta, event.EnvironmentPlan, func() *fault.Error { return c.plan(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -264,6 +266,9 @@ func (c *decision) finish() {
 		status = c.destroyStatus(&outcome)
 	case RunOperation:
 		status = c.runStatus(&outcome)
+	case PlanOperation:
+		_ = c.unfinished(&outcome)
+		status = StatusPlanned{Operation: o.ID, Counts: o.Plan.Counts}
 	case CheckOperation:
 		_ = c.unfinished(&outcome) // it says so in the outcome
 		status = c.asBefore()

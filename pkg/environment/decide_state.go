@@ -2,11 +2,12 @@ package environment
 
 import "github.com/vivarium-env/vivarium/pkg/event"
 
-// saved takes a state as it would a result: only from the attempt that is under way, and from the runner that has it.
+// saved takes a state as it would a result: only from the attempt that is under way, and from the runner that has it, and
+// not from one that was only to look.
 // Like a heartbeat it keeps the lease, and is an acceptance where that was lost on its way.
 func (c *decision) saved(in StateInput) {
 	_, n := c.current(in.TaskRef)
-	if n == nil || (n.State == StateRunning && n.Runner != in.Runner) {
+	if n == nil || c.s.Operation.Kind.looks() || (n.State == StateRunning && n.Runner != in.Runner) {
 		if !c.known(in) {
 			c.refuseState(in)
 		}

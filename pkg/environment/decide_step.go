@@ -185,8 +185,11 @@ func (c *decision) result(in ResultInput) {
 		return
 	}
 	if in.Error == nil {
-		if n.Verb == event.Observe {
+		switch n.Verb {
+		case event.Observe:
 			c.observed(n, in)
+		case event.Propose:
+			c.proposed(in)
 		}
 		c.emit(StepComplete{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner,
 			StartedAt: in.StartedAt, FinishedAt: in.FinishedAt, Outputs: in.Outputs})

@@ -32,6 +32,11 @@ func Evolve(s *State, f Fact) error {
 		return s.running(b, f.At)
 	case ResourceHealth:
 		return s.changed(b)
+	case StatusPlanning:
+		return s.planning(b, f.At)
+	case StatusPlanned:
+		s.dirty.environment = true
+		return s.planned()
 	case StatusChecking:
 		s.checking(b, f.At)
 	case Paused:

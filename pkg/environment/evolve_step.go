@@ -28,6 +28,8 @@ func (s *State) evolveStep(f Fact) error {
 			s.Operation.Refusals++
 		}
 		return nil
+	case StepPlanned:
+		return s.onStep(b.Type(), b.Step, func(_ int, n *Step) { s.told(n, b.Plan, nil) })
 	case ResourceObserved:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.observed(i, n, b) })
 	case StepComplete:
@@ -162,6 +164,8 @@ func (s *State) failed(i int, n *Step, b StepError, at time.Time) {
 	}
 	switch s.Operation.Kind {
 	case RunOperation, CheckOperation:
+	case PlanOperation:
+		s.told(n, event.Plan{Change: event.ChangeUnknown}, b.Error)
 	case DestroyOperation:
 		n.Status = DestroyFailed
 	default:

@@ -128,6 +128,42 @@ type ResourceObserved struct {
 	At          time.Time          `json:"at"`
 }
 
+// StatusPlanning: what would change is being found out, and nothing changes. Steps are those that may change; of the others
+// it is known already that they don't.
+type StatusPlanning struct {
+	CommandID   string     `json:"command_id"`
+	RequestedBy string     `json:"requested_by,omitempty"`
+	Operation   string     `json:"operation"`
+	Destroy     bool       `json:"destroy,omitempty"`
+	Templates   []Template `json:"templates,omitempty"`
+	Steps       []Proposed `json:"steps,omitempty"`
+	Unchanged   int        `json:"unchanged"`
+	Parallelism int        `json:"parallelism"`
+	Epoch       uint64     `json:"epoch"`
+}
+
+// Proposed is a node whose executor is asked what a verb would change.
+type Proposed struct {
+	Node
+	Proposes event.Verb      `json:"proposes"`
+	Inputs   json.RawMessage `json:"inputs,omitempty"`
+	// Unknown are the parts of Inputs that are not known yet (event.Task.Unknown).
+	Unknown map[string][]string `json:"unknown,omitempty"`
+}
+
+// StepPlanned: an executor has said what would change.
+type StepPlanned struct {
+	Operation string     `json:"operation"`
+	Step      string     `json:"step"`
+	Plan      event.Plan `json:"plan"`
+}
+
+// StatusPlanned: what would change is known, as far as it can be. The environment is what it was.
+type StatusPlanned struct {
+	Operation string               `json:"operation"`
+	Counts    map[event.Change]int `json:"counts"`
+}
+
 // Updated: an update operation begins: this is what the environment is to be from now on. Steps names the nodes that take
 // part, because they are new, have changed, were not finished before, or depend on one that takes part. Nodes that are not
 // among Nodes any more are destroyed, each after all that stood on it has been seen to.
@@ -353,6 +389,9 @@ func (StatusFailed) Type() string        { return "environment.failed" }
 func (StatusDestroying) Type() string    { return "environment.destroying" }
 func (StatusRetrying) Type() string      { return "environment.retrying" }
 func (StatusRunning) Type() string       { return "environment.running" }
+func (StatusPlanning) Type() string      { return "environment.planning" }
+func (StepPlanned) Type() string         { return "step.planned" }
+func (StatusPlanned) Type() string       { return "environment.planned" }
 func (StatusChecking) Type() string      { return "environment.checking" }
 func (ResourceObserved) Type() string    { return "resource.observed" }
 func (Updated) Type() string             { return "environment.updating" }
@@ -384,6 +423,7 @@ func Bodies() []Body {
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
 		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
+		StatusPlanning{}, StepPlanned{}, StatusPlanned{},
 	}
 }
 
@@ -432,6 +472,9 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	DestructionAhead{}.Type():    decode[DestructionAhead],
 	ResourceHealth{}.Type():      decode[ResourceHealth],
 	StatusChecking{}.Type():      decode[StatusChecking],
+	StatusPlanning{}.Type():      decode[StatusPlanning],
+	StepPlanned{}.Type():         decode[StepPlanned],
+	StatusPlanned{}.Type():       decode[StatusPlanned],
 	ResourceObserved{}.Type():    decode[ResourceObserved],
 }
 
@@ -449,6 +492,8 @@ func Public(b Body) any {
 		return PublicCreated{Created: b, Nodes: nil, Steps: len(b.Nodes)}
 	case Updated:
 		return PublicUpdated{Updated: b, Nodes: nil}
+	case StatusPlanning:
+		return PublicPlanning{StatusPlanning: b, Steps: len(b.Steps)}
 	}
 	return b
 }
@@ -457,6 +502,12 @@ func Public(b Body) any {
 type PublicUpdated struct {
 	Updated
 	Nodes []Node `json:"nodes,omitempty"` // always empty; hides Updated.Nodes
+}
+
+// PublicPlanning is StatusPlanning with the number of its steps instead of the steps.
+type PublicPlanning struct {
+	StatusPlanning
+	Steps int `json:"steps"`
 }
 
 // PublicCreated is Created with the number of its nodes instead of the nodes.

@@ -82,7 +82,7 @@ func (s *State) Watches(visit func(*Step)) {
 	if !s.Watched() {
 		return
 	}
-	for _, n := range s.Nodes {
+	for _, n := range s.real() {
 		if n.Probed && n.Endpoint != nil && n.Health != nil {
 			visit(n)
 		}
@@ -91,7 +91,7 @@ func (s *State) Watches(visit func(*Step)) {
 
 // Live calls visit for every resource that is there.
 func (s *State) Live(visit func(*Step)) {
-	for _, n := range s.Nodes {
+	for _, n := range s.real() {
 		if n.Type == ResourceNode && n.Exists && n.Status == Deployed {
 			visit(n)
 		}

@@ -84,6 +84,13 @@ type CheckInput struct {
 	event.Check
 }
 
+// PlanInput is environment.plan, its templates resolved but for a destroy.
+type PlanInput struct {
+	CommandMeta
+	event.Proposal
+	Resolved
+}
+
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.
 type RejectInput struct {
 	CommandMeta
@@ -127,6 +134,7 @@ func (PauseInput) input()         {}
 func (ResumeInput) input()        {}
 func (RunInput) input()           {}
 func (CheckInput) input()         {}
+func (PlanInput) input()          {}
 func (RejectInput) input()        {}
 func (AcceptedInput) input()      {}
 func (RefusedInput) input()       {}
@@ -140,6 +148,8 @@ func (TickInput) input()          {}
 // same answer (sealing aside). A plan of pkg/plan is one.
 type Resolver interface {
 	Inputs(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error)
+	// Proposal is Inputs where some outputs are not known yet: what they would decide is null, and named in Inputs.Unknown.
+	Proposal(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error)
 	Endpoint(address string, outputs func(string) (json.RawMessage, bool)) (*event.Endpoint, error)
 	Outputs(outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error)
 	Entrypoints(outputs func(string) (json.RawMessage, bool)) ([]Entrypoint, error)
@@ -151,6 +161,8 @@ type Inputs struct {
 	// Fingerprint is the same for two that an executor could not tell apart, files and kind included, and tells nothing of
 	// secrets. Empty: it can't be compared.
 	Fingerprint string
+	// Unknown are the parts of Data that are not known yet, by their paths, and the nodes that each waits for.
+	Unknown map[string][]string
 }
 
 // Pool is what is known of the runners of a pool that have one executor.

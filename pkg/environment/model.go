@@ -25,18 +25,22 @@ const (
 	Running Status = "running"
 	// Checking is an environment whose resources are being looked at; it is then what it was before.
 	Checking Status = "checking"
+	// Planning is an environment of which somebody asks what would change; it is then what it was before. Planned is one that
+	// there is nothing of but such a plan.
+	Planning Status = "planning"
+	Planned  Status = "planned"
 	// Idle is an action that waits for its occasion.
 	Idle Status = "idle"
 )
 
 // Statuses are all of them, in the order of a life.
 func Statuses() []Status {
-	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Checking, Idle}
+	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Checking, Planning, Planned, Idle}
 }
 
 // Settled tells whether nothing is under way in an environment of this status.
 func (s Status) Settled() bool {
-	return s == Deployed || s == Failed || s == Destroyed || s == DestroyFailed
+	return s == Deployed || s == Failed || s == Destroyed || s == DestroyFailed || s == Planned
 }
 
 // StepState is that of a step within an operation; the states of the task protocol, and two for what never ran.
@@ -164,6 +168,7 @@ const (
 	RunOperation     OperationKind = "run"
 	UpdateOperation  OperationKind = "update"
 	CheckOperation   OperationKind = "check"
+	PlanOperation    OperationKind = "plan"
 )
 
 // makes tells whether an operation makes the environment be there, and so ends with a look whether it answers.
@@ -172,7 +177,7 @@ func (k OperationKind) makes() bool {
 }
 
 // looks tells whether an operation changes nothing: the nodes stay what they are, and no step waits for another.
-func (k OperationKind) looks() bool { return k == CheckOperation }
+func (k OperationKind) looks() bool { return k == CheckOperation || k == PlanOperation }
 
 // Occasion is what actions run on in such an operation.
 func (k OperationKind) Occasion() Occasion {
@@ -313,7 +318,30 @@ type OperationRecord struct {
 	Error       *fault.Error      `json:"error,omitempty"`
 	StartedAt   time.Time         `json:"started_at"`
 	FinishedAt  *time.Time        `json:"finished_at,omitempty"`
-	Revision    uint64            `json:"revision"`
+	// Plan is what an operation of kind plan has found, once it is over. Lists of operations leave it out.
+	Plan     *PlanRecord `json:"plan,omitempty"`
+	Revision uint64      `json:"revision"`
+}
+
+// PlanRecord is what would change. It holds no secret.
+type PlanRecord struct {
+	Destroy   bool       `json:"destroy,omitempty"`
+	Templates []Template `json:"templates,omitempty"`
+	// Counts by change; those of which it was known without asking that nothing changes are counted alone.
+	Counts map[event.Change]int `json:"counts"`
+	Steps  []PlannedStep        `json:"steps"` // in the order in which they would begin, removals last
+	// Shown counts the differences that are kept.
+	Shown int `json:"shown,omitempty"`
+}
+
+// PlannedStep is what would change of one node.
+type PlannedStep struct {
+	Address  string     `json:"address"`
+	Type     NodeType   `json:"type" jsonschema:"enum=resource,enum=action,enum=status"`
+	Proposes event.Verb `json:"proposes"`
+	event.Plan
+	// Error is why it is not known.
+	Error *fault.Error `json:"error,omitempty"`
 }
 
 // Changes is what one batch of facts does to the projection: records to write over what is there, by name,

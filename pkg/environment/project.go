@@ -14,6 +14,10 @@ type dirt struct {
 }
 
 func (s *State) touch(i int) {
+	if s.aside() {
+		s.dirty.operation = true // steps of a plan have no records of their own
+		return
+	}
 	s.dirty.nodes = touched(s.dirty.nodes, i)
 	s.dirty.operation = true
 }
@@ -45,10 +49,10 @@ func (s *State) Changes(partition int, revision uint64) Changes {
 		c.Operations = []OperationRecord{s.operationRecord(revision)}
 	}
 	for _, i := range slices.Sorted(maps.Keys(d.nodes)) {
-		c.Resources = append(c.Resources, s.resourceRecord(s.Nodes[i], revision))
+		c.Resources = append(c.Resources, s.resourceRecord(s.real()[i], revision))
 	}
 	for _, address := range d.removed {
-		if s.Step(address) == nil { // it may have been made anew since
+		if !slices.ContainsFunc(s.real(), func(n *Step) bool { return n.Address == address }) { // it may have been made anew since
 			c.Removed = append(c.Removed, ResourceName{Environment: s.Name, Address: address})
 		}
 	}
@@ -67,7 +71,7 @@ func (s *State) record(partition int, revision uint64) Record {
 		r.Operation = s.Operation.ID
 	}
 	r.Health = s.healthSummary()
-	for _, n := range s.Nodes {
+	for _, n := range s.real() {
 		r.Resources[n.Status]++
 		if n.Drift.Off() {
 			r.Drifted++
@@ -78,10 +82,14 @@ func (s *State) record(partition int, revision uint64) Record {
 
 func (s *State) operationRecord(revision uint64) OperationRecord {
 	o := s.Operation
+	plan := o.Plan
+	if o.FinishedAt.IsZero() {
+		plan = nil // it would be written anew with every step
+	}
 	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
 		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Paused: o.Paused,
 		Steps: o.counts(), Error: o.Error, StartedAt: o.StartedAt,
-		FinishedAt: timePtr(o.FinishedAt), Revision: revision}
+		FinishedAt: timePtr(o.FinishedAt), Plan: plan, Revision: revision}
 }
 
 func (o *Operation) counts() map[StepState]int {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -29,6 +30,20 @@ func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool
 	}
 	data, err := json.Marshal(map[string]string{"given": given})
 	return Inputs{Data: data, Fingerprint: fmt.Sprintf("%x", sha256.Sum256(data))}, err
+}
+
+// Proposal says of each dependency without outputs that it is not known.
+func (e echo) Proposal(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error) {
+	unknown := map[string][]string{}
+	for _, d := range e.nodes[address].DependsOn {
+		if _, ok := outputs(d); !ok && e.nodes[d].made() {
+			unknown["given"] = append(unknown["given"], d)
+		}
+	}
+	if len(unknown) > 0 {
+		return Inputs{Data: json.RawMessage(`{"given":null}`), Unknown: unknown}, nil
+	}
+	return e.Inputs(address, outputs)
 }
 
 func (e echo) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.Endpoint, error) {
@@ -64,6 +79,7 @@ type world struct {
 	asked     string          // the action that was asked for last
 	demanded  bool            // an action was run on demand since all was applied
 	healing   bool            // the update that was taken last
+	before    string          // what the plan that was asked for last has to leave alone
 	keeper    *keeper
 	sequence  uint64 // of what is reported on endpoints
 }
@@ -172,7 +188,7 @@ func (w *world) check(f Fact) {
 		if o := w.state.Operation; o.Kind == RunOperation && (b.Step != w.asked || o.Before == DestroyFailed) {
 			w.t.Fatalf("%s is offered, but only %s was asked for", b.Step, w.asked)
 		}
-		if looks := w.state.Operation.Kind.looks(); looks != (b.Verb == event.Observe) || (looks && b.Inputs != nil) {
+		if looks := w.state.Operation.Kind.looks(); looks != (b.Verb == event.Observe || b.Verb == event.Propose) || (looks && b.Inputs != nil) {
 			w.t.Fatalf("%s is offered for %s in an operation of kind %s", b.Step, b.Verb, w.state.Operation.Kind)
 		}
 		w.checkOrder(b)
@@ -186,7 +202,7 @@ func (w *world) check(f Fact) {
 		w.checkLatest(b.Step, w.latest[b.Step])
 	case StepComplete:
 		w.checkLatest(b.Step, b.Attempt)
-		if w.offered[b.Step].Verb == event.Observe {
+		if v := w.offered[b.Step].Verb; v == event.Observe || v == event.Propose {
 			return // nothing has changed
 		}
 		w.applied[b.Step] = w.offered[b.Step].Verb != event.Destruct
@@ -243,6 +259,13 @@ func (w *world) checkOrder(b StepWaiting) {
 }
 
 func (w *world) checkEnd() {
+	if o := w.state.Operation; o.Kind == PlanOperation {
+		if w.state.Status != o.Before && (o.Before != "" || w.state.Status != Planned) {
+			w.t.Fatalf("after a plan, which changes nothing, the environment was %s and is %s", o.Before, w.state.Status)
+		}
+		require.Equal(w.t, w.before, w.own())
+		return
+	}
 	if o := w.state.Operation; (o.Kind == RunOperation || o.Kind.looks()) && w.state.Status != o.Before {
 		w.t.Fatalf("after a %s, which changes nothing, the environment was %s and is %s", o.Kind, o.Before, w.state.Status)
 	}
@@ -365,6 +388,9 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 		r.Observation = rapid.SampledFrom([]*event.Observation{nil, {Presence: event.Present}, {Presence: event.Absent},
 			{Presence: event.Present, Drifted: true, Differences: []event.Difference{{Path: "a", Change: event.ChangeUpdate}}}}).Draw(w.t, "found")
 	}
+	if w.offered[ref.Step].Verb == event.Propose {
+		r.Outputs, r.Plan = nil, &event.Plan{Change: rapid.SampledFrom(event.Changes()).Draw(w.t, "change")}
+	}
 	switch rapid.IntRange(0, 11).Draw(w.t, "outcome") {
 	case 0:
 		r.Error = fault.New(fault.GiveUp, fault.ExecutorFailed, "broken")
@@ -383,6 +409,8 @@ func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
 	switch what := rapid.IntRange(0, 27).Draw(w.t, "what"); {
+	case what == 27 && rapid.Bool().Draw(w.t, "plans"):
+		w.propose()
 	case what == 27:
 		w.look()
 	case what >= 25:
@@ -467,6 +495,40 @@ func (w *world) run(n *Step) {
 	if !a.Accepted {
 		w.asked = asked
 	}
+}
+
+// propose asks for a plan, and what is there has to be left alone by that.
+func (w *world) propose() {
+	in := PlanInput{CommandMeta: w.meta(), Proposal: event.Proposal{Destroy: rapid.Bool().Draw(w.t, "destroy"), Heal: rapid.Bool().Draw(w.t, "heal")}}
+	before, status, busy, exists := w.plan, w.state.Status, w.state.Busy(), w.state.Exists()
+	actions, executors := maps.Clone(w.actions), maps.Clone(w.executors)
+	switch {
+	case busy || in.Destroy:
+	case !exists:
+		in.Nodes = w.graph()
+	default:
+		in.Nodes = w.mutate()
+	}
+	if !busy {
+		w.before = w.own()
+	}
+	answer := w.decide(in)
+	w.plan, w.actions = before, actions
+	maps.Copy(w.executors, executors)
+	require.Equal(w.t, !busy && (exists || !in.Destroy) && (in.Destroy || status != DestroyFailed), answer.Accepted, "%+v of what is %q", answer.Error, status)
+}
+
+// own is all that a plan has to leave alone.
+func (w *world) own() string {
+	data, err := json.Marshal(struct {
+		Nodes       []*Step
+		Parameters  map[string]json.RawMessage
+		Outputs     json.RawMessage
+		Entrypoints []Entrypoint
+		Error       *fault.Error
+	}{w.state.real(), w.state.Parameters, w.state.Outputs, w.state.Entrypoints, w.state.Error})
+	require.NoError(w.t, err)
+	return string(data)
 }
 
 // look asks for a look at all, or at one that may not be there.

@@ -100,6 +100,9 @@ type Step struct {
 	Health   *EndpointHealth
 	// Drift is what the last look has found, nil when there was none since the last apply.
 	Drift *Drift `json:",omitempty"`
+	// Proposes and Unknown are of a step of a plan: what its executor is asked for, and which inputs are not known yet.
+	Proposes event.Verb          `json:",omitempty"`
+	Unknown  map[string][]string `json:",omitempty"`
 	// Unmet counts the steps of the operation that have to end before this one.
 	Unmet int
 
@@ -139,6 +142,9 @@ type Operation struct {
 	Counts map[StepState]int
 	// Holds says why steps of an executor in a pool are not offered, by holdKey.
 	Holds map[string]Held
+	// Plan is what an operation of kind plan has found so far, and Aside the environment's own nodes while it runs.
+	Plan  *PlanRecord `json:",omitempty"`
+	Aside []*Step     `json:",omitzero"`
 	// Refusals counts the TaskRefused facts: a runner gone wild must not fill the journal.
 	Refusals int
 }
@@ -152,8 +158,8 @@ func NewState(name string) *State { return &State{Name: name, index: map[string]
 // Busy tells whether an operation is under way.
 func (s *State) Busy() bool { return s.Operation != nil && s.Operation.FinishedAt.IsZero() }
 
-// Exists tells whether there is an environment: created, and not destroyed.
-func (s *State) Exists() bool { return s.Status != "" && s.Status != Destroyed }
+// Exists tells whether there is an environment: created, and not destroyed. One that is being planned counts.
+func (s *State) Exists() bool { return s.Status != "" && s.Status != Destroyed && s.Status != Planned }
 
 // Step finds a step by its node's address, nil when there is none.
 func (s *State) Step(address string) *Step {
@@ -182,7 +188,11 @@ func Restore(data []byte) (*State, error) {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	s.Outputs = present(s.Outputs)
-	for _, n := range s.Nodes {
+	nodes := s.Nodes
+	if s.aside() {
+		nodes = slices.Concat(nodes, s.Operation.Aside)
+	}
+	for _, n := range nodes {
 		n.Inputs, n.Outputs = present(n.Inputs), present(n.Outputs)
 	}
 	if err := s.link(); err != nil {

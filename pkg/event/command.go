@@ -20,11 +20,12 @@ const (
 	EnvironmentResume   = "environment.resume"
 	EnvironmentRun      = "environment.run"
 	EnvironmentCheck    = "environment.check"
+	EnvironmentPlan     = "environment.plan"
 )
 
 // Commands are the names of all commands.
 func Commands() []string {
-	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck}
+	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -105,6 +106,20 @@ type Run struct {
 type Check struct {
 	// Resources are the addresses of those that are looked at; left out, all that are there.
 	Resources []string `json:"resources,omitempty" jsonschema:"minItems=1"`
+}
+
+// Proposal is the data of environment.plan: what an update, a create where there is no environment, or a destroy would
+// change. Nothing is changed.
+type Proposal struct {
+	// Templates are name@version, or name alone for the newest version; left out, they are as they were. An environment that
+	// is not there yet needs some.
+	Templates []string `json:"templates,omitempty" jsonschema:"minItems=1"`
+	// Parameters by name, beside those that were given before; null takes one back to its default.
+	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
+	// Destroy plans a destroy; templates and parameters are then of no use.
+	Destroy bool `json:"destroy,omitempty"`
+	// Heal plans an update that heals (Update.Heal).
+	Heal bool `json:"heal,omitempty"`
 }
 
 // AnswerType is the CloudEvents type of the answer to a command, sent to its reply_to.

@@ -28,6 +28,10 @@ func (resolver) Inputs(string, func(string) (json.RawMessage, bool)) (environmen
 	return environment.Inputs{Data: json.RawMessage(`{}`)}, nil
 }
 
+func (resolver) Proposal(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
+	return environment.Inputs{Data: json.RawMessage(`{}`)}, nil
+}
+
 func (resolver) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.Endpoint, error) {
 	return nil, nil //nolint:nilnil // no endpoint
 }

@@ -125,6 +125,14 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		}
 		return in, nil
 	}
+	if name == event.EnvironmentPlan {
+		in := environment.PlanInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Proposal)
+		if err == nil && in.Proposal.Templates != nil && len(in.Proposal.Templates) == 0 {
+			err = fault.New(fault.Reject, fault.Invalid, "field \"templates\" is empty: leave it out to keep the templates as they are")
+		}
+		return in, err
+	}
 	return nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",
 		clip(e.Type), strings.Join(event.Commands(), ","))
 }

@@ -36,13 +36,17 @@ func (c *planCache) drop(name string) {
 	delete(c.plans, name)
 }
 
+// cached finds a plan that is kept, nil when it is not.
+func (c *planCache) cached(name string) *plan.Plan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.plans[name]
+}
+
 // get makes a plan again, after a restart, from the templates as they were when the environment was made and from its
 // recorded parameters.
 func (c *planCache) get(ctx context.Context, s *environment.State) (*plan.Plan, error) {
-	c.mu.Lock()
-	p := c.plans[s.Name]
-	c.mu.Unlock()
-	if p != nil {
+	if p := c.cached(s.Name); p != nil {
 		return p, nil
 	}
 	templates := make([]*template.Template, 0, len(s.Templates))
@@ -112,6 +116,14 @@ func (r resolver) Inputs(address string, outputs recorded) (environment.Inputs, 
 		return environment.Inputs{}, err
 	}
 	return p.Inputs(address, outputs)
+}
+
+func (r resolver) Proposal(address string, outputs recorded) (environment.Inputs, error) {
+	p, err := r.find()
+	if err != nil {
+		return environment.Inputs{}, err
+	}
+	return p.Proposal(address, outputs)
 }
 
 func (r resolver) Endpoint(address string, outputs recorded) (*event.Endpoint, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/plan"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
@@ -38,7 +39,33 @@ func (t *turn) resolved(s *environment.State, in environment.Input) (environment
 		in.Resolved = resolved
 		return in, p, err
 	}
+	if in, ok := in.(environment.PlanInput); ok {
+		return t.proposed(s, in)
+	}
 	return in, nil, nil
+}
+
+// proposed is as resolved for what somebody thinks of: an update, or a create where there is nothing.
+func (t *turn) proposed(s *environment.State, in environment.PlanInput) (environment.Input, *plan.Plan, error) {
+	if in.Destroy || s.Busy() || s.Status == environment.DestroyFailed {
+		return in, nil, nil
+	}
+	parameters := in.Proposal.Parameters
+	find := func() ([]*template.Template, error) { return t.catalogued(in.Proposal.Templates) }
+	switch {
+	case s.Exists():
+		parameters = merged(s, parameters)
+		find = func() ([]*template.Template, error) { return t.templates(s, in.Proposal.Templates) }
+	case len(in.Proposal.Templates) == 0:
+		return in, nil, fault.New(fault.Reject, fault.Invalid, "there is no environment %q yet: field \"templates\" has to say what it is to be made of", s.Name)
+	}
+	templates, err := find()
+	if err != nil {
+		return in, nil, err
+	}
+	p, resolved, err := t.resolve(s.Name, templates, parameters)
+	in.Resolved = resolved
+	return in, p, err
 }
 
 func (t *turn) resolve(name string, templates []*template.Template, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, error) {

@@ -24,8 +24,8 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 	if b.Verb == event.Apply && n.Type == environment.ActionNode {
 		task.Occasion = string(s.Operation.Kind.Occasion())
 	}
-	if b.Verb == event.Destruct || b.Verb == event.Observe {
-		task.Inputs = n.Inputs
+	if b.Verb == event.Destruct || b.Verb == event.Observe || b.Verb == event.Propose {
+		task.Inputs, task.Proposes, task.Unknown = n.Inputs, n.Proposes, n.Unknown
 	}
 	if n.Bundle != "" && b.Verb != event.Validate {
 		bundle, err := t.bundle(s.Name, n)
@@ -58,11 +58,29 @@ func (t *turn) bundle(name string, n *environment.Step) (*event.Bundle, error) {
 	if n.Doomed {
 		return t.p.plans.bundle(t.ctx, n.TemplateHash, n.Bundle)
 	}
+	if n.Verb == event.Propose {
+		return t.proposedBundle(name, n)
+	}
 	pl, err := t.plan(name)
 	if err != nil {
 		return nil, err
 	}
 	return pl.Bundle(n.Bundle)
+}
+
+// proposedBundle packs the files of a step of a plan: they are in the templates that are thought of, or in those that the
+// environment was made from, and both are kept.
+func (t *turn) proposedBundle(name string, n *environment.Step) (*event.Bundle, error) {
+	pl := t.plans[name]
+	if pl == nil {
+		pl = t.p.plans.cached(name)
+	}
+	if pl != nil {
+		if bundle, err := pl.Bundle(n.Bundle); err == nil {
+			return bundle, nil
+		}
+	}
+	return t.p.plans.bundle(t.ctx, n.TemplateHash, n.Bundle)
 }
 
 // sendTask publishes an offer; the queue of a pool is made when the pool is first asked for.

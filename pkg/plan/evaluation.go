@@ -19,7 +19,9 @@ type evaluation struct {
 	inst  *instance // nil outside of resources and actions
 	// outputs is nil before anything is applied: what nodes put out is then unknown.
 	outputs Outputs
-	locals  map[string]cty.Value
+	// partly: outputs that are not there are unknown instead of missing.
+	partly bool
+	locals map[string]cty.Value
 	// diags are the mistakes met on the way to a value: in local values, in outputs of other templates.
 	diags hcl.Diagnostics
 	// missing are the nodes whose outputs were asked for and are not there.
@@ -86,7 +88,7 @@ func (e *evaluation) otherOutput(ref *lang.Reference) cty.Value {
 	if other == nil || other.t.OutputValue(ref.Attr) == nil {
 		return cty.DynamicVal // reported by checkOutputs
 	}
-	in := &evaluation{scope: other, outputs: e.outputs}
+	in := &evaluation{scope: other, outputs: e.outputs, partly: e.partly}
 	v, diags := in.output(other.t.OutputValue(ref.Attr))
 	e.diags = append(e.diags, diags...)
 	e.missing = append(e.missing, in.missing...)
@@ -197,6 +199,9 @@ func (e *evaluation) instance(i *instance, need *lang.NodeNeed) cty.Value {
 		return i.pending()
 	}
 	raw, there := e.outputs(i.address)
+	if !there && e.partly {
+		return i.pending()
+	}
 	if !there {
 		e.missing = append(e.missing, i.address)
 		return cty.DynamicVal

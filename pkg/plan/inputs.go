@@ -43,20 +43,41 @@ func (p *Plan) Inputs(address string, outputs Outputs) (environment.Inputs, erro
 	if err != nil {
 		return environment.Inputs{}, err
 	}
-	v, err := p.evaluate(inst, outputs)
+	return p.inputs(inst, outputs, false)
+}
+
+// Proposal is Inputs as far as the outputs that are known decide them. What they don't is null, and Unknown names it.
+func (p *Plan) Proposal(address string, outputs Outputs) (environment.Inputs, error) {
+	inst, err := p.find(address)
 	if err != nil {
 		return environment.Inputs{}, err
 	}
+	return p.inputs(inst, outputs, true)
+}
+
+func (p *Plan) inputs(inst *instance, outputs Outputs, partly bool) (environment.Inputs, error) {
+	v, err := p.evaluate(inst, outputs, partly)
+	if err != nil {
+		return environment.Inputs{}, err
+	}
+	pending := unknowns{}
+	if partly {
+		pending.collect("", v, nil)
+	}
+	unknown := func(cty.Value) json.RawMessage { return json.RawMessage("null") }
 	hidden := false
-	data, err := lang.Encoder{Secret: func(plain json.RawMessage) json.RawMessage { hidden = true; return p.seal(plain) }}.Encode(v)
+	data, err := lang.Encoder{Unknown: unknown, Secret: func(plain json.RawMessage) json.RawMessage { hidden = true; return p.seal(plain) }}.Encode(v)
 	clear := data
 	if err == nil && hidden {
-		clear, err = lang.Encoder{Secret: func(plain json.RawMessage) json.RawMessage { return plain }}.Encode(v)
+		clear, err = lang.Encoder{Unknown: unknown, Secret: func(plain json.RawMessage) json.RawMessage { return plain }}.Encode(v)
 	}
 	if err != nil {
 		b := inst.group.block
-		return environment.Inputs{}, fault.New(fault.GiveUp, fault.InputsUnresolved, "the inputs of %s can't be written down: %v", address, err).With(
+		return environment.Inputs{}, fault.New(fault.GiveUp, fault.InputsUnresolved, "the inputs of %s can't be written down: %v", inst.address, err).With(
 			fault.Diagnostic{Severity: "error", Summary: "Unusable inputs", Detail: err.Error(), File: b.Range.Filename, Line: b.Range.Start.Line, Column: b.Range.Start.Column})
+	}
+	if len(pending) > 0 {
+		return environment.Inputs{Data: data, Unknown: pending}, nil
 	}
 	return environment.Inputs{Data: data, Fingerprint: p.fingerprint(inst, clear)}, nil
 }
@@ -72,9 +93,9 @@ func (p *Plan) fingerprint(inst *instance, clear json.RawMessage) string {
 }
 
 // evaluate gives the attributes of a node that are set.
-func (p *Plan) evaluate(inst *instance, outputs Outputs) (cty.Value, error) {
+func (p *Plan) evaluate(inst *instance, outputs Outputs, partly bool) (cty.Value, error) {
 	b := inst.group.block
-	e := &evaluation{scope: inst.group.scope, inst: inst, outputs: known(outputs)}
+	e := &evaluation{scope: inst.group.scope, inst: inst, outputs: known(outputs), partly: partly}
 	v, diags := b.Decode(e.context(b.Needs))
 	var ps problems
 	if len(e.missing) == 0 {

@@ -316,3 +316,35 @@ func TestInstancesAreLookedAtBeforeAnythingIsApplied(t *testing.T) {
 		resource "box" "b" { image = one(resource.box.a[*].outputs.url) }`)
 	requireFault(t, err, fault.InvalidTemplate, "one or none")
 }
+
+// TestProposalIsWholeWhereNothingOfItIsUnknown, and says what is unknown where some is.
+func TestProposalIsWholeWhereNothingOfItIsUnknown(t *testing.T) {
+	box := testBox(t)
+	p := resolve(t, nil, head+`
+		resource "box" "db" { image = "db" }
+		resource "box" "web" { image = "web" }
+		resource "box" "api" {
+			image = "http://${resource.box.db.outputs.url}"
+			env   = { PASSWORD = resource.box.db.outputs.password, WEB = resource.box.web.outputs.url, PLAIN = "x" }
+		}`)
+	web := recorded(map[string]string{"t.box.web": `{"url":"web.test"}`})
+	in, err := p.Proposal("t.box.api", web)
+	require.NoError(t, err)
+	open, found, err := box.Open(in.Data)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	require.JSONEq(t, `{"image":null,"env":{"PASSWORD":null,"WEB":"web.test","PLAIN":"x"}}`, string(open))
+	require.Equal(t, map[string][]string{"image": {"t.box.db"}, "env.PASSWORD": {"t.box.db"}}, in.Unknown)
+	require.Empty(t, in.Fingerprint)
+
+	all := recorded(map[string]string{"t.box.web": `{"url":"web.test"}`, "t.box.db": `{"url":"db.test","password":` + string(box.Seal(json.RawMessage(`"pw"`))) + `}`})
+	in, err = p.Proposal("t.box.api", all)
+	require.NoError(t, err)
+	same, err := p.Inputs("t.box.api", all)
+	require.NoError(t, err)
+	require.Equal(t, same.Fingerprint, in.Fingerprint)
+	require.NotEmpty(t, in.Fingerprint)
+	require.Empty(t, in.Unknown)
+	_, err = p.Inputs("t.box.api", web)
+	require.Error(t, err, "an apply has to know all")
+}

@@ -101,6 +101,9 @@ type nothing struct{}
 func (nothing) Inputs(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
 	return environment.Inputs{}, nil
 }
+func (nothing) Proposal(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
+	return environment.Inputs{}, nil
+}
 func (nothing) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.Endpoint, error) {
 	return nil, nil
 }

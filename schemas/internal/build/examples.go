@@ -79,7 +79,10 @@ func commandExamples() map[string]any {
 		event.EnvironmentPause:    event.Pause{Reason: "the cloud has maintenance"},
 		event.EnvironmentResume:   event.Resume{},
 		event.EnvironmentRun:      event.Run{Action: "notes.action.backup"},
-		event.EnvironmentCheck:    event.Check{Resources: []string{exampleStep}},
+		event.EnvironmentPlan: event.Proposal{
+			Templates: []string{"notes@1.3.0"}, Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("3")},
+		},
+		event.EnvironmentCheck: event.Check{Resources: []string{exampleStep}},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},
@@ -118,6 +121,11 @@ func environmentExamples() []environment.Body {
 		environment.Scheduled{CommandID: exampleCommand, RequestedBy: exampleSource, DestroyAt: &exampleTime},
 		environment.DestructionAhead{DestroyAt: exampleTime, Warning: time.Hour},
 		environment.StatusRunning{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Action: "notes.action.backup", Epoch: 1},
+		environment.StatusPlanning{
+			CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Unchanged: 11, Parallelism: 10, Epoch: 1,
+			Templates: []environment.Template{{Name: "notes", Version: "1.3.0", Hash: exampleHash}}, Steps: make([]environment.Proposed, 1),
+		},
+		environment.StatusPlanned{Operation: exampleOperation, Counts: map[event.Change]int{event.ChangeNone: 11, event.ChangeUpdate: 1}},
 		environment.StatusChecking{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.StatusDestroyed{Operation: exampleOperation},
 		environment.StatusDestroyFailed{Operation: exampleOperation, Error: failure},
@@ -160,6 +168,10 @@ func stepExamples() []environment.Body {
 			Detail: "http://10.40.0.10:8080/healthz: status 503, expected 200 to 299",
 		},
 		environment.StepSkipped{Operation: exampleOperation, Step: exampleStep, Because: "notes.terraform.base"},
+		environment.StepPlanned{Operation: exampleOperation, Step: exampleStep, Plan: event.Plan{
+			Change:      event.ChangeUpdate,
+			Differences: []event.Difference{{Path: "subnets", Change: event.ChangeUpdate, Before: "2", After: "3"}},
+		}},
 		environment.ResourceObserved{
 			Operation: exampleOperation, Step: exampleStep, Presence: event.Present, Drifted: true, At: later,
 			Differences: []event.Difference{{Path: "tags.team", Change: event.ChangeUpdate, Before: "notes", After: "nobody"}},

@@ -49,6 +49,7 @@ func Messages() []Message {
 		{event.EnvironmentResume, Command, event.Resume{}},
 		{event.EnvironmentRun, Command, event.Run{}},
 		{event.EnvironmentCheck, Command, event.Check{}},
+		{event.EnvironmentPlan, Command, event.Proposal{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// planFlags are what the command line says about a change that is thought of.
+type planFlags struct {
+	update   updateFlags
+	destroy  bool
+	detailed bool
+	timeout  time.Duration
+	format   string
+}
+
+func newEnvironmentPlan(x *connection) *cobra.Command {
+	var f planFlags
+	cmd := &cobra.Command{
+		Use:   "plan NAME [--template TEMPLATE[@VERSION]...] [--param NAME=VALUE...]",
+		Short: "Show what an update, a create or a destroy would change",
+		Long: "Asks the executors what would change, and changes nothing: what an update to these templates and parameters would do, a\n" +
+			"create where there is no such environment yet, or with --destroy a destroy. What depends on something that is known\n" +
+			"only afterwards is shown as unknown, with what it waits for. The exit code is 0 when the plan was made and 1 when it was\n" +
+			"not; with --detailed-exitcode it is 3 when something would, or may, change.",
+		Example: `  vivarium env plan notes --param replicas=3
+  vivarium env plan notes --destroy -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			data, err := f.command()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
+			if f.timeout > 0 {
+				ctx, cancel = context.WithTimeout(ctx, f.timeout)
+			}
+			defer cancel()
+			err = x.plan(ctx, order{command: event.EnvironmentPlan, environment: args[0], data: data, follow: followFlags{format: f.format}}, f.detailed)
+			if errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("the plan of %s is not over after %s; it goes on, see `vivarium env watch %s`", args[0], f.timeout, args[0])
+			}
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.update.templates, "template", nil, "all templates it is to be made of, name or name@version (may be repeated; default: as they are)")
+	flags.StringArrayVar(&f.update.params, "param", nil, "parameter as name=value; JSON where it is JSON, else text (may be repeated)")
+	flags.StringArrayVar(&f.update.files, "param-file", nil, "file of parameters in HCL, or JSON when it ends in .json (may be repeated)")
+	flags.StringArrayVar(&f.update.unset, "unset", nil, "parameter that goes back to its default (may be repeated)")
+	flags.BoolVar(&f.update.heal, "heal", false, "of an update that heals what the last check found off")
+	flags.BoolVar(&f.destroy, "destroy", false, "of a destroy")
+	flags.BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 3 when something would change")
+	flags.DurationVar(&f.timeout, "timeout", 0, "how long to wait (default: as long as it takes)")
+	outputFlag(cmd, &f.format, formatTable, formatJSON)
+	return cmd
+}
+
+// command is the data of environment.plan.
+func (f planFlags) command() (json.RawMessage, error) {
+	params, err := f.update.parameters()
+	if err != nil {
+		return nil, err
+	}
+	if f.destroy && (len(params) > 0 || len(f.update.templates) > 0 || f.update.heal) {
+		return nil, usage("--destroy goes by what is there: no templates, no parameters, no --heal")
+	}
+	return json.Marshal(event.Proposal{Templates: f.update.templates, Parameters: params, Destroy: f.destroy, Heal: f.update.heal})
+}
+
+// plan waits for a plan to be over and shows it.
+func (x *connection) plan(ctx context.Context, o order, detailed bool) error {
+	api, err := x.api()
+	if err != nil {
+		return err
+	}
+	answer, err := x.send(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := untilOver(ctx, api, o.environment, answer.Operation); err != nil {
+		return err
+	}
+	plan, err := api.Plan(ctx, o.environment, answer.Operation)
+	if err != nil {
+		return err
+	}
+	if err := x.c.plan(x.c.out, o, answer.Operation, plan); err != nil {
+		return err
+	}
+	if err := ran(ctx, api, o, "plan", answer.Operation); err != nil || !detailed || changes(plan) == 0 {
+		return err
+	}
+	return errOther
+}
+
+// untilOver waits until an operation has finished.
+func untilOver(ctx context.Context, api *client.API, name, operation string) error {
+	record, err := api.Environment(ctx, name)
+	if err != nil || record.Operation != operation || record.Status != environment.Planning {
+		return err
+	}
+	err = api.FollowJournal(ctx, name, record.Revision, func(e store.Entry) error {
+		if e.Operation == operation && e.Type == (environment.StatusPlanned{}).Type() {
+			return errOver
+		}
+		return nil
+	})
+	if errors.Is(err, errOver) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("the journal of %s ended before the plan did", name)
+	}
+	return err
+}
+
+// changes counts what would, or may, change.
+func changes(p environment.PlanRecord) (count int) {
+	for change, n := range p.Counts {
+		if change != event.ChangeNone {
+			count += n
+		}
+	}
+	return count
+}
+
+func (c *cli) plan(w io.Writer, o order, operation string, p environment.PlanRecord) error {
+	if o.follow.format == formatJSON {
+		return writeJSON(w, map[string]any{"environment": o.environment, "operation": operation, "plan": p})
+	}
+	var b strings.Builder
+	s := c.style(w)
+	for _, step := range p.Steps {
+		writePlanned(&b, s, step)
+	}
+	n := p.Counts
+	fmt.Fprintf(&b, "%s, operation %s: %d to create, %d to update, %d to replace, %s, %d unknown, %d unchanged.\n", clean(o.environment), operation,
+		n[event.ChangeCreate], n[event.ChangeUpdate], n[event.ChangeReplace], destroys(s, n[event.ChangeDestroy]), n[event.ChangeUnknown], n[event.ChangeNone])
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func destroys(s style, n int) string {
+	text := fmt.Sprintf("%d to destroy", n)
+	if n > 0 {
+		return s.red(text)
+	}
+	return text
+}
+
+func writePlanned(b *strings.Builder, s style, p environment.PlannedStep) {
+	if p.Change == event.ChangeNone {
+		return
+	}
+	name, note := clean(p.Address), ""
+	switch {
+	case p.Error != nil:
+		note = s.red("can't be told: " + clean(p.Error.Message))
+	case p.Change == event.ChangeUnknown:
+		note = s.dim(untilText(p.Until))
+	case p.Type == environment.ActionNode:
+		note = s.dim("runs")
+	case p.Change == event.ChangeDestroy, p.Change == event.ChangeReplace:
+		name, note = s.red(name), s.red(map[event.Change]string{event.ChangeDestroy: "is destroyed", event.ChangeReplace: "is destroyed and made again"}[p.Change])
+	}
+	fmt.Fprintf(b, "  %s\n", strings.TrimRight(s.sign(p.Change)+" "+name+"  "+note, " "))
+	writeDifferences(b, s, p.Differences, p.Omitted)
+}

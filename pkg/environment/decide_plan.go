@@ -1,0 +1,118 @@
+package environment
+
+import (
+	"encoding/json"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// mostShown bounds the differences that one plan keeps in all.
+const mostShown = 2000
+
+// plan begins an operation that asks executors what they would change.
+func (c *decision) plan(in PlanInput) *fault.Error {
+	switch {
+	case in.Destroy && !c.s.Exists():
+		return c.notThere()
+	case c.s.Busy():
+		return c.inTheWay()
+	case !in.Destroy && c.s.Status == DestroyFailed:
+		return fault.New(fault.Reject, fault.Conflict, "environment %q was to be destroyed, and something of it is left: plan a destroy", c.s.Name)
+	}
+	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
+		Templates: in.Resolved.Templates, Parallelism: c.Policy.Parallelism, Epoch: c.Epoch}
+	if o := c.s.Operation; o != nil {
+		b.Parallelism = c.parallelism(o.Parallelism)
+	}
+	if !in.Destroy {
+		var err error
+		if b.Steps, b.Unchanged, err = c.proposals(in); err != nil {
+			e := fault.From(err)
+			return fault.New(fault.Reject, e.Code, "%s", e.Message).With(e.Diagnostics...)
+		}
+	}
+	b.Steps = append(b.Steps, c.removals(in.Nodes)...)
+	c.emit(b)
+	return nil
+}
+
+// proposals are the nodes that may change, in their order. What they put out is not known to those that depend on them.
+func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err error) {
+	changing := map[string]bool{}
+	outputs := func(address string) (json.RawMessage, bool) {
+		if changing[address] {
+			return nil, false
+		}
+		return c.s.OutputsOf(address)
+	}
+	for _, n := range in.Nodes {
+		heals := in.Heal && c.off(n)
+		if !heals && !c.concerned(n, changing) {
+			unchanged += count(n.Type == ResourceNode)
+			continue
+		}
+		p, err := c.Resolver.Proposal(n.Address, outputs)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !heals && c.asIs(n, p) {
+			unchanged++
+			continue
+		}
+		changing[n.Address] = true
+		steps = append(steps, Proposed{Node: n, Proposes: event.Apply, Inputs: p.Data, Unknown: p.Unknown})
+	}
+	return steps, unchanged, nil
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// concerned tells whether an update, or the create, would have a step for the node.
+func (c *decision) concerned(n Node, changing map[string]bool) bool {
+	if !c.s.Exists() {
+		return n.made()
+	}
+	return c.mayChange(n, changing)
+}
+
+// asIs tells whether a resource would be given what it was given last, so that nothing runs.
+func (c *decision) asIs(n Node, p Inputs) bool {
+	now := c.s.Step(n.Address)
+	if now == nil || n.Type != ResourceNode || len(p.Unknown) > 0 {
+		return false
+	}
+	return now.Status == Deployed && !now.Stale && !now.Due && p.Fingerprint != "" && p.Fingerprint == now.Applied
+}
+
+// removals are the resources that are there and not among the nodes, those first that stand on others.
+func (c *decision) removals(nodes []Node) (steps []Proposed) {
+	stays := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		stays[n.Address] = true
+	}
+	for i := len(c.s.Nodes) - 1; i >= 0; i-- {
+		if n := c.s.Nodes[i]; n.Exists && n.Type == ResourceNode && !stays[n.Address] {
+			steps = append(steps, Proposed{Node: n.Node, Proposes: event.Destruct, Inputs: n.Inputs})
+		}
+	}
+	return steps
+}
+
+// proposed records what an executor would change, within the bounds of a plan.
+func (c *decision) proposed(in ResultInput) {
+	plan := event.Plan{Change: event.ChangeUnknown}
+	if in.Plan != nil && in.Plan.Change != "" {
+		plan = *in.Plan
+	}
+	if room := max(mostShown-c.s.Operation.Plan.Shown, 0); len(plan.Differences) > room {
+		plan.Omitted += len(plan.Differences) - room
+		plan.Differences = plan.Differences[:room:room]
+	}
+	c.emit(StepPlanned{Operation: in.Operation, Step: in.Step, Plan: plan})
+}

@@ -1,0 +1,81 @@
+package environment
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// planning begins an operation whose steps are nodes of their own: what is there is put aside until it is over.
+func (s *State) planning(b StatusPlanning, at time.Time) error {
+	before := s.Status
+	if before == "" {
+		s.CreatedAt = at
+	}
+	steps := make([]*Step, len(b.Steps))
+	for i, p := range b.Steps {
+		steps[i] = s.proposal(p)
+	}
+	s.Status, s.Epoch = Planning, b.Epoch
+	s.begin(Operation{Kind: PlanOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: b.Parallelism, Before: before,
+		StartedAt: at, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Steps: []PlannedStep{},
+			Counts: map[event.Change]int{event.ChangeNone: b.Unchanged}}}, event.EnvironmentPlan)
+	s.Nodes = steps
+	s.dirty.environment = true
+	if err := s.link(); err != nil {
+		return err
+	}
+	for i, n := range s.Nodes {
+		s.include(i, event.Propose)
+		n.Unmet = 0
+		s.ready(i)
+	}
+	return nil
+}
+
+// proposal is a step that waits for no other, with what is kept of the node. An action that would run does so anew.
+func (s *State) proposal(p Proposed) *Step {
+	n := &Step{Node: p.Node, Status: Pending, Proposes: p.Proposes, Inputs: p.Inputs, Unknown: p.Unknown}
+	n.DependsOn = nil
+	if now := s.Step(p.Address); now != nil {
+		n.Exists, n.StateHash = now.Exists, now.StateHash
+		if n.Type == ResourceNode {
+			n.Outputs = now.Outputs
+		}
+	}
+	return n
+}
+
+// aside tells whether the nodes are those of a plan.
+func (s *State) aside() bool {
+	return s.Operation != nil && s.Operation.Kind == PlanOperation && s.Status == Planning
+}
+
+// real are the environment's own nodes.
+func (s *State) real() []*Step {
+	if s.aside() {
+		return s.Operation.Aside
+	}
+	return s.Nodes
+}
+
+func (s *State) planned() error {
+	o := s.Operation
+	slices.SortStableFunc(o.Plan.Steps, func(a, b PlannedStep) int { return s.index[a.Address] - s.index[b.Address] })
+	s.Nodes = o.Aside
+	if s.Status = o.Before; s.Status == "" {
+		s.Status = Planned
+	}
+	o.Aside = nil
+	return s.link()
+}
+
+// told takes what was said of a step, or why nothing was.
+func (s *State) told(n *Step, plan event.Plan, err *fault.Error) {
+	p := s.Operation.Plan
+	p.Steps = append(p.Steps, PlannedStep{Address: n.Address, Type: n.Type, Proposes: n.Proposes, Plan: plan, Error: err})
+	p.Counts[plan.Change]++
+	p.Shown += len(plan.Differences)
+}
