@@ -12,13 +12,7 @@ import (
 )
 
 // createFlags are what the command line says about an environment to be made.
-type createFlags struct {
-	templates, params, files, tags []string
-	description, destroyAt         string
-	failFast                       bool
-	parallelism                    int
-	follow                         followFlags
-}
+type createFlags struct{ wantedFlags }
 
 func newEnvironmentCreate(x *connection) *cobra.Command {
 	var f createFlags
@@ -38,43 +32,24 @@ func newEnvironmentCreate(x *connection) *cobra.Command {
 			})
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&f.templates, "template", nil, "template to make it from, name or name@version (may be repeated)")
-	flags.StringArrayVar(&f.params, "param", nil, "parameter as name=value; JSON where it is JSON, else text (may be repeated)")
-	flags.StringArrayVar(&f.files, "param-file", nil, "file of parameters in HCL, or JSON when it ends in .json (may be repeated)")
-	flags.StringVar(&f.description, "description", "", "what it is for")
-	flags.StringArrayVar(&f.tags, "tag", nil, "tag to find it by (may be repeated)")
-	flags.StringVar(&f.destroyAt, "destroy-at", "", "when it is destroyed by itself: 2027-01-31T18:00:00Z, or a duration from now such as 8h")
-	flags.BoolVar(&f.failFast, "fail-fast", false, "stop what runs at the first failure, instead of letting it finish")
-	flags.IntVar(&f.parallelism, "parallelism", 0, "how many steps run at once (default: the server's limit)")
-	f.follow.add(cmd)
+	f.add(cmd, "template to make it from, name or name@version (may be repeated)")
+	f.addRest(cmd, "tag to find it by (may be repeated)")
 	return cmd
 }
 
 // command is the data of environment.create.
-func (f createFlags) command(now time.Time) (json.RawMessage, error) {
+func (f *createFlags) command(now time.Time) (json.RawMessage, error) {
 	if len(f.templates) == 0 {
 		return nil, usage("--template is required: the name of a template, as `vivarium template list` shows them")
 	}
-	if f.parallelism < 0 {
-		return nil, usage("--parallelism can't be negative")
-	}
-	params, err := parameters(f.files, f.params)
+	params, at, err := f.read(now)
 	if err != nil {
 		return nil, err
 	}
-	c := event.Create{
-		Templates: f.templates, Parameters: params, Description: f.description, Tags: f.tags,
+	return json.Marshal(event.Create{
+		Templates: f.templates, Parameters: params, Description: f.description, Tags: f.tags, DestroyAt: at,
 		FailFast: f.failFast, Parallelism: f.parallelism,
-	}
-	if f.destroyAt != "" {
-		at, err := pointInTime(f.destroyAt, now)
-		if err != nil {
-			return nil, err
-		}
-		c.DestroyAt = &at
-	}
-	return json.Marshal(c)
+	})
 }
 
 func pointInTime(text string, now time.Time) (time.Time, error) {

@@ -19,7 +19,8 @@ import (
 
 // planFlags are what the command line says about a change that is thought of.
 type planFlags struct {
-	update   updateFlags
+	contentFlags
+	heal     bool
 	destroy  bool
 	detailed bool
 	timeout  time.Duration
@@ -55,12 +56,9 @@ func newEnvironmentPlan(x *connection) *cobra.Command {
 			return err
 		},
 	}
+	f.addChange(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.update.templates, "template", nil, "all templates it is to be made of, name or name@version (may be repeated; default: as they are)")
-	flags.StringArrayVar(&f.update.params, "param", nil, "parameter as name=value; JSON where it is JSON, else text (may be repeated)")
-	flags.StringArrayVar(&f.update.files, "param-file", nil, "file of parameters in HCL, or JSON when it ends in .json (may be repeated)")
-	flags.StringArrayVar(&f.update.unset, "unset", nil, "parameter that goes back to its default (may be repeated)")
-	flags.BoolVar(&f.update.heal, "heal", false, "of an update that heals what the last check found off")
+	flags.BoolVar(&f.heal, "heal", false, "of an update that heals what the last check found off")
 	flags.BoolVar(&f.destroy, "destroy", false, "of a destroy")
 	flags.BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 3 when something would change")
 	flags.DurationVar(&f.timeout, "timeout", 0, "how long to wait (default: as long as it takes)")
@@ -69,15 +67,15 @@ func newEnvironmentPlan(x *connection) *cobra.Command {
 }
 
 // command is the data of environment.plan.
-func (f planFlags) command() (json.RawMessage, error) {
-	params, err := f.update.parameters()
+func (f *planFlags) command() (json.RawMessage, error) {
+	params, err := f.parameters()
 	if err != nil {
 		return nil, err
 	}
-	if f.destroy && (len(params) > 0 || len(f.update.templates) > 0 || f.update.heal) {
+	if f.destroy && (len(params) > 0 || len(f.templates) > 0 || f.heal) {
 		return nil, usage("--destroy goes by what is there: no templates, no parameters, no --heal")
 	}
-	return json.Marshal(event.Proposal{Templates: f.update.templates, Parameters: params, Destroy: f.destroy, Heal: f.update.heal})
+	return json.Marshal(event.Proposal{Templates: f.templates, Parameters: params, Destroy: f.destroy, Heal: f.heal})
 }
 
 // plan waits for a plan to be over and shows it.

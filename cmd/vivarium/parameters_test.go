@@ -82,7 +82,7 @@ func TestMistakesOfParameterFiles(t *testing.T) {
 
 func TestCreateCommand(t *testing.T) {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	f := createFlags{templates: []string{"notes@1.0.0"}, params: []string{"replicas=2"}, tags: []string{"a"}, destroyAt: "8h", failFast: true}
+	f := createFlags{wantedFlags{contentFlags: contentFlags{templates: []string{"notes@1.0.0"}, params: []string{"replicas=2"}}, tags: []string{"a"}, destroyAt: "8h", failFast: true}}
 	data, err := f.command(now)
 	require.NoError(t, err)
 	var c event.Create
