@@ -94,16 +94,23 @@ func pipelined(r *rig) {
 	c := expectConfirms(n)
 	in := r.consume(r.dial(""), r.Queue, 1000)
 	start := time.Now()
-	for i := range n {
-		require.NoError(r, b.Send(context.Background(), message(r.Queue, fmt.Sprint("m", i, " ", body)), c.done))
-	}
-	// Received while the confirms come in: a delivery that nobody acknowledges for long comes again, out of order.
+	sent := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < n && err == nil; i++ {
+			err = b.Send(context.Background(), message(r.Queue, fmt.Sprint("m", i, " ", body)), c.done)
+		}
+		sent <- err
+	}()
+	// Received while they are sent: a delivery that nobody acknowledges for long may come again, out of order.
 	for i := range n {
 		d := in.next()
-		require.True(r, strings.HasPrefix(string(d.Message().Body), fmt.Sprint("m", i, " ")))
+		require.True(r, strings.HasPrefix(string(d.Message().Body), fmt.Sprint("m", i, " ")),
+			"message %d is %.8s, redelivered: %t", i, d.Message().Body, d.Redelivered())
 		d.Ack()
 	}
 	r.Logf("%d received after %s", n, time.Since(start))
+	require.NoError(r, <-sent)
 	<-c.all
 	r.Logf("and confirmed after %s", time.Since(start))
 	require.Empty(r, c.failures())
