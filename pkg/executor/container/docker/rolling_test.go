@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -146,10 +147,19 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// freePort is below the ports that the kernel gives to outgoing connections (from 32768 on Linux): one of those may be taken
+// by any program before the container is there.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for range 100 {
+		port := 15000 + rand.IntN(15000)
+		l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		require.NoError(t, l.Close())
+		return port
+	}
+	require.FailNow(t, "no port is free")
+	return 0
 }
