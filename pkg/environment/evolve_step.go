@@ -96,7 +96,7 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	case event.Apply:
 		n.Status, n.Outputs, n.Applied = Deployed, b.Outputs, n.Offered
 		n.Stale, n.Due = false, false
-		s.applied(n)
+		s.makeDue(n)
 		if s.Operation.Kind == DestroyOperation {
 			n.Status = Destroyed
 		}
@@ -112,8 +112,8 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	s.succeed(i)
 }
 
-// applied tells the actions that run on updates that there is something new to run for.
-func (s *State) applied(n *Step) {
+// makeDue tells the actions that run on updates that there is something new to run for.
+func (s *State) makeDue(n *Step) {
 	if k := s.Operation.Kind; k != UpdateOperation && k != RetryOperation {
 		return
 	}
