@@ -19,6 +19,7 @@ type checker struct {
 	templates map[string]bool      // those that are there
 	named     map[string]bool
 	epoch     uint64
+	chain     string // of the partition's last entry
 	counts    Counts
 	progress  Progress
 	kept      *kept // nil: nothing to hold it against
@@ -80,6 +81,11 @@ func (c *checker) entry(ctx context.Context, e store.Entry) error {
 	if err := c.fold.Add(e); err != nil {
 		return fault.Wrap(err, fault.Reject, Damaged, "entry %d of partition %d in the file can't be followed", e.Seq, e.Partition)
 	}
+	if e.Chain != "" && e.Chain != store.Link(c.chain, e) {
+		return fault.New(fault.Reject, Damaged, "entry %d of partition %d in the file has another chain than the entries up to it: "+
+			"one of them is not as it was written", e.Seq, e.Partition)
+	}
+	c.chain = e.Chain
 	for _, hash := range templates(e) {
 		c.named[hash] = true
 	}
@@ -113,7 +119,7 @@ func (c *checker) end(ctx context.Context, e End) error {
 			return fault.New(fault.Reject, Damaged, "the file lacks the state of %s in %s, which its journal names", want.Step, want.Environment)
 		}
 	}
-	c.fold, c.states = history.NewFold(), map[[2]string]string{}
+	c.fold, c.states, c.chain = history.NewFold(), map[[2]string]string{}, ""
 	return c.kept.end(ctx, e)
 }
 

@@ -38,6 +38,7 @@ type partition struct {
 
 	loaded     bool
 	seq        uint64 // of the last entry in the journal
+	chain      string // of that entry
 	checkpoint uint64 // entries up to here are in snapshots
 	states     map[string]*environment.State
 	busy       map[string]struct{}
@@ -196,10 +197,16 @@ func (p *partition) load(ctx context.Context) error {
 	if err := p.loadSnapshots(ctx); err != nil {
 		return err
 	}
-	if p.seq, err = p.replay(ctx, store.Selection{Partition: p.number, After: p.checkpoint}, p.evolve); err != nil {
+	p.seq, p.chain = max(p.checkpoint, head.Seq), head.Chain
+	_, err = p.replay(ctx, store.Selection{Partition: p.number, After: p.checkpoint}, func(ctx context.Context, e store.Entry) error {
+		if e.Seq >= p.seq {
+			p.seq, p.chain = e.Seq, e.Chain // somebody has written since the head was read
+		}
+		return p.evolve(ctx, e)
+	})
+	if err != nil {
 		return err
 	}
-	p.seq = max(p.seq, p.checkpoint, head.Seq)
 	for name, s := range p.states {
 		if s.Busy() {
 			p.busy[name] = struct{}{}

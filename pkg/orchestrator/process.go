@@ -270,6 +270,11 @@ func (t *turn) entry(s *environment.State, f environment.Fact) error {
 	if r, ok := f.Body.(environment.CommandRejected); ok {
 		e.Operation, e.Causation = "", r.CommandID
 	}
+	before := t.p.chain
+	if n := len(t.batch.Entries); n > 0 {
+		before = t.batch.Entries[n-1].Chain
+	}
+	e.Chain = store.Link(before, e)
 	t.batch.Entries = append(t.batch.Entries, e)
 	return nil
 }
@@ -311,7 +316,7 @@ func (t *turn) commit() error {
 	if err := p.Store.Append(t.ctx, t.batch); err != nil {
 		return err
 	}
-	p.seq = last
+	p.seq, p.chain = last, t.batch.Entries[len(t.batch.Entries)-1].Chain
 	if due != nil {
 		p.checkpointed(last)
 	}

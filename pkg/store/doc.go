@@ -3,7 +3,7 @@
 //
 // What always holds, for every driver (storetest checks it, over restarts): a batch is there whole or not at all,
 // with its projection; (partition, seq) is taken once; an epoch never falls; what Append returned nil for survives
-// SIGKILL. Readers never see a projection that is ahead of or behind its journal.
+// SIGKILL; entries come back byte by byte as they were given, or their chain would not hold. Readers never see a projection that is ahead of or behind its journal.
 //
 // Imports: environment, event, fault and the standard library. Drivers (sqlite, arango) import this package, never
 // each other.

@@ -35,6 +35,8 @@ type Entry struct {
 	Causation   string          `json:"causation,omitempty"` // id of the command behind it
 	TraceParent string          `json:"traceparent,omitempty"`
 	Data        json.RawMessage `json:"data"`
+	// Chain is Link of the entry before and this one; empty in what was written before there were chains.
+	Chain string `json:"chain,omitempty"`
 }
 
 // Snapshot is an environment's state as of Seq, from which the entries behind it lead on.
@@ -85,6 +87,8 @@ type Head struct {
 	Seq       uint64 `json:"seq"`
 	// Relayed is the sequence up to which entries are known to be published.
 	Relayed uint64 `json:"relayed"`
+	// Chain of the entry at Seq.
+	Chain string `json:"chain,omitempty"`
 }
 
 // Selection of journal entries, in ascending order of seq. The zero value of a field does not select.

@@ -53,7 +53,7 @@ func (s *Store) Append(ctx context.Context, b store.Batch) error {
 // unlessOurs: the answer to an earlier commit was lost, and now the entries are taken. By us, when the partition's document
 // has the batch's token.
 func (s *Store) unlessOurs(ctx context.Context, b *batch, taken error) error {
-	h, _, err := first[head](ctx, s.db, "partition_head", binds{"key": b.partitionKey})
+	h, _, err := first[head](ctx, s.db, "partition_head", binds{"key": b.partitionKey, "partition": b.partition})
 	if err != nil {
 		return err
 	}

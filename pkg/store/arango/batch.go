@@ -53,7 +53,7 @@ func newBatch(in store.Batch) (*batch, error) {
 func entryDocument(e store.Entry) document {
 	return document{"partition": e.Partition, "seq": e.Seq, "home": keyOf(e.Environment), "environment": e.Environment,
 		"type": e.Type, "time": e.Time.UTC().Format(time.RFC3339Nano), "epoch": e.Epoch, "operation": e.Operation,
-		"causation": e.Causation, "traceparent": e.TraceParent, "data": string(e.Data)}
+		"causation": e.Causation, "traceparent": e.TraceParent, "data": string(e.Data), "chain": e.Chain}
 }
 
 // last keeps the last of several records of one key; what it stood at in between nobody will ever see.

@@ -22,11 +22,12 @@ type entry struct {
 	Causation   string    `json:"causation"`
 	TraceParent string    `json:"traceparent"`
 	Data        string    `json:"data"`
+	Chain       string    `json:"chain"` // null in what was written before there were chains
 }
 
 func (e entry) entry() store.Entry {
 	out := store.Entry{Partition: e.Partition, Seq: e.Seq, Environment: e.Environment, Type: e.Type, Time: e.Time, Epoch: e.Epoch,
-		Operation: e.Operation, Causation: e.Causation, TraceParent: e.TraceParent}
+		Operation: e.Operation, Causation: e.Causation, TraceParent: e.TraceParent, Chain: e.Chain}
 	if e.Data != "" {
 		out.Data = json.RawMessage(e.Data)
 	}
@@ -69,13 +70,14 @@ type head struct {
 	Seq     uint64 `json:"seq"`
 	Token   string `json:"token"`
 	Relayed uint64 `json:"relayed"`
+	Chain   string `json:"chain"`
 }
 
 // Head of a partition; zero before its first entry. Relayed is at once what this process was told; of what others were told
 // it may be a second behind.
 func (s *Store) Head(ctx context.Context, partition int) (store.Head, error) {
-	h, _, err := askOne[head](ctx, s, "partition_head", binds{"key": partitionKey(partition)})
-	return store.Head{Partition: partition, Seq: h.Seq, Relayed: max(h.Relayed, s.relays.of(partition))}, err
+	h, _, err := askOne[head](ctx, s, "partition_head", binds{"key": partitionKey(partition), "partition": partition})
+	return store.Head{Partition: partition, Seq: h.Seq, Relayed: max(h.Relayed, s.relays.of(partition)), Chain: h.Chain}, err
 }
 
 // Relayed is kept in memory and written within a second, or by Close.

@@ -413,7 +413,11 @@ var meanings = map[string]func(*ground) ([]any, *refusal){
 	},
 	"partition_head": func(g *ground) ([]any, *refusal) {
 		p, r := g.world["partitions"][g.text("key")], g.world["relays"][g.text("key")]
-		return []any{doc{"seq": p["seq"], "token": p["token"], "relayed": r["seq"]}}, nil
+		found := doc{"seq": p["seq"], "token": p["token"], "relayed": r["seq"]}
+		for _, e := range g.all("entries", func(e doc) bool { return e["partition"] == g.binds["partition"] && e["seq"] == p["seq"] }) {
+			found["chain"] = e["chain"]
+		}
+		return []any{found}, nil
 	},
 	"partition_heads": func(g *ground) ([]any, *refusal) {
 		return rowsOf(g.all("partitions", func(doc) bool { return true }), 0, field("seq"))

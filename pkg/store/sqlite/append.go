@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -97,8 +98,12 @@ func (b *batch) addEntries(in store.Batch) error {
 		if err != nil {
 			return err
 		}
+		chain, err := hex.DecodeString(e.Chain)
+		if err != nil {
+			return fault.Wrap(err, fault.GiveUp, fault.Invalid, "the chain of entry %d of partition %d is not hexadecimal", e.Seq, e.Partition)
+		}
 		b.entries = append(b.entries, int64(e.Partition)<<seqBits|int64(e.Seq), e.Environment, int64(e.Seq), e.Type, at,
-			int64(e.Epoch), e.Operation, e.Causation, e.TraceParent, string(e.Data))
+			int64(e.Epoch), e.Operation, e.Causation, e.TraceParent, string(e.Data), chain)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"math"
 	"time"
@@ -72,7 +73,7 @@ func (s *Store) readError(ctx context.Context, err error) error {
 // Entries come in the order of seq; those of one seq in several partitions, which only a selection by environment
 // can meet, in the order of partitions.
 func (s *Store) Entries(ctx context.Context, q store.Selection) ([]store.Entry, error) {
-	const columns = "SELECT id >> 48, seq, environment, type, time, epoch, operation, causation, traceparent, data FROM entries "
+	const columns = "SELECT id >> 48, seq, environment, type, time, epoch, operation, causation, traceparent, data, chain FROM entries "
 	low, high := int64(0), int64(math.MaxInt64)
 	if q.Partition >= 0 && q.Partition <= maxPartition {
 		low, high = int64(q.Partition)<<seqBits, int64(q.Partition)<<seqBits|maxSeq
@@ -100,14 +101,15 @@ func (s *Store) Entries(ctx context.Context, q store.Selection) ([]store.Entry, 
 
 func scanEntry(rows *sql.Rows) (e store.Entry, err error) {
 	var at sql.NullInt64
-	var data sql.RawBytes
-	err = rows.Scan(&e.Partition, &e.Seq, &e.Environment, &e.Type, &at, &e.Epoch, &e.Operation, &e.Causation, &e.TraceParent, &data)
+	var data, chain sql.RawBytes
+	err = rows.Scan(&e.Partition, &e.Seq, &e.Environment, &e.Type, &at, &e.Epoch, &e.Operation, &e.Causation, &e.TraceParent, &data, &chain)
 	if at.Valid {
 		e.Time = time.Unix(0, at.Int64).UTC()
 	}
 	if len(data) > 0 {
 		e.Data = append([]byte(nil), data...)
 	}
+	e.Chain = hex.EncodeToString(chain)
 	return e, err
 }
 
@@ -115,8 +117,11 @@ func scanEntry(rows *sql.Rows) (e store.Entry, err error) {
 // others were told it may be up to a second behind.
 func (s *Store) Head(ctx context.Context, partition int) (store.Head, error) {
 	head := store.Head{Partition: partition}
-	err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&head.Seq, &head.Relayed) },
-		"SELECT seq, relayed FROM partitions WHERE partition = ?", partition)
+	var chain []byte
+	err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&head.Seq, &head.Relayed, &chain) },
+		`SELECT p.seq, p.relayed, e.chain FROM partitions p LEFT JOIN entries e ON e.id = (p.partition << 48 | p.seq)
+		WHERE p.partition = ?`, partition)
+	head.Chain = hex.EncodeToString(chain)
 	head.Relayed = max(head.Relayed, s.relayed.of(partition))
 	return head, err
 }

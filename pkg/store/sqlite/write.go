@@ -42,11 +42,11 @@ func (t *transaction) insert(i insert, values rows) error {
 	return nil
 }
 
-const entryColumns = 10
+const entryColumns = 11
 
 var (
 	insertEntries = newInsert(entryColumns, `INSERT INTO entries
-		(id, environment, seq, type, time, epoch, operation, causation, traceparent, data)`, "")
+		(id, environment, seq, type, time, epoch, operation, causation, traceparent, data, chain)`, "")
 	insertSnapshots = newInsert(4, `INSERT INTO snapshots (partition, environment, seq, data)`,
 		`ON CONFLICT (partition, environment) DO UPDATE SET seq = excluded.seq, data = excluded.data
 		WHERE excluded.seq >= snapshots.seq`)

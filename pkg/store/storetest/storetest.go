@@ -59,6 +59,7 @@ var journalClauses = []clause{
 	{"selection", testSelection},
 	{"many partitions at once", testPartitions},
 	{"relayed", testRelayed},
+	{"chain", testChain},
 	{"snapshots", testSnapshots},
 	{"templates", testTemplates},
 	{"states", testStates},

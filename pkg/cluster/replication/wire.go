@@ -1,0 +1,103 @@
+package replication
+
+import "time"
+
+// Prefix is below what a source serves. All requests but those of a secondary that asks who is there need the token, as
+// "Authorization: Bearer TOKEN".
+const Prefix = "/api/v1/replication/"
+
+// Role of a server's cluster.
+type Role string
+
+// Roles.
+const (
+	Primary   Role = "primary"
+	Secondary Role = "secondary"
+)
+
+// Position is a place in a partition's journal: the last entry that is there. Mark is store.Mark of that entry, empty for Seq 0.
+type Position struct {
+	Partition int    `json:"partition"`
+	Seq       uint64 `json:"seq"`
+	Mark      string `json:"mark,omitempty"`
+}
+
+// Identity says who a server is, and how far.
+type Identity struct {
+	// Cluster is the name (in Consul: the data centre) of the server's cluster; KeyID tells its key from others without
+	// giving it away.
+	Cluster string `json:"cluster"`
+	KeyID   string `json:"key_id"`
+	Server  string `json:"server"`
+	Version string `json:"version,omitempty"`
+	Role    Role   `json:"role"`
+	Epoch   uint64 `json:"epoch"`
+	// Partitions counts them; it has to be the same on both sides.
+	Partitions int        `json:"partitions"`
+	Heads      []Position `json:"heads"`
+	Time       time.Time  `json:"time"`
+	// Leaving: the server stops, or hands its role over; nothing more is to come of it.
+	Leaving bool `json:"leaving,omitempty"`
+}
+
+// Request opens a stream: entries behind these positions.
+type Request struct {
+	Follower
+	// Nonce is drawn for this stream; the lines are signed with it.
+	Nonce     string     `json:"nonce"`
+	Positions []Position `json:"positions"`
+}
+
+// Follower names a secondary to its source.
+type Follower struct {
+	Cluster string `json:"cluster"`
+	Server  string `json:"server"`
+	Version string `json:"version,omitempty"`
+}
+
+// Report is what a secondary tells its source once a second.
+type Report struct {
+	Follower
+	Positions []Position `json:"positions"`
+	// AsOf is the source's own time up to which the secondary has everything; zero when it never had.
+	AsOf time.Time `json:"as_of"`
+	// Stopped are partitions that do not go on, with the reason.
+	Stopped []Stop `json:"stopped,omitempty"`
+}
+
+// Stop says why a partition is not followed any more.
+type Stop struct {
+	Partition int    `json:"partition"`
+	Code      string `json:"code"`
+	Reason    string `json:"reason"`
+}
+
+// Lag of a secondary behind its primary.
+type Lag struct {
+	// Known: the primary has been heard since the start.
+	Known bool `json:"known"`
+	// Entries that the primary is known to have, and the secondary has not.
+	Entries uint64 `json:"entries"`
+	// Seconds since the secondary had all that the primary had; 0 while it has, and hears the primary.
+	Seconds float64 `json:"seconds"`
+}
+
+// Peer is a secondary as its source sees it.
+type Peer struct {
+	Follower
+	Address   string     `json:"address"`
+	Connected bool       `json:"connected"`
+	Since     time.Time  `json:"since"` // of the present state
+	Heard     time.Time  `json:"heard"` // the last report
+	Positions []Position `json:"positions"`
+	Stopped   []Stop     `json:"stopped,omitempty"`
+	Lag       Lag        `json:"lag"`
+}
+
+// Beat says how far the source was at a time.
+type Beat struct {
+	Time    time.Time `json:"time"`
+	Epoch   uint64    `json:"epoch"`
+	Heads   []uint64  `json:"heads"` // by partition
+	Leaving bool      `json:"leaving,omitempty"`
+}
