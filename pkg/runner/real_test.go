@@ -107,9 +107,10 @@ func wholeProtocol(t *testing.T, servers, runners bus.Bus) {
 	short := in("short")
 	short.Inputs = s.box.Seal(json.RawMessage(`"hunter2"`))
 	s.publish(tasks, event.TaskOffered, short)
-	logs := await[event.Logs](s, event.TaskLogs)
+	s.awaitAll(event.TaskLogs, event.TaskFinished)
+	logs := last[event.Logs](s, event.TaskLogs)
 	require.Equal(t, []string{"the password is (sensitive)", "(sensitive)"}, []string{logs.Lines[0].Text, logs.Lines[1].Text})
-	result := await[event.Result](s, event.TaskFinished)
+	result := last[event.Result](s, event.TaskFinished)
 	require.Nil(t, result.Error)
 	require.JSONEq(t, `{"in":"(sensitive)"}`, string(secret.Show(result.Outputs)))
 

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -108,23 +109,33 @@ func (s *server) publish(to bus.Address, name string, data any) {
 // await waits until a message of the name has come, and returns the data of the last one.
 func await[T any](s *server, name string) T {
 	s.t.Helper()
+	s.awaitAll(name)
+	return last[T](s, name)
+}
+
+// awaitAll waits until a message of each name has come, in any order: what goes by different queues is in none.
+func (s *server) awaitAll(names ...string) {
+	s.t.Helper()
 	limit := time.After(2 * time.Minute) // large messages under the race detector take their time
-	for {
+	for len(names) > 0 {
 		select {
 		case got := <-s.news:
-			if got != name {
-				continue
-			}
+			names = slices.DeleteFunc(names, func(name string) bool { return name == got })
 		case <-limit:
-			s.t.Fatalf("no %s came", name)
+			s.t.Fatalf("no %s came", names)
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		var v T
-		all := s.data[name]
-		require.NoError(s.t, json.Unmarshal(all[len(all)-1], &v))
-		return v
 	}
+}
+
+// last is the data of the last message of the name.
+func last[T any](s *server, name string) T {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var v T
+	all := s.data[name]
+	require.NoError(s.t, json.Unmarshal(all[len(all)-1], &v))
+	return v
 }
 
 func startReal(t testing.TB, b bus.Bus, x funcs) *Runner {
