@@ -51,6 +51,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.Scheduled{}, environment.DestructionAhead{}, environment.StatusChecking{}, environment.StatusPlanning{},
 		environment.StepPlanned{Plan: event.Plan{Change: event.ChangeNone}}, environment.StatusPlanned{Counts: map[event.Change]int{}},
 		environment.ResourceObserved{Presence: event.Absent}, environment.ResourceHealth{Status: event.Healthy},
+		environment.Locked{}, environment.Unlocked{}, environment.StepRetained{}, environment.DestructionHeld{Error: failure},
 	}
 	require.Len(t, small, len(environment.Bodies()))
 	for _, body := range small {

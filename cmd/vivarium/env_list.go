@@ -77,7 +77,7 @@ func environmentRows(records []environment.Record) [][]string {
 	rows := [][]string{{"NAME", "STATUS", "RESOURCES", "HEALTH", "TEMPLATES", "TAGS", "UPDATED"}}
 	for _, r := range records {
 		rows = append(rows, []string{
-			r.Name, string(r.Status), resourceCount(r), healthText(r), templatesText(r.Templates), strings.Join(r.Tags, ","), moment(r.UpdatedAt),
+			r.Name, statusText(r), resourceCount(r), healthText(r), templatesText(r.Templates), strings.Join(r.Tags, ","), moment(r.UpdatedAt),
 		})
 	}
 	return rows

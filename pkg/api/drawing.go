@@ -26,6 +26,8 @@ var colours = map[environment.Status]colour{
 	environment.Planning:      {"#d1c4e9", "#5e35b1"},
 	environment.Planned:       {"#fafafa", "#5e35b1"},
 	environment.Idle:          {"#fafafa", "#9e9e9e"},
+
+	environment.StatusRetained: {"#fff8e1", "#8d6e63"},
 }
 
 // colourOf is that of pending for a status of another version.

@@ -51,6 +51,10 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentCheck, func() *fault.Error { return c.check(in) })
 	case PlanInput:
 		c.command(in.CommandMeta, event.EnvironmentPlan, func() *fault.Error { return c.plan(in) })
+	case LockInput:
+		c.command(in.CommandMeta, event.EnvironmentLock, func() *fault.Error { return c.lock(in) })
+	case UnlockInput:
+		c.command(in.CommandMeta, event.EnvironmentUnlock, func() *fault.Error { return c.unlock(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -100,7 +104,11 @@ func (c *decision) command(m CommandMeta, name string, take func() *fault.Error)
 		c.Answer.Error, c.Answer.Duplicate = known.Error, true
 		return
 	}
-	if err := take(); err != nil {
+	err := c.s.locked()
+	if err == nil || harmless(name) {
+		err = take()
+	}
+	if err != nil {
 		c.Answer.Error = err
 		c.emit(CommandRejected{CommandID: m.CommandID, Command: name, RequestedBy: m.RequestedBy, Error: err})
 		return
@@ -133,6 +141,9 @@ func (c *decision) destroy(in DestroyInput) *fault.Error {
 		return c.notThere()
 	case c.s.Busy():
 		return c.inTheWay()
+	}
+	if err := c.s.undestroyable(); err != nil {
+		return err
 	}
 	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})

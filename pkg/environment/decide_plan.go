@@ -20,6 +20,9 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	case !in.Destroy && c.s.Status == DestroyFailed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q was to be destroyed, and something of it is left: plan a destroy", c.s.Name)
 	}
+	if err := c.s.keeps(in.Nodes); err != nil {
+		return err
+	}
 	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
 		Templates: in.Resolved.Templates, Parallelism: c.Policy.Parallelism, Epoch: c.Epoch}
 	if o := c.s.Operation; o != nil {
@@ -114,5 +117,9 @@ func (c *decision) proposed(in ResultInput) {
 		plan.Omitted += len(plan.Differences) - room
 		plan.Differences = plan.Differences[:room:room]
 	}
-	c.emit(StepPlanned{Operation: in.Operation, Step: in.Step, Plan: plan})
+	var err *fault.Error
+	if n := c.s.Step(in.Step); n.PreventDestroy && (plan.Change == event.ChangeReplace || plan.Change == event.ChangeDestroy) {
+		err = fault.New(fault.Reject, fault.Protected, "%s may not be destroyed (prevent_destroy), and this would %s it", n.Address, plan.Change)
+	}
+	c.emit(StepPlanned{Operation: in.Operation, Step: in.Step, Plan: plan, Error: err})
 }

@@ -22,9 +22,20 @@ func (d *Decider) Imminent(s *State, now time.Time) bool {
 	if s.DestroyAt == nil || !s.Exists() || s.Busy() {
 		return false
 	}
+	if !now.Before(*s.DestroyAt) {
+		return !s.heldFor(s.undestroyable())
+	}
 	_, due := d.policy.warning(s, now)
-	return due || !now.Before(*s.DestroyAt)
+	return due
 }
+
+// heldFor tells whether it was said already that the destruction waits, and why.
+func (s *State) heldFor(why *fault.Error) bool {
+	return why != nil && s.DestroyHeld != nil && s.DestroyHeld.Code == why.Code
+}
+
+// planDestruction settles when the environment is destroyed by itself; nil: it is not.
+func (s *State) planDestruction(at *time.Time) { s.DestroyAt, s.Warned, s.DestroyHeld = at, 0, nil }
 
 // warning is the most urgent one that is due and was not given. One that was missed, since the server was away or the time
 // was set at short notice, is not made up for once a more urgent one is due.
@@ -46,6 +57,12 @@ func (c *decision) planned() {
 		return
 	}
 	if !c.now.Before(*s.DestroyAt) {
+		if why := s.undestroyable(); why != nil {
+			if !s.heldFor(why) {
+				c.emit(DestructionHeld{DestroyAt: *s.DestroyAt, Error: why})
+			}
+			return
+		}
 		c.emit(StatusDestroying{Planned: true, Operation: c.nextOperation(), Parallelism: c.parallelism(s.Operation.Parallelism), Epoch: c.Epoch})
 		return
 	}

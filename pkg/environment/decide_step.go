@@ -43,6 +43,9 @@ func (c *decision) fill() {
 // hold tells whether a step has to wait for its pool, and says so once for all steps that wait for the same.
 func (c *decision) hold(i int, held map[string]bool) bool {
 	n := c.s.Nodes[i]
+	if n.Verb == event.Destruct && n.Retain {
+		return false // nobody is needed for that
+	}
 	key := n.holdKey()
 	if held[key] {
 		return true
@@ -102,6 +105,11 @@ func (c *decision) offer(i int) {
 		AcceptBefore: c.now.Add(c.AcceptWithin)}
 	var err error
 	switch n.Verb {
+	case event.Destruct:
+		if n.Retain {
+			c.emit(StepRetained{Operation: w.Operation, Step: n.Address})
+			return
+		}
 	case event.Apply:
 		var in Inputs
 		in, err = c.Resolver.Inputs(n.Address, c.s.OutputsOf)

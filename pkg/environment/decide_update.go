@@ -13,6 +13,9 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	case c.s.Status == DestroyFailed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q was to be destroyed, and something of it is left: destroy it, then create it anew", c.s.Name)
 	}
+	if err := c.s.keeps(in.Nodes); err != nil {
+		return err
+	}
 	c.emit(Updated{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: in.DestroyAt, Heal: in.Heal,

@@ -20,10 +20,18 @@ func Evolve(s *State, f Fact) error {
 	case StatusDestroying:
 		s.destroying(b, f.At)
 	case Scheduled:
-		s.DestroyAt, s.Warned = b.DestroyAt, 0
+		s.planDestruction(b.DestroyAt)
 		s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentSchedule})
 	case DestructionAhead:
 		s.Warned = b.Warning
+	case DestructionHeld:
+		s.DestroyHeld = b.Error
+	case Locked:
+		s.Lock = &Lock{Reason: b.Reason, By: b.RequestedBy, At: f.At}
+		s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentLock})
+	case Unlocked:
+		s.Lock = nil
+		s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentUnlock})
 	case Updated:
 		return s.updated(b, f.At)
 	case StatusRetrying:
@@ -75,7 +83,7 @@ func Evolve(s *State, f Fact) error {
 
 func (s *State) created(b Created, at time.Time) error {
 	life := NewState(s.Name)
-	life.Operations, life.Commands = s.Operations, s.Commands
+	life.Operations, life.Commands, life.Retained = s.Operations, s.Commands, s.Retained
 	life.dirty.created = true
 	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
 	life.Description, life.Tags, life.Templates = b.Description, b.Tags, b.Templates
@@ -85,6 +93,7 @@ func (s *State) created(b Created, at time.Time) error {
 	for i := range b.Nodes {
 		steps[i] = Step{Node: b.Nodes[i], Status: Pending}
 		life.Nodes[i] = &steps[i]
+		life.takeBack(&steps[i])
 	}
 	*s = *life
 	if err := s.link(); err != nil {
@@ -114,7 +123,7 @@ func (s *State) leaveOut(i int) {
 }
 
 func (s *State) destroying(b StatusDestroying, at time.Time) {
-	s.Status, s.Epoch, s.Error = Destroying, b.Epoch, nil
+	s.Status, s.Epoch, s.Error, s.DestroyHeld = Destroying, b.Epoch, nil, nil
 	if b.Planned {
 		s.DestroyAt = nil // it is tried once by itself
 	}
@@ -158,7 +167,7 @@ func (n *Step) applied() bool {
 
 // destroyed: nothing is left that a state could tell about.
 func (s *State) destroyed() {
-	s.Status, s.Outputs, s.Entrypoints, s.Error = Destroyed, nil, nil, nil
+	s.Status, s.Outputs, s.Entrypoints, s.Error, s.Lock = Destroyed, nil, nil, nil, nil
 	for _, n := range s.Nodes {
 		n.StateHash = ""
 	}

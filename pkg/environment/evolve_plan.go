@@ -45,6 +45,9 @@ func (s *State) proposal(p Proposed) *Step {
 			n.Outputs = now.Outputs
 		}
 	}
+	if i := slices.IndexFunc(s.Retained, func(r Leftover) bool { return r.Address == p.Address }); i >= 0 && !n.Exists {
+		n.Exists, n.StateHash = true, s.Retained[i].StateHash
+	}
 	return n
 }
 
@@ -76,6 +79,9 @@ func (s *State) planned() error {
 func (s *State) told(n *Step, plan event.Plan, err *fault.Error) {
 	p := s.Operation.Plan
 	p.Steps = append(p.Steps, PlannedStep{Address: n.Address, Type: n.Type, Proposes: n.Proposes, Plan: plan, Error: err})
+	if s.Operation.Error == nil {
+		s.Operation.Error = err
+	}
 	p.Counts[plan.Change]++
 	p.Shown += len(plan.Differences)
 }

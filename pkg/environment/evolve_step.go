@@ -29,7 +29,7 @@ func (s *State) evolveStep(f Fact) error {
 		}
 		return nil
 	case StepPlanned:
-		return s.onStep(b.Type(), b.Step, func(_ int, n *Step) { s.told(n, b.Plan, nil) })
+		return s.onStep(b.Type(), b.Step, func(_ int, n *Step) { s.told(n, b.Plan, b.Error) })
 	case ResourceObserved:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.observed(i, n, b) })
 	case StepComplete:
@@ -43,6 +43,8 @@ func (s *State) evolveStep(f Fact) error {
 			s.end(i, StateComplete)
 			s.succeed(i)
 		})
+	case StepRetained:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.retain(i, n, b, f.At) })
 	case StepQueued:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.requeued(i, n, b) })
 	case StepError:

@@ -19,7 +19,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 		s.Tags = b.Tags
 	}
 	if b.DestroyAt != nil {
-		s.DestroyAt, s.Warned = b.DestroyAt, 0
+		s.planDestruction(b.DestroyAt)
 	}
 	s.dirty.environment = true
 	changed := s.redraw(b.Nodes)
@@ -61,10 +61,14 @@ func (s *State) redraw(nodes []Node) (changed map[string]bool) {
 		n := s.Step(node.Address)
 		if n == nil {
 			n = &Step{Node: node, Status: Pending}
+			s.takeBack(n)
 			changed[node.Address] = true
 		} else if n.Doomed || !reflect.DeepEqual(n.Node, node) {
 			n.keepStanding(node.DependsOn)
 			n.Node, n.Doomed, changed[node.Address] = node, false, true
+			if !n.Exists {
+				s.takeBack(n)
+			}
 		}
 		next = append(next, n)
 	}
@@ -123,7 +127,9 @@ func (s *State) forgetDoomed() error {
 	}
 	for i, n := range s.Nodes[kept:] {
 		delete(s.dirty.nodes, kept+i)
-		s.dirty.removed = append(s.dirty.removed, n.Address)
+		if n.Status != StatusRetained { // its record says where it is
+			s.dirty.removed = append(s.dirty.removed, n.Address)
+		}
 	}
 	s.Nodes = slices.Clip(s.Nodes[:kept])
 	return s.link()

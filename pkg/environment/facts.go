@@ -156,6 +156,8 @@ type StepPlanned struct {
 	Operation string     `json:"operation"`
 	Step      string     `json:"step"`
 	Plan      event.Plan `json:"plan"`
+	// Error is why that is not to be done.
+	Error *fault.Error `json:"error,omitempty"`
 }
 
 // StatusPlanned: what would change is known, as far as it can be. The environment is what it was.
@@ -205,6 +207,12 @@ type DestructionAhead struct {
 	DestroyAt time.Time `json:"destroy_at"`
 	// Warning is which of the warnings this is: how long before, in nanoseconds.
 	Warning time.Duration `json:"warning"`
+}
+
+// DestructionHeld: the environment's time has come, and it can't be destroyed as it stands. It is, as soon as it can.
+type DestructionHeld struct {
+	DestroyAt time.Time    `json:"destroy_at"`
+	Error     *fault.Error `json:"error"`
 }
 
 // StatusDestroyed: nothing is left, and that was proven resource by resource.
@@ -398,6 +406,7 @@ func (Updated) Type() string             { return "environment.updating" }
 func (StepUnchanged) Type() string       { return "step.unchanged" }
 func (Scheduled) Type() string           { return "environment.scheduled" }
 func (DestructionAhead) Type() string    { return "environment.destruction-ahead" }
+func (DestructionHeld) Type() string     { return "environment.destruction-held" }
 func (Paused) Type() string              { return "operation.paused" }
 func (Resumed) Type() string             { return "operation.resumed" }
 func (Held) Type() string                { return "operation.held" }
@@ -424,6 +433,7 @@ func Bodies() []Body {
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
 		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
 		StatusPlanning{}, StepPlanned{}, StatusPlanned{},
+		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{},
 	}
 }
 
@@ -476,6 +486,10 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepPlanned{}.Type():         decode[StepPlanned],
 	StatusPlanned{}.Type():       decode[StatusPlanned],
 	ResourceObserved{}.Type():    decode[ResourceObserved],
+	Locked{}.Type():              decode[Locked],
+	Unlocked{}.Type():            decode[Unlocked],
+	StepRetained{}.Type():        decode[StepRetained],
+	DestructionHeld{}.Type():     decode[DestructionHeld],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

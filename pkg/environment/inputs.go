@@ -78,6 +78,15 @@ type RunInput struct {
 	event.Run
 }
 
+// LockInput is environment.lock, UnlockInput environment.unlock.
+type (
+	LockInput struct {
+		CommandMeta
+		event.Lock
+	}
+	UnlockInput struct{ CommandMeta }
+)
+
 // CheckInput is environment.check.
 type CheckInput struct {
 	CommandMeta
@@ -133,6 +142,8 @@ func (RetryInput) input()         {}
 func (PauseInput) input()         {}
 func (ResumeInput) input()        {}
 func (RunInput) input()           {}
+func (LockInput) input()          {}
+func (UnlockInput) input()        {}
 func (CheckInput) input()         {}
 func (PlanInput) input()          {}
 func (RejectInput) input()        {}

@@ -31,11 +31,13 @@ const (
 	Planned  Status = "planned"
 	// Idle is an action that waits for its occasion.
 	Idle Status = "idle"
+	// StatusRetained is a resource that was left where it is instead of being destroyed.
+	StatusRetained Status = "retained"
 )
 
 // Statuses are all of them, in the order of a life.
 func Statuses() []Status {
-	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Checking, Planning, Planned, Idle}
+	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Checking, Planning, Planned, Idle, StatusRetained}
 }
 
 // Settled tells whether nothing is under way in an environment of this status.
@@ -116,6 +118,7 @@ type Node struct {
 	Commit string `json:"commit,omitempty"`
 	// Description is the author's.
 	Description string `json:"description,omitempty"`
+	Protection
 }
 
 // RunsOn tells whether an action runs on an occasion. Resources have no occasions: they are made and destroyed.
@@ -250,11 +253,16 @@ type Record struct {
 	Health      *HealthSummary             `json:"health,omitempty"`    // absent where nothing is watched
 	Drifted     int                        `json:"drifted,omitempty"`   // resources that the last check found gone, or other than they were left
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
-	CreatedAt   time.Time                  `json:"created_at"`
-	UpdatedAt   time.Time                  `json:"updated_at"`
-	Partition   int                        `json:"partition"`
-	Revision    uint64                     `json:"revision"` // journal sequence of the last fact in its partition
-	Epoch       uint64                     `json:"epoch"`
+	// DestroyHeld is why it is not destroyed although its time has come.
+	DestroyHeld *fault.Error `json:"destroy_held,omitempty"`
+	Lock        *Lock        `json:"lock,omitempty"`
+	// Retained are resources that were left where they are when they would have been destroyed.
+	Retained  []Retained `json:"retained,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	UpdatedAt time.Time  `json:"updated_at"`
+	Partition int        `json:"partition"`
+	Revision  uint64     `json:"revision"` // journal sequence of the last fact in its partition
+	Epoch     uint64     `json:"epoch"`
 }
 
 // ResourceRecord is a node as readers see it.
@@ -340,7 +348,7 @@ type PlannedStep struct {
 	Type     NodeType   `json:"type" jsonschema:"enum=resource,enum=action,enum=status"`
 	Proposes event.Verb `json:"proposes"`
 	event.Plan
-	// Error is why it is not known.
+	// Error is why it is not known, or may not be done.
 	Error *fault.Error `json:"error,omitempty"`
 }
 

@@ -62,7 +62,7 @@ func (s *State) Changes(partition int, revision uint64) Changes {
 func (s *State) record(partition int, revision uint64) Record {
 	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
 		Parameters: s.Parameters, Given: s.Given, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
-		Resources: map[Status]int{}, DestroyAt: s.DestroyAt, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		Resources: map[Status]int{}, DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Retained: s.retainedList(), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 		Partition: partition, Revision: revision, Epoch: s.Epoch}
 	if s.Tags == nil {
 		r.Tags = []string{}

@@ -2,6 +2,7 @@ package environment
 
 import (
 	"fmt"
+	"maps"
 
 	"pgregory.net/rapid"
 
@@ -17,15 +18,26 @@ type keeper struct {
 	number map[event.TaskRef]int    // of the last save that was sent
 	taken  map[event.TaskRef]int    // of the last save that was taken
 	sent   []StateInput
+	// spared are the steps that were left where they are: what was kept of them is kept on.
+	spared map[string]bool
 }
 
 func newKeeper() *keeper {
-	k := &keeper{open: map[string]event.TaskRef{}, number: map[event.TaskRef]int{}, taken: map[event.TaskRef]int{}}
-	k.clear()
+	k := &keeper{spared: map[string]bool{}, open: map[string]event.TaskRef{}, kept: map[string]string{}, number: map[event.TaskRef]int{}, taken: map[event.TaskRef]int{}, asked: map[string]bool{}}
 	return k
 }
 
-func (k *keeper) clear() { k.kept, k.asked = map[string]string{}, map[string]bool{} }
+func (k *keeper) clear() {
+	maps.DeleteFunc(k.kept, func(step string, _ string) bool { return !k.spared[step] })
+	maps.DeleteFunc(k.asked, func(step string, _ bool) bool { return !k.spared[step] })
+}
+
+// have takes the nodes of a graph for what they are again.
+func (k *keeper) have(nodes []Node) {
+	for _, n := range nodes {
+		delete(k.spared, n.Address)
+	}
+}
 
 // ask is the store, which now and then has lost a state.
 func (k *keeper) ask(w *world) func(string, string) error {
@@ -54,11 +66,18 @@ func (k *keeper) save(w *world, ref event.TaskRef) StateInput {
 
 func (k *keeper) check(w *world, f Fact) {
 	switch b := f.Body.(type) {
-	case Created, StatusDestroyed:
+	case Created:
 		k.clear()
+		k.have(b.Nodes)
+	case StatusDestroyed:
+		k.clear()
+	case Updated:
+		k.have(b.Nodes)
+	case StepRetained:
+		k.spared[b.Step] = true
 	case StatusDeployed:
 		for step := range k.kept {
-			if w.state.Step(step) == nil {
+			if w.state.Step(step) == nil && !k.spared[step] {
 				delete(k.kept, step) // an update has destroyed it, and what was kept of it is gone with it
 			}
 		}

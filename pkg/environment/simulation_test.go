@@ -82,6 +82,7 @@ type world struct {
 	before    string          // what the plan that was asked for last has to leave alone
 	keeper    *keeper
 	sequence  uint64 // of what is reported on endpoints
+	locked    bool   // before what is being decided on
 }
 
 func newWorld(t *rapid.T) *world {
@@ -139,6 +140,7 @@ func (w *world) graph() []Node {
 		if n.Type == StatusNode {
 			n.Probed = true
 		}
+		w.protection(&n)
 		w.actions[n.Address] = n.Type != ResourceNode
 		if rapid.Bool().Draw(w.t, "retry") {
 			n.Retry = &RetryPolicy{Attempts: rapid.IntRange(1, 3).Draw(w.t, "attempts")}
@@ -150,6 +152,7 @@ func (w *world) graph() []Node {
 
 func (w *world) decide(in Input) *event.Answer {
 	before := w.state.Busy()
+	w.locked = w.state.Lock != nil
 	d := w.decider.Decide(w.state, w.around(), in, w.now)
 	for _, f := range d.Facts {
 		w.check(f)
@@ -167,6 +170,7 @@ func (w *world) decide(in Input) *event.Answer {
 // check holds what must be true of a single fact, seen from outside.
 func (w *world) check(f Fact) {
 	w.keeper.check(w, f)
+	w.checkProtection(f)
 	switch b := f.Body.(type) {
 	case StepWaiting:
 		ability := w.executors[b.Step]
@@ -272,7 +276,7 @@ func (w *world) checkEnd() {
 	switch w.state.Status {
 	case Destroyed:
 		for _, n := range w.state.Nodes {
-			if n.Type == ResourceNode && w.applied[n.Address] {
+			if n.Type == ResourceNode && w.applied[n.Address] && !w.left(n.Address) {
 				w.t.Fatalf("destroyed, but %s is still there", n.Address)
 			}
 		}
@@ -284,7 +288,7 @@ func (w *world) checkEnd() {
 		w.t.Fatalf("an operation ended in status %q", w.state.Status)
 	}
 	for address, there := range w.applied {
-		if n := w.state.Step(address); there && (n == nil || !n.Exists) && (n == nil || n.Type == ResourceNode) && !w.actions[address] {
+		if n := w.state.Step(address); there && (n == nil || !n.Exists) && (n == nil || n.Type == ResourceNode) && !w.actions[address] && !w.left(address) {
 			w.t.Fatalf("%s is there, and nobody knows of it", address)
 		}
 	}
@@ -311,7 +315,7 @@ func (w *world) checkDeployed() {
 		require.Equal(w.t, string(in.Data), w.given[address], "%s is not as it should be", address)
 	}
 	for address, there := range w.applied {
-		if _, wanted := w.plan.nodes[address]; there && !wanted && !w.actions[address] {
+		if _, wanted := w.plan.nodes[address]; there && !wanted && !w.actions[address] && !w.left(address) {
 			w.t.Fatalf("deployed, but %s is still there", address)
 		}
 	}
@@ -408,7 +412,11 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 27).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 29).Draw(w.t, "what"); {
+	case what == 28:
+		w.lock()
+	case what == 29:
+		w.schedule()
 	case what == 27 && rapid.Bool().Draw(w.t, "plans"):
 		w.propose()
 	case what == 27:
@@ -490,7 +498,7 @@ func (w *world) run(n *Step) {
 	asked := w.asked
 	w.asked = n.Address
 	a := w.decide(RunInput{CommandMeta: w.meta(), Run: event.Run{Action: n.Address}})
-	may := !busy && (before == Deployed || before == Failed) && n.RunsOn(OnDemand)
+	may := !busy && (before == Deployed || before == Failed) && n.RunsOn(OnDemand) && w.state.Lock == nil
 	require.Equal(w.t, may, a.Accepted, "%s of an environment that is %s", n.Address, before)
 	if !a.Accepted {
 		w.asked = asked
@@ -512,10 +520,11 @@ func (w *world) propose() {
 	if !busy {
 		w.before = w.own()
 	}
+	protects := w.state.keeps(in.Nodes) != nil
 	answer := w.decide(in)
 	w.plan, w.actions = before, actions
 	maps.Copy(w.executors, executors)
-	require.Equal(w.t, !busy && (exists || !in.Destroy) && (in.Destroy || status != DestroyFailed), answer.Accepted, "%+v of what is %q", answer.Error, status)
+	require.Equal(w.t, !busy && (exists || !in.Destroy) && (in.Destroy || status != DestroyFailed) && !protects, answer.Accepted, "%+v of what is %q", answer.Error, status)
 }
 
 // own is all that a plan has to leave alone.
@@ -579,6 +588,9 @@ func (w *world) mutate() []Node {
 			}
 		}
 		node.DependsOn = on
+		if rapid.IntRange(0, 3).Draw(w.t, "protects") == 0 {
+			w.protection(&node)
+		}
 		if rapid.IntRange(0, 3).Draw(w.t, "changes") == 0 {
 			node.Description += "c"
 		}
@@ -594,6 +606,9 @@ func (w *world) resolved() Resolved {
 		return Resolved{}
 	}
 	w.applied, w.on = map[string]bool{}, map[string]map[string]bool{}
+	for _, r := range w.state.Retained {
+		w.applied[r.Address] = true
+	}
 	return Resolved{Nodes: w.graph()}
 }
 

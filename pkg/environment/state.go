@@ -26,7 +26,12 @@ type State struct {
 	Entrypoints []Entrypoint
 	DestroyAt   *time.Time
 	// Warned is the last warning of it that was given: how long before.
-	Warned    time.Duration `json:",omitempty"`
+	Warned time.Duration `json:",omitempty"`
+	// DestroyHeld is why the planned destruction waits although its time has come.
+	DestroyHeld *fault.Error `json:",omitempty"`
+	Lock        *Lock        `json:",omitempty"`
+	// Retained are resources of this and former lives that were left where they are.
+	Retained  []Leftover `json:",omitempty"`
 	Error     *fault.Error
 	CreatedAt time.Time
 	UpdatedAt time.Time

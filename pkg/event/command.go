@@ -21,11 +21,13 @@ const (
 	EnvironmentRun      = "environment.run"
 	EnvironmentCheck    = "environment.check"
 	EnvironmentPlan     = "environment.plan"
+	EnvironmentLock     = "environment.lock"
+	EnvironmentUnlock   = "environment.unlock"
 )
 
 // Commands are the names of all commands.
 func Commands() []string {
-	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan}
+	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -107,6 +109,15 @@ type Check struct {
 	// Resources are the addresses of those that are looked at; left out, all that are there.
 	Resources []string `json:"resources,omitempty" jsonschema:"minItems=1"`
 }
+
+// Lock is the data of environment.lock: until it is unlocked, nothing is done with the environment.
+type Lock struct {
+	// Reason is told to those whose commands are refused.
+	Reason string `json:"reason,omitempty" jsonschema:"maxLength=4096"`
+}
+
+// Unlock is the data of environment.unlock.
+type Unlock struct{}
 
 // Proposal is the data of environment.plan: what an update, a create where there is no environment, or a destroy would
 // change. Nothing is changed.

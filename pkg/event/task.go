@@ -65,6 +65,8 @@ type Task struct {
 	Unknown map[string][]string `json:"unknown,omitempty"`
 	// Occasion is what an action runs on: create, update, destroy or demand.
 	Occasion string `json:"occasion,omitempty"`
+	// PreventDestroy: an apply that would destroy or replace the resource fails, and changes nothing.
+	PreventDestroy bool `json:"prevent_destroy,omitempty"`
 	// Inputs is what the executor's schema describes, wholly known but for a plan; secrets are sealed leaves.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
 	// Outputs are those of the last apply.

@@ -54,6 +54,8 @@ const (
 	BreakerOpen       Code = "breaker-open"
 	Expired           Code = "expired"
 	NotMeasured       Code = "not-measured"
+	Locked            Code = "locked"
+	Protected         Code = "protected"
 )
 
 // Diagnostic points at one mistake in a file, in the form HCL users know.

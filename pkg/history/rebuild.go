@@ -45,11 +45,9 @@ func (f *Fold) Changes(take func(environment.Changes) error) error {
 func (f *Fold) States() []store.StepState {
 	var states []store.StepState
 	for _, l := range f.order {
-		for _, n := range l.state.Nodes {
-			if n.StateHash != "" {
-				states = append(states, store.StepState{Environment: l.state.Name, Step: n.Address, Hash: n.StateHash})
-			}
-		}
+		l.state.KeptStates(func(step, hash string) {
+			states = append(states, store.StepState{Environment: l.state.Name, Step: step, Hash: hash})
+		})
 	}
 	return states
 }

@@ -125,6 +125,15 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		}
 		return in, nil
 	}
+	switch name {
+	case event.EnvironmentLock:
+		in := environment.LockInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Lock)
+		return in, err
+	case event.EnvironmentUnlock:
+		err := event.DecodeData(e.Data, &event.Unlock{})
+		return environment.UnlockInput{CommandMeta: meta}, err
+	}
 	if name == event.EnvironmentPlan {
 		in := environment.PlanInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Proposal)

@@ -281,7 +281,7 @@ func (t *turn) entry(s *environment.State, f environment.Fact) error {
 
 // follow prepares what a fact asks for beyond being published.
 func (t *turn) follow(s *environment.State, b environment.Body) {
-	t.states.follow(s.Name, b)
+	t.followStates(s, b)
 	switch b := b.(type) {
 	case environment.StepWaiting:
 		t.offer(s, b)

@@ -38,19 +38,37 @@ func (t *turn) save(m event.State) error {
 	return t.decide(m.Environment, in)
 }
 
-// follow takes what facts say about states, in their order.
-func (st *states) follow(name string, b environment.Body) {
+// followStates takes what facts say about states, in their order.
+func (t *turn) followStates(s *environment.State, b environment.Body) {
+	name, st := s.Name, &t.states
 	switch b := b.(type) {
 	case environment.StateSaved:
 		st.saved = append(st.saved, store.StepState{Environment: name, Step: b.Step, Hash: b.Hash, Data: []byte(st.coming)})
 	case environment.TaskRefused:
 		st.refused = b.State != nil
 	case environment.StatusDestroyed:
-		st.saved = append(st.saved, store.StepState{Environment: name})
+		retained := t.retained(s)
+		st.saved = append(append(st.saved, store.StepState{Environment: name}), retained...)
 	case environment.Created:
 		// What an earlier life of the name has saved goes with it, before anything of this turn is written.
+		retained := t.retained(s)
 		st.saved = slices.DeleteFunc(st.saved, func(s store.StepState) bool { return s.Environment == name })
+		st.saved = append(st.saved, retained...)
 	}
+}
+
+// retained are the states that outlive an environment, since what they tell of was left where it is.
+func (t *turn) retained(s *environment.State) (kept []store.StepState) {
+	s.KeptStates(func(step, hash string) {
+		found, err := t.state(place{s.Name, step})
+		switch {
+		case err == nil && found.Hash == hash:
+			kept = append(kept, found)
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			t.states.err = err
+		}
+	})
+	return kept
 }
 
 // stateReader is what the decider asks before it offers a step of the environment.

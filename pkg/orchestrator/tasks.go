@@ -24,6 +24,7 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 	if b.Verb == event.Apply && n.Type == environment.ActionNode {
 		task.Occasion = string(s.Operation.Kind.Occasion())
 	}
+	task.PreventDestroy = b.Verb == event.Apply && n.PreventDestroy
 	if b.Verb == event.Destruct || b.Verb == event.Observe || b.Verb == event.Propose {
 		task.Inputs, task.Proposes, task.Unknown = n.Inputs, n.Proposes, n.Unknown
 	}

@@ -165,6 +165,7 @@ func (p *Plan) makeNodes() {
 			Key: inst.key, Group: b.Group, Pool: inst.settings.Pool, Timeout: inst.settings.Timeout, Expiry: inst.settings.Expiry, Retry: inst.settings.Retry,
 			Probed: b.Probed(), Probe: b.Probe(), RunOn: b.RunOn, Bundle: b.BundleHash, Commit: b.Commit, Description: b.Description,
 		}
+		node.PreventDestroy, node.Retain = inst.settings.PreventDestroy, inst.settings.Retain
 		if node.Bundle != "" {
 			node.TemplateHash = inst.group.scope.t.Hash
 		}

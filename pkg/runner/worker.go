@@ -92,6 +92,9 @@ func (w *worker) apply(ctx context.Context) (executor.Outputs, error) {
 	}
 	var outputs executor.Outputs
 	err = w.guarded(ctx, request, func() error {
+		if err := w.spare(ctx, &request); err != nil {
+			return err
+		}
 		outputs, err = w.executor().Apply(ctx, request)
 		return err
 	})

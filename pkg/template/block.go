@@ -56,12 +56,20 @@ type Block struct {
 
 // CommonAttributes are the attributes and blocks that every resource and action may have besides its kind's own.
 var CommonAttributes = []string{
-	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "expiry", "retry", "status", "run_on",
+	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "expiry", "retry", "status", "lifecycle", "run_on",
 }
+
+// onlyActions are those of them that only actions have; lifecycle is for resources alone.
+var onlyActions = []string{"after", "run_on"}
 
 var commonSchema = &hcl.BodySchema{
 	Attributes: attributes(nil, "group", "description", "for_each", "count", "depends_on", "pool", "timeout", "expiry").Attributes,
 	Blocks:     []hcl.BlockHeaderSchema{{Type: "retry"}, {Type: "status"}},
+}
+
+var resourceSchema = &hcl.BodySchema{
+	Attributes: commonSchema.Attributes,
+	Blocks:     append([]hcl.BlockHeaderSchema{{Type: "lifecycle"}}, commonSchema.Blocks...),
 }
 
 var actionSchema = &hcl.BodySchema{
@@ -124,7 +132,7 @@ func (b *Block) pending() cty.Value {
 
 func (c *compiler) declareBlock(h *hclsyntax.Block) {
 	b := &Block{Type: environment.ResourceNode, Name: h.Labels[len(h.Labels)-1], Range: h.DefRange(), element: cty.DynamicVal}
-	schema := commonSchema
+	schema := resourceSchema
 	kind := h.Labels[0]
 	if h.Type == lang.Action {
 		b.Type, kind, schema = environment.ActionNode, lang.Action, actionSchema
@@ -242,7 +250,12 @@ func (c *compiler) dependsOn(b *Block, attr *hcl.Attribute) {
 func (c *compiler) bodyRefs(b *Block, body *hclsyntax.Body) {
 	taken := map[string]bool{}
 	for _, name := range CommonAttributes {
-		taken[name] = (name != "after" && name != "run_on") || b.Type == environment.ActionNode
+		taken[name] = true
+		if slices.Contains(onlyActions, name) {
+			taken[name] = b.Type == environment.ActionNode
+		} else if name == "lifecycle" {
+			taken[name] = b.Type == environment.ResourceNode
+		}
 	}
 	own := &hclsyntax.Body{Attributes: hclsyntax.Attributes{}, SrcRange: body.SrcRange, EndRange: body.EndRange}
 	for name, attr := range body.Attributes {

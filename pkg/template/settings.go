@@ -22,6 +22,7 @@ type Settings struct {
 	// Expiry is how long a step may wait for a runner, 0 for ever.
 	Expiry time.Duration
 	Retry  *environment.RetryPolicy
+	Lifecycle
 }
 
 // settings are the expressions that Settings and the status endpoint come from; what is absent is nil.
@@ -33,11 +34,14 @@ type settings struct {
 	url, host                     *Expr
 	service, datacenter, passing  *Expr
 	code, interval, window        *Expr
+	lifecycle                     *hcl.Range
+	preventDestroy, retain        *Expr
 }
 
 // static are those that have to be known before anything is applied.
 func (s *settings) static() []*Expr {
-	return present(s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window, s.datacenter, s.passing)
+	return present(s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window, s.datacenter, s.passing,
+		s.preventDestroy, s.retain)
 }
 
 // address are those that say where the status endpoint is.
@@ -54,8 +58,11 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 	c.setting(&s.expiry, content.Attributes["expiry"])
 	for _, nested := range content.Blocks {
 		place, schema := &s.retry, attributes([]string{"attempts"}, "backoff", "max_backoff")
-		if nested.Type == "status" {
+		switch nested.Type {
+		case "status":
 			place, schema = &s.status, attributes(nil, endpointAttributes...)
+		case "lifecycle":
+			place, schema = &s.lifecycle, attributes(nil, "prevent_destroy", "retain")
 		}
 		if *place != nil {
 			c.fail(nested.DefRange, "Duplicate block", fmt.Sprintf("A block has at most one %q; the first is at %s:%d.", nested.Type, (*place).Filename, (*place).Start.Line))
@@ -65,13 +72,17 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 		inner, diags := nested.Body.Content(schema)
 		c.add(diags...)
 		a := inner.Attributes
-		if nested.Type == "retry" {
+		switch nested.Type {
+		case "retry":
 			c.setting(&s.attempts, a["attempts"])
 			c.setting(&s.backoff, a["backoff"])
 			c.setting(&s.maxBackoff, a["max_backoff"])
-			continue
+		case "lifecycle":
+			c.setting(&s.preventDestroy, a["prevent_destroy"])
+			c.setting(&s.retain, a["retain"])
+		default:
+			c.declareEndpoint(s, a, nested.DefRange)
 		}
-		c.declareEndpoint(s, a, nested.DefRange)
 	}
 	c.checkSettings(b)
 }
@@ -97,7 +108,7 @@ func (c *compiler) setting(to **Expr, attr *hcl.Attribute) {
 func (b *Block) Settings(eval Eval) (Settings, hcl.Diagnostics) {
 	r := settingReader{eval: eval}
 	s := Settings{Pool: r.text(b.settings.pool, "pool"), Timeout: r.duration(b.settings.timeout, "timeout"),
-		Expiry: r.duration(b.settings.expiry, "expiry")}
+		Expiry: r.duration(b.settings.expiry, "expiry"), Lifecycle: r.lifecycle(&b.settings)}
 	if s.Pool != "" && !ValidName(s.Pool) {
 		r.fail(b.settings.pool, "Invalid pool", fmt.Sprintf("%q can't be the name of a pool. %s", s.Pool, nameRule))
 	}

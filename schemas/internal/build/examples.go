@@ -82,7 +82,9 @@ func commandExamples() map[string]any {
 		event.EnvironmentPlan: event.Proposal{
 			Templates: []string{"notes@1.3.0"}, Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("3")},
 		},
-		event.EnvironmentCheck: event.Check{Resources: []string{exampleStep}},
+		event.EnvironmentCheck:  event.Check{Resources: []string{exampleStep}},
+		event.EnvironmentLock:   event.Lock{Reason: "the audit runs until Friday"},
+		event.EnvironmentUnlock: event.Unlock{},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},
@@ -120,6 +122,9 @@ func environmentExamples() []environment.Body {
 		},
 		environment.Scheduled{CommandID: exampleCommand, RequestedBy: exampleSource, DestroyAt: &exampleTime},
 		environment.DestructionAhead{DestroyAt: exampleTime, Warning: time.Hour},
+		environment.DestructionHeld{DestroyAt: exampleTime, Error: fault.New(fault.Reject, fault.Locked, "environment \"notes\" was locked by %s", exampleSource)},
+		environment.Locked{CommandID: exampleCommand, RequestedBy: exampleSource, Reason: "the audit runs until Friday"},
+		environment.Unlocked{CommandID: exampleCommand, RequestedBy: exampleSource},
 		environment.StatusRunning{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Action: "notes.action.backup", Epoch: 1},
 		environment.StatusPlanning{
 			CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Unchanged: 11, Parallelism: 10, Epoch: 1,
@@ -176,6 +181,7 @@ func stepExamples() []environment.Body {
 			Operation: exampleOperation, Step: exampleStep, Presence: event.Present, Drifted: true, At: later,
 			Differences: []event.Difference{{Path: "tags.team", Change: event.ChangeUpdate, Before: "notes", After: "nobody"}},
 		},
+		environment.StepRetained{Operation: exampleOperation, Step: exampleStep},
 		environment.StepUnchanged{Operation: exampleOperation, Step: exampleStep},
 	}
 }

@@ -50,6 +50,8 @@ func Messages() []Message {
 		{event.EnvironmentRun, Command, event.Run{}},
 		{event.EnvironmentCheck, Command, event.Check{}},
 		{event.EnvironmentPlan, Command, event.Proposal{}},
+		{event.EnvironmentLock, Command, event.Lock{}},
+		{event.EnvironmentUnlock, Command, event.Unlock{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},

@@ -1,0 +1,64 @@
+package environment
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+// protection draws what a resource is spared.
+func (w *world) protection(n *Node) {
+	if n.Type == ResourceNode {
+		n.PreventDestroy = rapid.IntRange(0, 19).Draw(w.t, "prevents") == 0
+		n.Retain = rapid.IntRange(0, 7).Draw(w.t, "retains") == 0
+	}
+}
+
+// left tells whether a resource is known to be left where it is.
+func (w *world) left(address string) bool {
+	return slices.ContainsFunc(w.state.Retained, func(r Leftover) bool { return r.Address == address })
+}
+
+// checkProtection holds that nothing is done that was to be refused.
+func (w *world) checkProtection(f Fact) {
+	switch b := f.Body.(type) {
+	case Created, Updated, StatusDestroying, StatusRetrying, StatusRunning:
+		if w.locked {
+			w.t.Fatalf("%s of a locked environment", f.Body.Type())
+		}
+	case StepWaiting:
+		if n := w.state.Step(b.Step); n != nil && b.Verb == event.Destruct && (n.PreventDestroy || n.Retain) {
+			w.t.Fatalf("%s is to be destroyed, but is protected: %+v", b.Step, n.Protection)
+		}
+	case StepRetained:
+		require.True(w.t, w.left(b.Step) && w.applied[b.Step] || !w.applied[b.Step], "%s was left, and nobody knows of it", b.Step)
+		w.on[b.Step] = map[string]bool{}
+	}
+}
+
+// lock locks, or unlocks.
+func (w *world) lock() {
+	exists, locked := w.state.Exists(), w.state.Lock != nil
+	if rapid.Bool().Draw(w.t, "locks") {
+		require.Equal(w.t, exists && !locked, w.decide(LockInput{CommandMeta: w.meta(), Lock: event.Lock{Reason: "because"}}).Accepted)
+		return
+	}
+	w.locked = false
+	require.Equal(w.t, locked, w.decide(UnlockInput{CommandMeta: w.meta()}).Accepted)
+}
+
+// schedule says when it is destroyed by itself, or that it is not.
+func (w *world) schedule() {
+	var in ScheduleInput
+	in.CommandMeta = w.meta()
+	if rapid.IntRange(0, 2).Draw(w.t, "ends") > 0 {
+		at := w.now.Add(time.Duration(rapid.IntRange(-1, 20).Draw(w.t, "minutes")) * time.Minute)
+		in.DestroyAt = &at
+	}
+	may := w.state.Exists() && (in.DestroyAt == nil || !in.DestroyAt.Before(w.now))
+	require.Equal(w.t, may, w.decide(in).Accepted)
+}
