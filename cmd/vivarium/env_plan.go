@@ -21,6 +21,9 @@ import (
 type planFlags struct {
 	contentFlags
 	heal     bool
+	revision int
+	from     string
+	keep     []string
 	destroy  bool
 	detailed bool
 	timeout  time.Duration
@@ -59,6 +62,9 @@ func newEnvironmentPlan(x *connection) *cobra.Command {
 	f.addChange(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&f.heal, "heal", false, "of an update that heals what the last check found off")
+	flags.StringVar(&f.from, "from", "", "of a promotion of another environment, or of a clone of it where there is none of this name")
+	flags.IntVar(&f.revision, "revision", 0, "of a rollback to this revision; with --from, of the other environment")
+	flags.StringArrayVar(&f.keep, "keep", nil, "with --from: parameter that stays as it is (may be repeated)")
 	flags.BoolVar(&f.destroy, "destroy", false, "of a destroy")
 	flags.BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 3 when something would change")
 	flags.DurationVar(&f.timeout, "timeout", 0, "how long to wait (default: as long as it takes)")
@@ -72,10 +78,17 @@ func (f *planFlags) command() (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := event.Proposal{Templates: f.templates, Parameters: params, Destroy: f.destroy, Heal: f.heal, Revision: f.revision, From: f.from}
+	if len(f.keep) > 0 {
+		p.Keep = keepList(f.keep)
+	}
+	if len(params) == 0 {
+		p.Parameters = nil
+	}
 	if f.destroy && (len(params) > 0 || len(f.templates) > 0 || f.heal) {
 		return nil, usage("--destroy goes by what is there: no templates, no parameters, no --heal")
 	}
-	return json.Marshal(event.Proposal{Templates: f.templates, Parameters: params, Destroy: f.destroy, Heal: f.heal})
+	return json.Marshal(p)
 }
 
 // plan waits for a plan to be over and shows it.
@@ -141,6 +154,7 @@ func (c *cli) plan(w io.Writer, o order, operation string, p environment.PlanRec
 	}
 	var b strings.Builder
 	s := c.style(w)
+	writeContent(&b, s, p)
 	for _, step := range p.Steps {
 		writePlanned(&b, s, step)
 	}

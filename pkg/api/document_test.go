@@ -65,6 +65,7 @@ func requests() map[string][]string {
 		one + "/graph": {"/api/v1/environments/notes/graph", "/api/v1/environments/notes/graph?format=dot",
 			"/api/v1/environments/notes/graph?format=mermaid", "/api/v1/environments/old-1/graph"},
 		one + "/operations": {"/api/v1/environments/notes/operations?limit=1", "/api/v1/environments/notes/operations"},
+		one + "/revisions":  {"/api/v1/environments/notes/revisions", "/api/v1/environments/none/revisions", "/api/v1/environments/notes/revisions?cursor=x"},
 		one + "/journal":    {"/api/v1/environments/notes/journal", "/api/v1/environments/nobody/journal", "/api/v1/environments/none/journal"},
 		one + "/logs": {"/api/v1/environments/notes/logs?limit=1", "/api/v1/environments/notes/logs?step=x",
 			"/api/v1/environments/notes/logs?attempt=0"},

@@ -27,6 +27,7 @@ func routes() []route {
 	})
 	all = append(all, environmentRoutes()...)
 	all = append(all, operationRoutes()...)
+	all = append(all, revisionRoutes()...)
 	all = append(all, graphRoutes()...)
 	return append(all, templateRoutes()...)
 }

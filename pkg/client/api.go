@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/history"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -113,6 +114,11 @@ func (a *API) Operations(ctx context.Context, name string) ([]environment.Operat
 // Plan is what an operation of kind plan has found, once it is over.
 func (a *API) Plan(ctx context.Context, name, operation string) (environment.PlanRecord, error) {
 	return get[environment.PlanRecord](ctx, a, of(name, "operations", operation, "plan"), nil)
+}
+
+// Revisions are what an environment was to be, oldest first; secrets in them are hidden.
+func (a *API) Revisions(ctx context.Context, name string) ([]history.Revision, error) {
+	return every[history.Revision](ctx, a, of(name, "revisions"))
 }
 
 // Graph is the environment's graph as text: format is json, dot or mermaid.

@@ -55,6 +55,12 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentLock, func() *fault.Error { return c.lock(in) })
 	case UnlockInput:
 		c.command(in.CommandMeta, event.EnvironmentUnlock, func() *fault.Error { return c.unlock(in) })
+	case RollbackInput:
+		c.command(in.CommandMeta, event.EnvironmentRollback, func() *fault.Error { return c.rollback(in) })
+	case CloneInput:
+		c.command(in.CommandMeta, event.EnvironmentClone, func() *fault.Error { return c.clone(in) })
+	case PromoteInput:
+		c.command(in.CommandMeta, event.EnvironmentPromote, func() *fault.Error { return c.promote(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -123,7 +129,7 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, FailFast: in.FailFast,
-		Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch})
+		Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil
 }

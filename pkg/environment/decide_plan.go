@@ -24,7 +24,7 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 		return err
 	}
 	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
-		Templates: in.Resolved.Templates, Parallelism: c.Policy.Parallelism, Epoch: c.Epoch}
+		Templates: in.Resolved.Templates, Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed}
 	if o := c.s.Operation; o != nil {
 		b.Parallelism = c.parallelism(o.Parallelism)
 	}

@@ -100,7 +100,7 @@ func (s *State) created(b Created, at time.Time) error {
 		return err
 	}
 	s.begin(Operation{Kind: CreateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy,
-		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentCreate)
+		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Origin.command(event.EnvironmentCreate))
 	for i, n := range s.Nodes {
 		if n.made() {
 			s.include(i, event.Apply)

@@ -14,13 +14,17 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 	if before == "" {
 		s.CreatedAt = at
 	}
+	var templates []Template
+	if s.Exists() {
+		templates = s.Templates
+	}
 	steps := make([]*Step, len(b.Steps))
 	for i, p := range b.Steps {
 		steps[i] = s.proposal(p)
 	}
 	s.Status, s.Epoch = Planning, b.Epoch
 	s.begin(Operation{Kind: PlanOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: b.Parallelism, Before: before,
-		StartedAt: at, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Steps: []PlannedStep{},
+		StartedAt: at, Origin: b.Origin, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Before: templates, Steps: []PlannedStep{}, Changed: b.Changed,
 			Counts: map[event.Change]int{event.ChangeNone: b.Unchanged}}}, event.EnvironmentPlan)
 	s.Nodes = steps
 	s.dirty.environment = true

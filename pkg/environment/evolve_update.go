@@ -21,13 +21,16 @@ func (s *State) updated(b Updated, at time.Time) error {
 	if b.DestroyAt != nil {
 		s.planDestruction(b.DestroyAt)
 	}
+	if b.Kept != nil {
+		s.Kept = b.Kept
+	}
 	s.dirty.environment = true
 	changed := s.redraw(b.Nodes)
 	if err := s.link(); err != nil {
 		return err
 	}
 	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy,
-		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentUpdate)
+		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Origin.command(event.EnvironmentUpdate))
 	steps := make(map[string]bool, len(b.Steps))
 	for _, address := range b.Steps {
 		steps[address] = true

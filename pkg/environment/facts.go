@@ -46,6 +46,7 @@ type Created struct {
 	FailFast    bool                       `json:"fail_fast,omitempty"`
 	Parallelism int                        `json:"parallelism"`
 	Epoch       uint64                     `json:"epoch"`
+	Origin      *Origin                    `json:"origin,omitempty"` // of a clone
 }
 
 // StatusDeploying: the create operation has begun to act.
@@ -140,6 +141,9 @@ type StatusPlanning struct {
 	Unchanged   int        `json:"unchanged"`
 	Parallelism int        `json:"parallelism"`
 	Epoch       uint64     `json:"epoch"`
+	// Origin is that of a rollback, a promotion or a clone that is thought of.
+	Origin  *Origin           `json:"origin,omitempty"`
+	Changed []ParameterChange `json:"changed,omitzero"`
 }
 
 // Proposed is a node whose executor is asked what a verb would change.
@@ -187,6 +191,11 @@ type Updated struct {
 	FailFast    bool   `json:"fail_fast,omitempty"`
 	Parallelism int    `json:"parallelism"`
 	Epoch       uint64 `json:"epoch"`
+	// Origin is that of a rollback or a promotion, and Kept are the parameters that a promotion leaves alone.
+	Origin *Origin  `json:"origin,omitempty"`
+	Kept   []string `json:"kept,omitzero"`
+	// Changed are the parameters in force that become others; absent in journals of before they were told.
+	Changed []ParameterChange `json:"changed,omitzero"`
 }
 
 // StepUnchanged: now that all it depends on is known, what the step would be given is what it was given last; nothing ran.

@@ -22,6 +22,7 @@ type CreateInput struct {
 	CommandMeta
 	event.Create
 	Resolved
+	Origin *Origin
 }
 
 // Resolved is what templates and parameters gave.
@@ -32,6 +33,8 @@ type Resolved struct {
 	Given       []string                   // names of those that were given, not taken from a default; sorted
 	Groups      []Group
 	Parallelism int // the templates' own bound, 0 for none
+	// Changed are the parameters whose value in force becomes another; of an environment that is not there yet, nil.
+	Changed []ParameterChange
 }
 
 // UpdateInput is environment.update, its templates resolved with the parameters that are to be in force.
@@ -39,6 +42,8 @@ type UpdateInput struct {
 	CommandMeta
 	event.Update
 	Resolved
+	Origin *Origin
+	Kept   []string // of a promotion (Promote.Keep)
 }
 
 // ScheduleInput is environment.schedule.
@@ -98,6 +103,7 @@ type PlanInput struct {
 	CommandMeta
 	event.Proposal
 	Resolved
+	Origin *Origin
 }
 
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.

@@ -327,19 +327,25 @@ type OperationRecord struct {
 	StartedAt   time.Time         `json:"started_at"`
 	FinishedAt  *time.Time        `json:"finished_at,omitempty"`
 	// Plan is what an operation of kind plan has found, once it is over. Lists of operations leave it out.
-	Plan     *PlanRecord `json:"plan,omitempty"`
-	Revision uint64      `json:"revision"`
+	Plan *PlanRecord `json:"plan,omitempty"`
+	// Origin is that of a rollback, a promotion or a clone.
+	Origin   *Origin `json:"origin,omitempty"`
+	Revision uint64  `json:"revision"`
 }
 
 // PlanRecord is what would change. It holds no secret.
 type PlanRecord struct {
 	Destroy   bool       `json:"destroy,omitempty"`
 	Templates []Template `json:"templates,omitempty"`
+	// Before are the templates of the environment as it was; none where there was none.
+	Before []Template `json:"before,omitempty"`
 	// Counts by change; those of which it was known without asking that nothing changes are counted alone.
 	Counts map[event.Change]int `json:"counts"`
 	Steps  []PlannedStep        `json:"steps"` // in the order in which they would begin, removals last
 	// Shown counts the differences that are kept.
 	Shown int `json:"shown,omitempty"`
+	// Changed are the parameters in force that would become others.
+	Changed []ParameterChange `json:"changed,omitempty"`
 }
 
 // PlannedStep is what would change of one node.

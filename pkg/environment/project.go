@@ -88,7 +88,7 @@ func (s *State) operationRecord(revision uint64) OperationRecord {
 	}
 	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
 		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Paused: o.Paused,
-		Steps: o.counts(), Error: o.Error, StartedAt: o.StartedAt,
+		Steps: o.counts(), Error: o.Error, Origin: o.Origin, StartedAt: o.StartedAt,
 		FinishedAt: timePtr(o.FinishedAt), Plan: plan, Revision: revision}
 }
 

@@ -80,6 +80,8 @@ type world struct {
 	demanded  bool            // an action was run on demand since all was applied
 	healing   bool            // the update that was taken last
 	before    string          // what the plan that was asked for last has to leave alone
+	past      [][]Node        // what it was to be after each operation that changed that, in this life
+	origin    *Origin         // of the create or update that was asked for last
 	keeper    *keeper
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
@@ -424,7 +426,7 @@ func (w *world) act() {
 	case what >= 25:
 		w.update()
 	case what <= 1:
-		w.decide(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
+		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
 	case what == 2:
 		w.decide(DestroyInput{CommandMeta: w.meta(), Destroy: event.Destroy{Force: rapid.Bool().Draw(w.t, "force")}})
 	case what == 3 && rapid.Bool().Draw(w.t, "really"):
@@ -557,11 +559,15 @@ func (w *world) update() {
 	in := UpdateInput{CommandMeta: w.meta(), Update: event.Update{FailFast: rapid.Bool().Draw(w.t, "failfast"), Heal: rapid.Bool().Draw(w.t, "heal")}}
 	before, healing := w.plan, w.healing
 	w.healing = in.Heal
-	if w.state.Exists() && !w.state.Busy() && w.state.Status != DestroyFailed {
+	may := w.state.Exists() && !w.state.Busy() && w.state.Status != DestroyFailed
+	if may {
 		in.Nodes = w.mutate()
 	}
-	if answer := w.decide(in); !answer.Accepted {
+	asked := w.revise(in, may)
+	if answer := w.decide(asked); !answer.Accepted {
 		w.plan, w.healing = before, healing
+	} else {
+		w.revised(resolvedOf(asked))
 	}
 }
 
@@ -625,7 +631,7 @@ func (w *world) elapse() {
 func TestSimulation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
-		w.decide(CreateInput{CommandMeta: w.meta(), Resolved: w.resolved()})
+		w.create(CreateInput{CommandMeta: w.meta(), Resolved: w.resolved()})
 		for range rapid.IntRange(0, 60).Draw(t, "acts") {
 			w.act()
 			if rapid.IntRange(0, 9).Draw(t, "reload") == 0 {

@@ -21,6 +21,7 @@ type State struct {
 	Templates   []Template
 	Parameters  map[string]json.RawMessage
 	Given       []string // the parameters that were given; an update keeps them
+	Kept        []string `json:",omitzero"` // the parameters that promotions leave alone
 	Groups      []Group
 	Outputs     json.RawMessage
 	Entrypoints []Entrypoint
@@ -133,6 +134,7 @@ type Operation struct {
 	Validating  bool
 	Paused      bool
 	Reason      string
+	Origin      *Origin      `json:",omitempty"`
 	Before      Status       // of the environment, where it will be that again
 	Error       *fault.Error // of the first step that failed
 	StartedAt   time.Time

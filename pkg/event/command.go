@@ -27,7 +27,8 @@ const (
 
 // Commands are the names of all commands.
 func Commands() []string {
-	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock}
+	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock,
+		EnvironmentRollback, EnvironmentClone, EnvironmentPromote}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -131,6 +132,12 @@ type Proposal struct {
 	Destroy bool `json:"destroy,omitempty"`
 	// Heal plans an update that heals (Update.Heal).
 	Heal bool `json:"heal,omitempty"`
+	// Revision plans a rollback to it. With From, it is a revision of the other environment.
+	Revision int `json:"revision,omitempty" jsonschema:"minimum=0"`
+	// From plans a promotion of what another environment is, or a clone of it where there is no environment yet.
+	From string `json:"from,omitempty"`
+	// Keep is Promote.Keep.
+	Keep []string `json:"keep,omitzero"`
 }
 
 // AnswerType is the CloudEvents type of the answer to a command, sent to its reply_to.

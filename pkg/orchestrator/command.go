@@ -140,6 +140,12 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		if err == nil && in.Proposal.Templates != nil && len(in.Proposal.Templates) == 0 {
 			err = fault.New(fault.Reject, fault.Invalid, "field \"templates\" is empty: leave it out to keep the templates as they are")
 		}
+		if err == nil {
+			err = checkProposal(in.Proposal, e.Subject)
+		}
+		return in, err
+	}
+	if in, err := readOrigin(e, name, meta, t.now); in != nil {
 		return in, err
 	}
 	return nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",

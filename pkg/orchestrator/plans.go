@@ -70,8 +70,12 @@ func (c *planCache) template(ctx context.Context, meta environment.Template) (*t
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Retry, fault.NotFound, "template %s@%s as it was (%s) can't be read from the store", meta.Name, meta.Version, meta.Hash)
 	}
+	return c.unpacked(meta, kept.Archive)
+}
+
+func (c *planCache) unpacked(meta environment.Template, archive []byte) (*template.Template, error) {
 	scratch := filepath.Join(c.orchestrator.ScratchDir, "templates")
-	return template.FromArchive(&event.Bundle{Hash: meta.Hash, Data: kept.Archive}, meta, scratch, c.orchestrator.Kinds)
+	return template.FromArchive(&event.Bundle{Hash: meta.Hash, Data: archive}, meta, scratch, c.orchestrator.Kinds)
 }
 
 // bundle packs files of a template that an environment was made from once.

@@ -36,19 +36,24 @@ func (t *turn) resolved(s *environment.State, in environment.Input) (environment
 			return in, nil, err
 		}
 		p, resolved, err := t.resolve(s.Name, templates, merged(s, in.Update.Parameters))
-		in.Resolved = resolved
+		if in.Resolved = resolved; err == nil {
+			in.Changed = t.differing(s.Parameters, in.Resolved.Parameters)
+		}
 		return in, p, err
 	}
 	if in, ok := in.(environment.PlanInput); ok {
 		return t.proposed(s, in)
 	}
-	return in, nil, nil
+	return t.originated(s, in)
 }
 
 // proposed is as resolved for what somebody thinks of: an update, or a create where there is nothing.
 func (t *turn) proposed(s *environment.State, in environment.PlanInput) (environment.Input, *plan.Plan, error) {
 	if in.Destroy || s.Busy() || s.Status == environment.DestroyFailed {
 		return in, nil, nil
+	}
+	if in, p, taken, err := t.proposedOrigin(s, in); taken {
+		return in, p, err
 	}
 	parameters := in.Proposal.Parameters
 	find := func() ([]*template.Template, error) { return t.catalogued(in.Proposal.Templates) }
@@ -64,7 +69,9 @@ func (t *turn) proposed(s *environment.State, in environment.PlanInput) (environ
 		return in, nil, err
 	}
 	p, resolved, err := t.resolve(s.Name, templates, parameters)
-	in.Resolved = resolved
+	if in.Resolved = resolved; err == nil && s.Exists() {
+		in.Changed = t.differing(s.Parameters, in.Resolved.Parameters)
+	}
 	return in, p, err
 }
 

@@ -82,9 +82,12 @@ func commandExamples() map[string]any {
 		event.EnvironmentPlan: event.Proposal{
 			Templates: []string{"notes@1.3.0"}, Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("3")},
 		},
-		event.EnvironmentCheck:  event.Check{Resources: []string{exampleStep}},
-		event.EnvironmentLock:   event.Lock{Reason: "the audit runs until Friday"},
-		event.EnvironmentUnlock: event.Unlock{},
+		event.EnvironmentCheck:    event.Check{Resources: []string{exampleStep}},
+		event.EnvironmentLock:     event.Lock{Reason: "the audit runs until Friday"},
+		event.EnvironmentUnlock:   event.Unlock{},
+		event.EnvironmentRollback: event.Rollback{Revision: 3},
+		event.EnvironmentClone:    event.Clone{From: "notes", Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("1")}, DestroyAt: &exampleTime},
+		event.EnvironmentPromote:  event.Promote{From: "notes-staging", Keep: []string{"replicas"}},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+// plannedFlags are of the commands that show a plan and ask before they act.
+type plannedFlags struct {
+	yes         bool
+	failFast    bool
+	parallelism int
+	follow      followFlags
+}
+
+func (f *plannedFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVarP(&f.yes, "yes", "y", false, "make no plan and do not ask: for scripts")
+	flags.BoolVar(&f.failFast, "fail-fast", false, "stop what runs at the first failure, instead of letting it finish")
+	flags.IntVar(&f.parallelism, "parallelism", 0, "how many steps run at once (default: the server's limit)")
+	f.follow.add(cmd)
+}
+
+// planned shows what a command would change and asks, unless it is told not to; then it publishes the command. A plan in
+// which something could not be told is shown, and asked about, like any other.
+func (x *connection) planned(ctx context.Context, f plannedFlags, p event.Proposal, o order) error {
+	if f.parallelism < 0 {
+		return usage("--parallelism can't be negative")
+	}
+	if !f.yes {
+		if err := x.ask(ctx, p, o); err != nil {
+			return err
+		}
+	}
+	return x.order(ctx, o)
+}
+
+func (x *connection) ask(ctx context.Context, p event.Proposal, o order) error {
+	if !x.c.terminal(x.c.in) {
+		return usage("there is no terminal to show the plan and ask on; say --yes to go on without, or see it with `vivarium env plan`")
+	}
+	api, err := x.api()
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	answer, err := x.send(ctx, order{command: event.EnvironmentPlan, environment: o.environment, data: data})
+	if err != nil {
+		return err
+	}
+	if err := untilOver(ctx, api, o.environment, answer.Operation); err != nil {
+		return err
+	}
+	plan, err := api.Plan(ctx, o.environment, answer.Operation)
+	if err != nil {
+		return err
+	}
+	if err := x.c.plan(x.c.err, order{environment: o.environment}, answer.Operation, plan); err != nil {
+		return err
+	}
+	return x.c.agreed(o.environment)
+}
+
+// agreed asks a person.
+func (c *cli) agreed(name string) error {
+	_, _ = fmt.Fprintf(c.err, "Go on with %s? Type yes: ", clean(name))
+	answer, _ := bufio.NewReader(c.in).ReadString('\n')
+	if strings.TrimSpace(answer) != "yes" {
+		return errors.New("not agreed; nothing was changed")
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package environment
+
+import (
+	"slices"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+// revise has an update be a rollback to a graph of the environment's past, or a promotion, as often as not.
+func (w *world) revise(in UpdateInput, may bool) Input {
+	switch how := rapid.IntRange(0, 3).Draw(w.t, "origin"); {
+	case how == 0 && len(w.past) > 0:
+		number := rapid.IntRange(1, len(w.past)).Draw(w.t, "revision")
+		r := RollbackInput{CommandMeta: in.CommandMeta, Rollback: event.Rollback{Revision: number, FailFast: in.FailFast}, Resolved: in.Resolved}
+		if w.healing = false; may {
+			r.Nodes = slices.Clone(w.past[number-1])
+			w.plan.nodes = map[string]Node{}
+			for _, n := range r.Nodes {
+				w.plan.nodes[n.Address] = n
+				w.actions[n.Address] = n.Type != ResourceNode
+			}
+		}
+		w.origin = &Origin{Revision: number}
+		return r
+	case how == 1:
+		w.healing, w.origin = false, &Origin{Environment: "other", Revision: 7}
+		return PromoteInput{CommandMeta: in.CommandMeta, Promote: event.Promote{From: "other", FailFast: in.FailFast}, Resolved: in.Resolved,
+			Origin: w.origin, Kept: rapid.SampledFrom([][]string{nil, {}, {"a"}}).Draw(w.t, "kept")}
+	}
+	w.origin = nil
+	return in
+}
+
+// revised remembers a graph that was accepted as what the environment is to be.
+func (w *world) revised(nodes []Node) {
+	w.past = append(w.past, nodes)
+	require.Equal(w.t, w.origin, w.state.Operation.Origin)
+}
+
+// like has a create be a clone, as often as not.
+func (w *world) like(in CreateInput) Input {
+	if rapid.Bool().Draw(w.t, "clone") {
+		w.origin = nil
+		return in
+	}
+	w.origin = &Origin{Environment: "other", Revision: 7}
+	return CloneInput{CommandMeta: in.CommandMeta, Clone: event.Clone{From: "other", FailFast: in.FailFast}, Resolved: in.Resolved, Origin: w.origin}
+}
+
+// create asks for an environment; one that is made begins its past anew.
+func (w *world) create(in CreateInput) {
+	if w.decide(w.like(in)).Accepted {
+		w.past = nil
+		w.revised(in.Nodes)
+	}
+}
+
+func resolvedOf(in Input) []Node {
+	switch in := in.(type) {
+	case UpdateInput:
+		return in.Nodes
+	case RollbackInput:
+		return in.Nodes
+	case PromoteInput:
+		return in.Nodes
+	}
+	return nil
+}

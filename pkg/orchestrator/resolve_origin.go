@@ -1,0 +1,254 @@
+package orchestrator
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/history"
+	"github.com/vivarium-env/vivarium/pkg/plan"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/store"
+	"github.com/vivarium-env/vivarium/pkg/template"
+)
+
+// originated is as resolved for the commands that take templates and parameters from a revision.
+func (t *turn) originated(s *environment.State, in environment.Input) (environment.Input, *plan.Plan, error) {
+	free := s.Exists() && !s.Busy()
+	var p *plan.Plan
+	var err error
+	switch in := in.(type) {
+	case environment.RollbackInput:
+		if free {
+			p, in.Resolved, _, err = t.rolledBack(s, in.Revision)
+		}
+		return in, p, err
+	case environment.CloneInput:
+		if !s.Exists() {
+			p, in.Resolved, in.Origin, err = t.cloned(s.Name, in.From, in.Clone.Revision, in.Clone.Parameters)
+		}
+		return in, p, err
+	case environment.PromoteInput:
+		if free {
+			in.Kept = keeps(s, in.Keep)
+			p, in.Resolved, in.Origin, err = t.promoted(s, in.From, in.Promote.Revision, in.Kept, in.Promote.Parameters)
+		}
+		return in, p, err
+	}
+	return in, nil, nil
+}
+
+// proposedOrigin is as originated for what somebody thinks of; taken is false when it is not of a revision.
+func (t *turn) proposedOrigin(s *environment.State, in environment.PlanInput) (_ environment.PlanInput, p *plan.Plan, taken bool, err error) {
+	switch o := in.Proposal; {
+	case o.From == "" && o.Revision == 0:
+		return in, nil, false, nil
+	case o.From == "" && s.Exists():
+		p, in.Resolved, in.Origin, err = t.rolledBack(s, o.Revision)
+	case o.From == "":
+		err = fault.New(fault.Reject, fault.NotFound, "there is no environment %q, so it has no revisions", s.Name)
+	case s.Exists():
+		p, in.Resolved, in.Origin, err = t.promoted(s, o.From, o.Revision, keeps(s, o.Keep), o.Parameters)
+	default:
+		p, in.Resolved, in.Origin, err = t.cloned(s.Name, o.From, o.Revision, o.Parameters)
+	}
+	return in, p, true, err
+}
+
+func (t *turn) rolledBack(s *environment.State, number int) (*plan.Plan, environment.Resolved, *environment.Origin, error) {
+	r, err := t.revision(s.Name, number)
+	if err != nil {
+		return nil, environment.Resolved{}, nil, err
+	}
+	p, resolved, err := t.again(s, r, r.Parameters)
+	return p, resolved, &environment.Origin{Revision: r.Number}, err
+}
+
+func (t *turn) cloned(name, from string, number int, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, *environment.Origin, error) {
+	r, err := t.revision(from, number)
+	if err != nil {
+		return nil, environment.Resolved{}, nil, err
+	}
+	p, resolved, err := t.again(environment.NewState(name), r, over(r.Parameters, parameters))
+	return p, resolved, &environment.Origin{Environment: from, Revision: r.Number}, err
+}
+
+// promoted leaves what the environment keeps as it is: what it was given, and what it was not.
+func (t *turn) promoted(s *environment.State, from string, number int, keep []string, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, *environment.Origin, error) {
+	r, err := t.revision(from, number)
+	if err == nil && number == 0 && r.Outcome != environment.OperationSucceeded {
+		err = fault.New(fault.Reject, fault.Conflict, "the last revision of environment %q (%d) is %s: promote one that is deployed, or name this one", from, r.Number, r.Outcome)
+	}
+	if err != nil {
+		return nil, environment.Resolved{}, nil, err
+	}
+	all, own := maps.Clone(r.Parameters), merged(s, nil)
+	for _, name := range keep {
+		delete(all, name)
+		if v, is := own[name]; is {
+			all[name] = v
+		}
+	}
+	p, resolved, err := t.again(s, r, over(all, parameters))
+	return p, resolved, &environment.Origin{Environment: from, Revision: r.Number}, err
+}
+
+// kept is a template as the store keeps it, or is about to.
+func (t *turn) kept(meta environment.Template) (*template.Template, error) {
+	for _, r := range t.batch.Templates {
+		if r.Hash == meta.Hash {
+			return t.p.plans.unpacked(meta, r.Archive)
+		}
+	}
+	return t.p.plans.template(t.ctx, meta)
+}
+
+// over lays parameters over others; null takes one out.
+func over(below, above map[string]json.RawMessage) map[string]json.RawMessage {
+	all := maps.Clone(below)
+	if all == nil {
+		all = map[string]json.RawMessage{}
+	}
+	maps.Copy(all, above)
+	maps.DeleteFunc(all, func(_ string, v json.RawMessage) bool { return isNull(v) })
+	return all
+}
+
+// keeps are the parameters that a promotion leaves alone: those that it names, or else those of the last one.
+func keeps(s *environment.State, named []string) []string {
+	if named == nil {
+		return s.Kept
+	}
+	list := slices.Clone(named)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// again resolves the templates of a revision, as they were.
+func (t *turn) again(s *environment.State, r history.Revision, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, error) {
+	templates := make([]*template.Template, len(r.Templates))
+	for i, meta := range r.Templates {
+		var err error
+		if templates[i], err = t.kept(meta); err != nil {
+			return nil, environment.Resolved{}, err
+		}
+	}
+	p, resolved, err := t.resolve(s.Name, templates, parameters)
+	if err == nil && s.Exists() {
+		resolved.Changed = t.differing(s.Parameters, resolved.Parameters)
+	}
+	return p, resolved, err
+}
+
+// revision finds one of an environment by its number; 0 is the last.
+func (t *turn) revision(name string, number int) (history.Revision, error) {
+	list, err := history.Revisions(t.ctx, ahead{t}, name)
+	switch n := len(list); {
+	case err != nil:
+		return history.Revision{}, fault.Wrap(err, fault.Retry, fault.Unavailable, "the journal of environment %q can't be read: %v", clip(name), err)
+	case n == 0:
+		return history.Revision{}, fault.New(fault.Reject, fault.NotFound, "there is no environment %q", clip(name))
+	case number > n:
+		return history.Revision{}, fault.New(fault.Reject, fault.NotFound, "environment %q has no revision %d: its last one is %d", name, number, n)
+	case number == 0:
+		return list[n-1], nil
+	default:
+		return list[number-1], nil
+	}
+}
+
+// ahead reads the journal with what this turn is about to write.
+type ahead struct{ t *turn }
+
+func (a ahead) Entries(ctx context.Context, s store.Selection) ([]store.Entry, error) {
+	entries, err := a.t.p.Store.Entries(ctx, s)
+	if err != nil || (s.Limit > 0 && len(entries) == s.Limit) {
+		return entries, err // there is more in the store
+	}
+	for _, e := range a.t.batch.Entries {
+		if e.Environment == s.Environment && e.Seq > s.After {
+			entries = append(entries, e)
+		}
+	}
+	return entries, nil
+}
+
+// differing are the parameters in force that become others. Secrets are opened to tell, and shown as such.
+func (t *turn) differing(before, after map[string]json.RawMessage) []environment.ParameterChange {
+	names := over(before, after)
+	list := []environment.ParameterChange{}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		was, _, errWas := t.p.Box.Open(before[name])
+		is, _, errIs := t.p.Box.Open(after[name])
+		if errWas == nil && errIs == nil && bytes.Equal(was, is) {
+			continue
+		}
+		list = append(list, environment.ParameterChange{Name: name, Before: secret.Show(before[name]), After: secret.Show(after[name])})
+	}
+	return list
+}
+
+// readOrigin decodes the commands that take templates and parameters from a revision; nil for all others.
+func readOrigin(e event.Envelope, name string, meta environment.CommandMeta, now time.Time) (environment.Input, error) {
+	switch name {
+	case event.EnvironmentRollback:
+		in := environment.RollbackInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Rollback)
+		if err == nil && in.Revision < 1 {
+			err = fault.New(fault.Reject, fault.Invalid, "field \"revision\" is required: the number of a revision, from 1")
+		}
+		return in, err
+	case event.EnvironmentClone:
+		in := environment.CloneInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Clone)
+		if err == nil {
+			err = cmp.Or(checkSource(in.From, e.Subject, in.Clone.Revision), checkCommon(in.Description, in.Tags, in.Clone.Parallelism, in.DestroyAt, now))
+		}
+		return in, err
+	case event.EnvironmentPromote:
+		in := environment.PromoteInput{CommandMeta: meta}
+		err := event.DecodeData(e.Data, &in.Promote)
+		if err == nil {
+			err = checkSource(in.From, e.Subject, in.Promote.Revision)
+		}
+		return in, err
+	}
+	return nil, nil
+}
+
+func checkSource(from, subject string, revision int) error {
+	switch {
+	case strings.TrimSpace(from) == "":
+		return fault.New(fault.Reject, fault.Invalid, "field \"from\" is required: the name of the environment that is taken from")
+	case from == subject:
+		return fault.New(fault.Reject, fault.Invalid, "field \"from\" names the environment itself: send environment.rollback to bring it to a revision of its own")
+	case revision < 0:
+		return fault.New(fault.Reject, fault.Invalid, "field \"revision\" can't be negative")
+	}
+	return nil
+}
+
+// checkProposal refuses what would go by two sources at once.
+func checkProposal(p event.Proposal, subject string) error {
+	switch {
+	case p.From == "" && p.Revision == 0 && p.Keep == nil:
+		return nil
+	case p.Destroy || p.Heal || p.Templates != nil:
+		return fault.New(fault.Reject, fault.Invalid, "fields \"from\" and \"revision\" say what it is to be made of: no templates, heal or destroy beside them")
+	case p.From != "":
+		return checkSource(p.From, subject, p.Revision)
+	case p.Keep != nil:
+		return fault.New(fault.Reject, fault.Invalid, "field \"keep\" is of a promotion: field \"from\" has to say of what")
+	case p.Revision < 0 || p.Parameters != nil:
+		return fault.New(fault.Reject, fault.Invalid, "field \"revision\" is the number of a revision, whose parameters are taken: there are none beside it")
+	}
+	return nil
+}
