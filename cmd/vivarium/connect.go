@@ -78,6 +78,9 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 		}
 		address = d.Bus
 	}
+	if address, err = x.c.located(ctx, address); err != nil {
+		return nil, nil, err
+	}
 	b, err := dial(ctx, address, "vivarium-cli", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, err

@@ -42,6 +42,7 @@ type instance struct {
 	key          []byte
 	box          *secret.Box
 	epoch        uint64
+	consul       *consulLink // nil where none is configured
 	store        store.Store
 	embedded     *nats.Embedded
 	bus          bus.Bus // nil in a secondary
@@ -69,6 +70,7 @@ func (c *cli) newInstance(settings config.Settings) (*instance, error) {
 	s := &instance{settings: settings, dir: dir, id: newID("server"), log: log, begun: time.Now(), vars: c.variables, program: c.program}
 	s.base = service.NewGroup(
 		s.member("data folder", s.openFolder, s.closeFolder),
+		s.member("Consul", s.openConsul, s.closeConsul),
 		s.member("store", s.openStore, s.closeStore),
 		s.member("catalogue", s.openCatalogue, nil),
 		s.member("bus", s.openBus, s.closeBus),
@@ -77,6 +79,7 @@ func (c *cli) newInstance(settings config.Settings) (*instance, error) {
 	s.work = service.NewGroup(
 		s.member("orchestrator", s.startOrchestrator, s.stopOrchestrator),
 		s.member("runner", s.startRunner, s.stopRunner),
+		s.member("registration", s.register, s.deregister),
 		s.member("address file", s.announce, s.withdraw),
 	)
 	return s, nil

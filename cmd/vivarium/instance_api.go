@@ -92,7 +92,7 @@ func (s *instance) role() api.Role {
 func (s *instance) info() api.Info {
 	info := api.Info{
 		Name: "vivarium", Version: version, Commit: commit(), GoVersion: runtime.Version(), ServerID: s.id,
-		Cluster: s.settings.PrimaryClusterName, Role: s.role(), Epoch: s.epoch, Store: s.store.Info(),
+		Cluster: s.settings.PrimaryClusterName, Role: s.role(), Epoch: s.epoch, Store: s.store.Info(), Consul: s.consul.info(),
 		StartedAt: s.begun, Partitions: []int{}, PartitionCount: s.settings.Partitions,
 	}
 	if s.bus == nil {

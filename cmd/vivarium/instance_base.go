@@ -50,6 +50,9 @@ func (s *instance) derived(purpose string) []byte {
 }
 
 func (s *instance) openStore(ctx context.Context) (err error) {
+	if s.settings.Store, err = s.consul.store(ctx, s.settings.Store); err != nil {
+		return err
+	}
 	if s.store, err = openStore(ctx, s.settings, s.path("store.db"), s.vars, s.log.With("part", "store")); err != nil {
 		return err
 	}
@@ -69,8 +72,10 @@ func (s *instance) openBus(ctx context.Context) (err error) {
 	case !s.settings.Primary:
 		return nil
 	case s.settings.Bus != "embedded":
-		s.busURL = s.settings.Bus
-		s.bus, err = dial(ctx, s.settings.Bus, s.id, log)
+		if s.busURL, err = s.consul.bus(ctx, s.settings.Bus); err != nil {
+			return err
+		}
+		s.bus, err = dial(ctx, s.busURL, s.id, log)
 		return err
 	}
 	token, err := s.token()

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/cluster/consul"
 	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/runner"
 	"github.com/vivarium-env/vivarium/pkg/telemetry"
 )
 
@@ -35,7 +37,7 @@ func newRunner(c *cli) *cobra.Command {
 		},
 	}
 	cmd.AddCommand(newRunnerList(c, "list"))
-	settingFlags(cmd, "pool", "bus", "name", "label", "concurrency", "work-dir", "plugins", "data-dir", "stop-timeout", "log-level", "log-format")
+	settingFlags(cmd, "pool", "bus", "consul", "name", "label", "concurrency", "work-dir", "plugins", "data-dir", "stop-timeout", "log-level", "log-format")
 	return cmd
 }
 
@@ -45,7 +47,12 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	if err != nil {
 		return err
 	}
-	address, err := busOf(settings)
+	link, err := linkConsul(ctx, settings.Consul, log.With("part", "consul"))
+	if err != nil {
+		return err
+	}
+	defer link.close()
+	address, err := busOf(ctx, settings, link)
 	if err != nil {
 		return err
 	}
@@ -76,18 +83,29 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	if err := work.Start(ctx); err != nil {
 		return err
 	}
+	if err := link.register(ctx, runnerInstance(k, r, newID("runner"), link)); err != nil {
+		return errors.Join(err, work.Stop(c.hard))
+	}
 	_, _ = fmt.Fprintf(c.out, "Runner %s takes tasks of pool %s. Ctrl-C stops it.\n", k.name, strings.Join(pools, ", "))
 	<-ctx.Done()
 	log.Info("the runner is stopping", "timeout", settings.StopTimeout)
 	drain, cancel := context.WithTimeout(c.hard, settings.StopTimeout)
 	defer cancel()
-	return work.Stop(drain)
+	return errors.Join(link.leave(drain), work.Stop(drain))
+}
+
+// runnerInstance is what Consul is told of a runner. It has no port, so nobody but itself can say that it is well.
+func runnerInstance(k *kit, r *runner.Runner, id string, link *consulLink) func() consul.Instance {
+	return func() consul.Instance {
+		status := r.Status()
+		return consul.Instance{ID: id, Service: link.service + "-runner", Name: k.name, Cluster: status.Cluster, Role: "runner", Epoch: status.Epoch, Version: version}
+	}
 }
 
 // busOf is the configured bus, or that of the server on this machine.
-func busOf(settings config.Settings) (string, error) {
+func busOf(ctx context.Context, settings config.Settings, link *consulLink) (string, error) {
 	if settings.Bus != "embedded" {
-		return settings.Bus, nil
+		return link.bus(ctx, settings.Bus)
 	}
 	d, err := findServer(settings.DataDir)
 	return d.Bus, err

@@ -72,8 +72,8 @@ func busURL(text string) error {
 	if err != nil {
 		return errors.New("is not a URL; percent-encode special characters of user and password")
 	}
-	if !slices.Contains([]string{"amqp", "amqps", "nats"}, u.Scheme) {
-		return errors.New("has to be embedded, or a URL that begins with amqp://, amqps:// or nats://")
+	if !slices.Contains([]string{"amqp", "amqps", "nats", "consul"}, u.Scheme) {
+		return errors.New("has to be embedded, or a URL that begins with amqp://, amqps://, nats:// or consul://")
 	}
 	if u.Host == "" {
 		return errors.New("has no host; write it as amqp://user:password@host:5672/vhost")
@@ -86,7 +86,7 @@ func storeURL(text string) error {
 		return nil
 	}
 	// The message never repeats the address, which can hold a password.
-	for _, scheme := range []string{"arangodb://", "arangodb+tls://"} {
+	for _, scheme := range []string{"arangodb://", "arangodb+tls://", "consul://"} {
 		if rest, ok := strings.CutPrefix(text, scheme); ok {
 			if _, database, ok := strings.Cut(rest, "/"); ok && database != "" {
 				return nil
@@ -94,7 +94,7 @@ func storeURL(text string) error {
 			return errors.New("has no database; write it as arangodb://user:password@host:8529/database")
 		}
 	}
-	return errors.New("has to be sqlite, sqlite: followed by the path of a file, or begin with arangodb:// or arangodb+tls://")
+	return errors.New("has to be sqlite, sqlite: followed by the path of a file, or begin with arangodb://, arangodb+tls:// or consul://")
 }
 
 func hostPort(text string) error {
@@ -104,6 +104,28 @@ func hostPort(text string) error {
 	}
 	if err != nil {
 		return errors.New("has to be host:port with a port from 0 to 65535, such as 127.0.0.1:8090")
+	}
+	return nil
+}
+
+func optionalHostPort(text string) error {
+	if text == "" {
+		return nil
+	}
+	return hostPort(text)
+}
+
+// The message never repeats the address: somebody may have put the token into it.
+func consulAddress(text string) error {
+	if text == "" {
+		return nil
+	}
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		scheme, rest = "http", text
+	}
+	if (scheme != "http" && scheme != "https") || rest == "" || strings.Contains(rest, "@") {
+		return errors.New("has to be host:port of Consul's HTTP API, or begin with http:// or https://")
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ type Settings struct {
 	Primary bool
 	// PrimaryClusterName is this cluster's name when it is the primary, else that of the cluster which is.
 	PrimaryClusterName string
-	// Bus is "embedded", or amqp://, amqps:// or nats:// with credentials.
+	// Bus is "embedded", or amqp://, amqps:// or nats:// with credentials, or consul:// and the name of a service.
 	Bus string
 	// Store is "sqlite" (a file in DataDir), "sqlite:PATH", or arangodb:// or arangodb+tls:// with credentials.
 	Store string
@@ -40,6 +40,7 @@ type Settings struct {
 	Terraform  Terraform
 	Container  Container
 	Kubernetes Kubernetes
+	Consul     Consul
 
 	origins map[string]origin
 }
@@ -83,6 +84,16 @@ type Kubernetes struct {
 	IngressClass string // empty: the cluster's default
 	StorageClass string // empty: the cluster's default
 	VolumeSize   string
+}
+
+// Consul is where instances find each other. That of executors is another matter (CONSUL_HTTP_ADDR).
+type Consul struct {
+	Address                               string // empty: none
+	Token                                 string
+	Namespace, Partition                  string
+	CAFile, CertFile, KeyFile, ServerName string
+	Service                               string // what the names of the services begin with
+	Advertise                             string // host:port of the API; empty: where it listens
 }
 
 // Origin says where a setting's value came from, such as "--bus", "VIVARIUM_BUS", "vivarium.hcl:3" or "default".

@@ -55,12 +55,24 @@ type Info struct {
 	Epoch     uint64     `json:"epoch"`
 	Bus       bus.Status `json:"bus"`
 	Store     store.Info `json:"store"`
+	Consul    Consul     `json:"consul"`
 	StartedAt time.Time  `json:"started_at"`
 	// Uptime in nanoseconds.
 	Uptime time.Duration `json:"uptime"`
 	// Partitions that this server owns now, of PartitionCount.
 	Partitions     []int `json:"partitions"`
 	PartitionCount int   `json:"partition_count"`
+}
+
+// Consul is where the instances of the cluster find each other.
+type Consul struct {
+	// Configured is false where everything is as on one machine: nobody finds the others but by their addresses.
+	Configured bool   `json:"configured"`
+	Address    string `json:"address,omitempty"`
+	Datacentre string `json:"datacentre,omitempty"`
+	// Registered: Consul has this server now. Error is why it has not.
+	Registered bool   `json:"registered"`
+	Error      string `json:"error,omitempty"`
 }
 
 // Ping is the answer to self/ping.

@@ -80,3 +80,17 @@ kubernetes {
   storage_class = ""
   volume_size   = "1Gi"
 }
+
+# Where servers and runners register, and find each other, brokers and stores. Without it everything is as on one machine.
+consul {
+  address     = "" # 127.0.0.1:8500
+  # token     = "..."
+  namespace   = ""
+  partition   = ""
+  ca_file     = ""
+  cert_file   = ""
+  key_file    = ""
+  server_name = ""
+  service     = "vivarium" # vivarium-server and vivarium-runner
+  advertise   = "" # host:port of the API
+}
