@@ -42,7 +42,7 @@ type rebuild struct {
 }
 
 // Rebuild folds the journal of every partition, and writes the projection of those environments anew in which it was another.
-// Revisions, and times of resources, are not compared, since the journal has not each batch they were written with. States,
+// Revisions, and times of resources, are not compared, since earlier versions wrote those of the batch. States,
 // journal, templates and log lines stay as they are. With look it writes nothing. No server may use the store meanwhile.
 func Rebuild(ctx context.Context, in store.Store, partitions int, look bool, progress Progress) (Rebuilt, error) {
 	x := &rebuild{in: in, known: map[string]bool{}, found: Rebuilt{Differences: []Difference{}}}

@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
-// picture is all that readers see of a store, but for what the journal does not tell: with which batch a record was written.
+// picture is all that readers see of a store.
 func picture(t testing.TB, s store.Store) string {
 	t.Helper()
 	ctx, all := t.Context(), map[string]any{}
@@ -28,9 +27,6 @@ func picture(t testing.TB, s store.Store) string {
 	epoch, err := s.Epoch(ctx)
 	put("epoch", epoch, err)
 	environments, _, err := s.Environments(ctx, store.Filter{})
-	for i := range environments {
-		environments[i].Revision = 0
-	}
 	put("environments", environments, err)
 	hits, err := s.Search(ctx, store.Search{Text: "n0"})
 	put("hits", len(hits), err)
@@ -65,8 +61,7 @@ func one(t testing.TB, s store.Store, name string, put func(string, any, error))
 	t.Helper()
 	ctx := t.Context()
 	resources, _, err := s.Resources(ctx, name, store.Page{Limit: -1})
-	for i, r := range resources {
-		resources[i].Revision, resources[i].UpdatedAt = 0, time.Time{}
+	for _, r := range resources {
 		reach, err := s.Walk(ctx, store.Walk{From: store.Ref{Environment: name, Address: r.Address}, Direction: store.Dependents})
 		put("dependents of "+name+" "+r.Address, reach, err)
 		if state, err := s.State(ctx, name, r.Address); err == nil {
@@ -77,9 +72,6 @@ func one(t testing.TB, s store.Store, name string, put func(string, any, error))
 	}
 	put("resources of "+name, resources, err)
 	operations, _, err := s.Operations(ctx, name, store.Page{})
-	for i := range operations {
-		operations[i].Revision = 0
-	}
 	put("operations of "+name, operations, err)
 	lines, err := s.ReadLogs(ctx, store.LogSelection{Environment: name})
 	put("lines of "+name, lines, err)

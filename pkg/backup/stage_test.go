@@ -84,8 +84,10 @@ func (st *stage) decide(name string, in environment.Input, more func(*store.Batc
 	d := st.d.Decide(s, environment.Surroundings{Resolver: resolver{}}, in, st.now)
 	require.NotEmpty(st, d.Facts)
 	b := store.Batch{Partition: p, Epoch: 4}
+	var seqs []uint64
 	for _, f := range d.Facts {
 		st.seq[p]++
+		seqs = append(seqs, st.seq[p])
 		data, err := json.Marshal(f.Body)
 		require.NoError(st, err)
 		b.Entries = append(b.Entries, store.Entry{Partition: p, Seq: st.seq[p], Environment: name, Type: f.Body.Type(), Time: f.At, Epoch: 4,
@@ -94,7 +96,10 @@ func (st *stage) decide(name string, in environment.Input, more func(*store.Batc
 			b.States = []store.StepState{{Environment: name}}
 		}
 	}
-	b.Changes = s.Changes(p, st.seq[p])
+	b.Changes = s.Changes(p, seqs...)
+	head, err := st.store.Head(st.Context(), p)
+	require.NoError(st, err)
+	store.Chain(head.Chain, b.Entries)
 	if more != nil {
 		more(&b)
 	}

@@ -78,14 +78,14 @@ func (c *checker) visit(ctx context.Context, l line) error {
 }
 
 func (c *checker) entry(ctx context.Context, e store.Entry) error {
-	if err := c.fold.Add(e); err != nil {
-		return fault.Wrap(err, fault.Reject, Damaged, "entry %d of partition %d in the file can't be followed", e.Seq, e.Partition)
-	}
 	if e.Chain != "" && e.Chain != store.Link(c.chain, e) {
 		return fault.New(fault.Reject, Damaged, "entry %d of partition %d in the file has another chain than the entries up to it: "+
 			"one of them is not as it was written", e.Seq, e.Partition)
 	}
 	c.chain = e.Chain
+	if err := c.fold.Add(e); err != nil {
+		return fault.Wrap(err, fault.Reject, Damaged, "entry %d of partition %d in the file can't be followed", e.Seq, e.Partition)
+	}
 	for _, hash := range templates(e) {
 		c.named[hash] = true
 	}

@@ -11,6 +11,12 @@ import (
 // Evolve takes one fact into the state, in place. It fails only on a fact that can't follow, which means that the
 // journal is not this environment's or was altered.
 func Evolve(s *State, f Fact) error {
+	s.open(f.At)
+	defer s.close()
+	return s.evolve(f)
+}
+
+func (s *State) evolve(f Fact) error {
 	s.UpdatedAt = f.At
 	switch b := f.Body.(type) {
 	case CommandRejected:
@@ -84,7 +90,7 @@ func Evolve(s *State, f Fact) error {
 func (s *State) created(b Created, at time.Time) error {
 	life := NewState(s.Name)
 	life.Operations, life.Commands, life.Retained = s.Operations, s.Commands, s.Retained
-	life.dirty.created = true
+	life.dirty = s.dirty.anew()
 	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
 	life.Description, life.Tags, life.Templates = b.Description, b.Tags, b.Templates
 	life.Parameters, life.Given, life.Groups, life.DestroyAt, life.Epoch = b.Parameters, b.Given, b.Groups, b.DestroyAt, b.Epoch
@@ -371,6 +377,11 @@ func (s *State) cancelling(b Cancelling) {
 	s.Operation.Status, s.Operation.Reason = OperationCancelling, b.Reason
 	s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentCancel, Operation: b.Operation})
 	s.dirty.operation = true
+	for i, n := range s.Nodes {
+		if n.State == StateSkipped && n.Because == "" && s.takesPart(n) {
+			s.touch(i) // the reason that is shown for it changes
+		}
+	}
 }
 
 func (s *State) setState(i int, state StepState) {

@@ -137,7 +137,7 @@ func (s *State) changed(b ResourceHealth) error {
 	}
 	n.Health = h
 	s.dirty.environment = true
-	s.dirty.nodes = touched(s.dirty.nodes, i)
+	s.dirty.touch(i)
 	return nil
 }
 

@@ -39,7 +39,8 @@ func TestAPlanAsksOnlyOfWhatMayChange(t *testing.T) {
 	require.Equal(t, []string{"step.planned db", "step.complete db", "operation.finished", "environment.planned"}, st.tell("db", event.Plan{Change: event.ChangeUpdate}))
 	require.Equal(t, Deployed, st.s.Status)
 	require.Len(t, st.s.Nodes, 4)
-	o := st.s.Changes(0, 9).Operations[0]
+	c := st.s.Changes(0, 9)
+	o := c.Operations[len(c.Operations)-1]
 	require.Equal(t, map[event.Change]int{event.ChangeNone: 1, event.ChangeUpdate: 1, event.ChangeUnknown: 1, event.ChangeDestroy: 1}, o.Plan.Counts)
 	require.Equal(t, []string{"db", "api", "old"}, []string{o.Plan.Steps[0].Address, o.Plan.Steps[1].Address, o.Plan.Steps[2].Address})
 }

@@ -1,69 +1,12 @@
 package environment
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
+import "time"
 
-// dirt is what has changed since the projection was last taken.
-type dirt struct {
-	environment, operation, created bool
-	nodes                           map[int]struct{}
-	removed                         []string
-}
-
-func (s *State) touch(i int) {
-	if s.aside() {
-		s.dirty.operation = true // steps of a plan have no records of their own
-		return
-	}
-	s.dirty.nodes = touched(s.dirty.nodes, i)
-	s.dirty.operation = true
-}
-
-func touched(nodes map[int]struct{}, i int) map[int]struct{} {
-	if nodes == nil {
-		nodes = map[int]struct{}{}
-	}
-	nodes[i] = struct{}{}
-	return nodes
-}
-
-// Changes returns the records that the facts since the last call have changed, and begins anew. The revision is the
-// journal sequence of the last of these facts.
-func (s *State) Changes(partition int, revision uint64) Changes {
-	var c Changes
-	d := s.dirty
-	s.dirty = dirt{}
-	if s.Status == "" {
-		return c // only rejections so far: there is no environment to show
-	}
-	if d.created {
-		c.Created = []string{s.Name}
-	}
-	if d.environment || d.operation {
-		c.Environments = []Record{s.record(partition, revision)}
-	}
-	if d.operation && s.Operation != nil {
-		c.Operations = []OperationRecord{s.operationRecord(revision)}
-	}
-	for _, i := range slices.Sorted(maps.Keys(d.nodes)) {
-		c.Resources = append(c.Resources, s.resourceRecord(s.real()[i], revision))
-	}
-	for _, address := range d.removed {
-		if !slices.ContainsFunc(s.real(), func(n *Step) bool { return n.Address == address }) { // it may have been made anew since
-			c.Removed = append(c.Removed, ResourceName{Environment: s.Name, Address: address})
-		}
-	}
-	return c
-}
-
-func (s *State) record(partition int, revision uint64) Record {
+func (s *State) record(partition int, at mark) Record {
 	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
 		Parameters: s.Parameters, Given: s.Given, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
-		Resources: map[Status]int{}, DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Retained: s.retainedList(), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
-		Partition: partition, Revision: revision, Epoch: s.Epoch}
+		Resources: map[Status]int{}, DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Retained: s.retainedList(), CreatedAt: s.CreatedAt, UpdatedAt: at.time,
+		Partition: partition, Epoch: s.Epoch}
 	if s.Tags == nil {
 		r.Tags = []string{}
 	}
@@ -80,7 +23,7 @@ func (s *State) record(partition int, revision uint64) Record {
 	return r
 }
 
-func (s *State) operationRecord(revision uint64) OperationRecord {
+func (s *State) operationRecord() OperationRecord {
 	o := s.Operation
 	plan := o.Plan
 	if o.FinishedAt.IsZero() {
@@ -89,7 +32,7 @@ func (s *State) operationRecord(revision uint64) OperationRecord {
 	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
 		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Paused: o.Paused,
 		Steps: o.counts(), Error: o.Error, Origin: o.Origin, StartedAt: o.StartedAt,
-		FinishedAt: timePtr(o.FinishedAt), Plan: plan, Revision: revision}
+		FinishedAt: timePtr(o.FinishedAt), Plan: plan}
 }
 
 func (o *Operation) counts() map[StepState]int {
@@ -102,9 +45,9 @@ func (o *Operation) counts() map[StepState]int {
 	return counts
 }
 
-func (s *State) resourceRecord(n *Step, revision uint64) ResourceRecord {
+func (s *State) resourceRecord(n *Step, at mark) ResourceRecord {
 	r := ResourceRecord{Node: n.Node, Environment: s.Name, Status: n.Status, Inputs: n.Inputs, Outputs: n.Outputs, Health: n.Health,
-		CreatedBy: n.CreatedBy, Drift: n.Drift, Revision: revision, UpdatedAt: s.UpdatedAt}
+		CreatedBy: n.CreatedBy, Drift: n.Drift, UpdatedAt: at.time}
 	if n.State != "" && s.Operation != nil {
 		r.Step = StepRecord{Operation: n.Operation, Verb: n.Verb, State: n.State, Attempt: n.Attempt,
 			Failures: n.Failures, Runner: n.Runner, Reason: s.reason(n), Error: n.Error,
@@ -130,6 +73,9 @@ func (s *State) reason(n *Step) *Reason {
 	case StateSkipped:
 		if n.Because != "" {
 			return &Reason{Code: BecauseDependencyFailed, Detail: n.Because + " failed: mend it, and retry the environment"}
+		}
+		if !s.takesPart(n) {
+			return &Reason{Code: BecauseCancelled} // why the operation before was stopped, only its own record tells
 		}
 		return &Reason{Code: BecauseCancelled, Detail: s.Operation.Reason}
 	}

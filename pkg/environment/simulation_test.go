@@ -657,5 +657,6 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 		w.replay()
+		sameHowever(t, "sim", w.facts)
 	})
 }

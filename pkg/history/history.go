@@ -64,8 +64,15 @@ func At(ctx context.Context, j Entries, name string, m Moment) (View, error) {
 	return v, nil
 }
 
-// Evolve takes a journal entry into a state.
-func Evolve(s *environment.State, e store.Entry) error {
+// Evolve takes a journal entry into a state. One that was altered may follow on nothing that the domain reckons with, so a
+// panic is an error here, and not the end of whoever reads a journal.
+func Evolve(s *environment.State, e store.Entry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.GiveUp, fault.Internal, "journal entry %d of partition %d (%s of %q) does not fit what came before it: %v",
+				e.Seq, e.Partition, e.Type, e.Environment, p)
+		}
+	}()
 	body, err := environment.DecodeBody(e.Type, e.Data)
 	if err == nil {
 		err = environment.Evolve(s, environment.Fact{At: e.Time, Body: body})

@@ -15,6 +15,7 @@ import (
 type life struct {
 	state      *environment.State
 	last       store.Entry
+	since      []uint64 // entries since it was settled
 	resources  map[string]environment.ResourceRecord
 	operations []environment.OperationRecord
 }
@@ -32,13 +33,14 @@ func (l *life) evolve(e store.Entry) error {
 	if e.Type == (environment.Created{}).Type() {
 		clear(l.resources)
 	}
-	l.last = e
+	l.last, l.since = e, append(l.since, e.Seq)
 	return Evolve(l.state, e)
 }
 
 // settle takes over what has changed, and returns the environment's record when there is one.
 func (l *life) settle() []environment.Record {
-	c := l.state.Changes(l.last.Partition, l.last.Seq)
+	c := l.state.Changes(l.last.Partition, append(l.since, l.last.Seq)...)
+	l.since = nil
 	for _, r := range c.Resources {
 		l.resources[r.Address] = r
 	}

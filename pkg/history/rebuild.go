@@ -28,8 +28,7 @@ func (f *Fold) Add(e store.Entry) error {
 }
 
 // Changes hands out, environment by environment, its records and every operation that it ever had, with the name in
-// Created, so that nothing older is left. Revisions and times of resources are those of the last entry, since what each was
-// written with is not in the journal.
+// Created, so that nothing older is left.
 func (f *Fold) Changes(take func(environment.Changes) error) error {
 	for _, l := range f.order {
 		if changes := l.changes(); len(changes.Environments) > 0 {

@@ -30,7 +30,7 @@ func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 	if !validName.MatchString(subject) {
 		subject = nameless
 	}
-	s, loadErr := t.p.state(t.ctx, subject)
+	s, loadErr := t.p.memory.State(t.ctx, subject)
 	if loadErr != nil {
 		return loadErr
 	}

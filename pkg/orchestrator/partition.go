@@ -10,7 +10,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/environment"
-	"github.com/vivarium-env/vivarium/pkg/store"
+	"github.com/vivarium-env/vivarium/pkg/memory"
 )
 
 // Bounds of one partition: how much its owner holds unacknowledged, and decides on at once.
@@ -36,14 +36,10 @@ type partition struct {
 	closed     bool
 	started    bool
 
-	loaded     bool
-	seq        uint64 // of the last entry in the journal
-	chain      string // of that entry
-	checkpoint uint64 // entries up to here are in snapshots
-	states     map[string]*environment.State
-	busy       map[string]struct{}
-	touched    map[string]struct{} // since the checkpoint
-	watches    watches
+	memory  *memory.Partition             // nil: it has to be loaded
+	states  map[string]*environment.State // of memory
+	busy    map[string]struct{}
+	watches watches
 }
 
 func newPartition(x *Orchestrator, number int) *partition {
@@ -180,130 +176,25 @@ func (p *partition) untilWake() time.Duration {
 
 // forget drops what is in memory: the journal is ahead of it, or may be.
 func (p *partition) forget() {
-	p.loaded = false
-	p.states, p.busy, p.touched = nil, nil, nil
+	p.memory, p.states, p.busy = nil, nil, nil
 	p.watches = watches{}
 	p.relay.reset()
 }
 
-// load reads the partition: snapshots, and the entries behind the last checkpoint.
+// load reads the partition.
 func (p *partition) load(ctx context.Context) error {
 	p.forget()
-	p.states, p.busy, p.touched = map[string]*environment.State{}, map[string]struct{}{}, map[string]struct{}{}
-	head, err := p.Store.Head(ctx, p.number)
+	m, err := memory.Load(ctx, p.Store, p.number)
 	if err != nil {
 		return err
 	}
-	if err := p.loadSnapshots(ctx); err != nil {
-		return err
-	}
-	p.seq, p.chain = max(p.checkpoint, head.Seq), head.Chain
-	_, err = p.replay(ctx, store.Selection{Partition: p.number, After: p.checkpoint}, func(ctx context.Context, e store.Entry) error {
-		if e.Seq >= p.seq {
-			p.seq, p.chain = e.Seq, e.Chain // somebody has written since the head was read
-		}
-		return p.evolve(ctx, e)
-	})
-	if err != nil {
-		return err
-	}
+	p.memory, p.states, p.busy = m, m.States, map[string]struct{}{}
 	for name, s := range p.states {
 		if s.Busy() {
 			p.busy[name] = struct{}{}
 		}
-		s.Changes(p.number, p.seq) // what was replayed is in the projection already
 	}
-	p.loaded = true
-	p.relay.resume(head.Relayed, p.seq)
-	p.Log.Debug("partition loaded", "partition", p.number, "seq", p.seq, "environments", len(p.states), "busy", len(p.busy))
+	p.relay.resume(m.Relayed, m.Seq)
+	p.Log.Debug("partition loaded", "partition", p.number, "seq", m.Seq, "environments", len(p.states), "busy", len(p.busy))
 	return nil
-}
-
-// checkpointMark is the name of the snapshot that says up to where the others hold everything; no environment can be
-// called so.
-const checkpointMark = "_checkpoint"
-
-func (p *partition) loadSnapshots(ctx context.Context) error {
-	snapshots, err := p.Store.Snapshots(ctx, p.number, "")
-	if err != nil {
-		return err
-	}
-	p.checkpoint = 0
-	for _, sn := range snapshots {
-		if sn.Environment == checkpointMark {
-			p.checkpoint = sn.Seq
-			continue
-		}
-		s, err := environment.Restore(sn.Data)
-		if err != nil {
-			return err
-		}
-		if s.Exists() {
-			p.states[sn.Environment] = s
-		}
-	}
-	return nil
-}
-
-// replay calls visit for every selected entry, in order, and returns the last one's seq.
-func (p *partition) replay(ctx context.Context, sel store.Selection, visit func(context.Context, store.Entry) error) (uint64, error) {
-	var last uint64
-	for {
-		entries, err := p.Store.Entries(ctx, sel)
-		if err != nil || len(entries) == 0 {
-			return last, err
-		}
-		for _, e := range entries {
-			if err := visit(ctx, e); err != nil {
-				return last, fmt.Errorf("journal entry %d of partition %d: %w", e.Seq, p.number, err)
-			}
-			last = e.Seq
-		}
-		sel.After = last
-	}
-}
-
-func (p *partition) evolve(ctx context.Context, e store.Entry) error {
-	s := p.states[e.Environment]
-	if s == nil {
-		// An environment that was destroyed before the checkpoint is in its snapshot only.
-		var err error
-		if s, err = p.snapshotOf(ctx, e.Environment); err != nil {
-			return err
-		}
-		p.states[e.Environment] = s
-	}
-	p.touched[e.Environment] = struct{}{}
-	return evolve(s, e)
-}
-
-func evolve(s *environment.State, e store.Entry) error {
-	body, err := environment.DecodeBody(e.Type, e.Data)
-	if err != nil {
-		return err
-	}
-	return environment.Evolve(s, environment.Fact{At: e.Time, Body: body})
-}
-
-func (p *partition) snapshotOf(ctx context.Context, name string) (*environment.State, error) {
-	snapshots, err := p.Store.Snapshots(ctx, p.number, name)
-	if err != nil {
-		return nil, err
-	}
-	if len(snapshots) == 0 {
-		return environment.NewState(name), nil
-	}
-	return environment.Restore(snapshots[0].Data)
-}
-
-// state finds an environment in memory, or reads what is known of the name.
-func (p *partition) state(ctx context.Context, name string) (*environment.State, error) {
-	if s := p.states[name]; s != nil {
-		return s, nil
-	}
-	s, err := p.snapshotOf(ctx, name)
-	if err == nil {
-		p.states[name] = s
-	}
-	return s, err
 }

@@ -21,7 +21,6 @@ type turn struct {
 	now        time.Time
 	deliveries []bus.Delivery
 	batch      store.Batch
-	changed    map[string]*environment.State
 	tasks      []bus.Message
 	controls   []bus.Message
 	answers    []answer
@@ -59,12 +58,12 @@ func (p *partition) process(deliveries []bus.Delivery) {
 
 // attempt is one try of process. When it fails nothing has happened but what is in memory.
 func (p *partition) attempt(deliveries []bus.Delivery) error {
-	if !p.loaded {
+	if p.memory == nil {
 		if err := p.load(p.run); err != nil {
 			return err
 		}
 	}
-	t := &turn{p: p, ctx: p.run, now: time.Now().UTC(), changed: map[string]*environment.State{}, plans: map[string]*plan.Plan{}}
+	t := &turn{p: p, ctx: p.run, now: time.Now().UTC(), plans: map[string]*plan.Plan{}}
 	t.batch = store.Batch{Partition: p.number, Epoch: p.Epoch}
 	for _, d := range deliveries {
 		if err := t.deliver(d); err != nil {
@@ -225,7 +224,7 @@ func (t *turn) decideBusy(in environment.Input) error {
 
 // decide lets the decider decide, and keeps what has to be journalled, published and offered.
 func (t *turn) decide(name string, in environment.Input) error {
-	s, err := t.p.state(t.ctx, name)
+	s, err := t.p.memory.State(t.ctx, name)
 	if err != nil {
 		return err
 	}
@@ -246,8 +245,6 @@ func (t *turn) record(s *environment.State, facts []environment.Fact) error {
 	if len(facts) == 0 {
 		return nil
 	}
-	t.changed[s.Name] = s
-	t.p.touched[s.Name] = struct{}{}
 	if s.Busy() {
 		t.p.busy[s.Name] = struct{}{}
 	} else {
@@ -262,7 +259,7 @@ func (t *turn) entry(s *environment.State, f environment.Fact) error {
 	if err != nil {
 		return err
 	}
-	e := store.Entry{Partition: t.p.number, Seq: t.p.seq + uint64(len(t.batch.Entries)) + 1, Environment: s.Name,
+	e := store.Entry{Partition: t.p.number, Seq: t.p.memory.Seq + uint64(len(t.batch.Entries)) + 1, Environment: s.Name,
 		Type: f.Body.Type(), Time: f.At, Epoch: t.p.Epoch, Data: data}
 	if s.Operation != nil {
 		e.Operation, e.Causation = s.Operation.ID, s.Operation.CommandID
@@ -270,7 +267,7 @@ func (t *turn) entry(s *environment.State, f environment.Fact) error {
 	if r, ok := f.Body.(environment.CommandRejected); ok {
 		e.Operation, e.Causation = "", r.CommandID
 	}
-	before := t.p.chain
+	before := t.p.memory.Chain
 	if n := len(t.batch.Entries); n > 0 {
 		before = t.batch.Entries[n-1].Chain
 	}
@@ -298,28 +295,14 @@ func (t *turn) commit() error {
 	if len(t.batch.Entries) == 0 {
 		return nil
 	}
-	p := t.p
-	last := p.seq + uint64(len(t.batch.Entries))
-	for _, s := range t.changed {
-		c := s.Changes(p.number, last)
-		t.batch.Changes.Created = append(t.batch.Changes.Created, c.Created...)
-		t.batch.Changes.Environments = append(t.batch.Changes.Environments, c.Environments...)
-		t.batch.Changes.Resources = append(t.batch.Changes.Resources, c.Resources...)
-		t.batch.Changes.Operations = append(t.batch.Changes.Operations, c.Operations...)
-		t.batch.Changes.Removed = append(t.batch.Changes.Removed, c.Removed...)
-	}
-	due, err := p.checkpointDue(last)
-	if err != nil {
+	if err := t.p.memory.Fill(&t.batch); err != nil {
 		return err
 	}
-	t.batch.Snapshots, t.batch.States = due, t.states.saved
-	if err := p.Store.Append(t.ctx, t.batch); err != nil {
+	t.batch.States = t.states.saved
+	if err := t.p.Store.Append(t.ctx, t.batch); err != nil {
 		return err
 	}
-	p.seq, p.chain = last, t.batch.Entries[len(t.batch.Entries)-1].Chain
-	if due != nil {
-		p.checkpointed(last)
-	}
+	t.p.memory.Committed(t.batch)
 	return nil
 }
 
