@@ -11,9 +11,10 @@ SERVERS := $(GO) run ./test/servers/cmd/servers
 
 .PHONY: build run demo demo-full check test test-kubernetes test-faults test-arangodb unit bench fmt lint generate clean help
 
-build: ## build bin/vivarium
+build: ## build bin/vivarium, and bin/vivarium-draw, with which it draws graphs
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BINARY) ./cmd/vivarium
+	$(GO) build -trimpath -o bin/vivarium-draw ./cmd/vivarium-draw
 
 run: build ## start a server, deploy the sample environment and stay until Ctrl-C
 	@terraform=$$($(SERVERS) opentofu -prefer-path) && \

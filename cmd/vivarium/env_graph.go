@@ -9,7 +9,7 @@ func newEnvironmentGraph(x *connection) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "graph NAME",
 		Short:   "Print what an environment is made of, and what depends on what",
-		Example: "  vivarium env graph notes -o dot | dot -Tsvg > notes.svg",
+		Example: "  vivarium env graph notes -o svg > notes.svg",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := x.api()
@@ -24,6 +24,6 @@ func newEnvironmentGraph(x *connection) *cobra.Command {
 			return err
 		},
 	}
-	outputFlag(cmd, &format, formatJSON, formatDOT, formatMermaid)
+	outputFlag(cmd, &format, formatJSON, formatDOT, formatMermaid, formatSVG)
 	return cmd
 }

@@ -44,10 +44,26 @@ func refText(r store.Ref) string {
 
 // question is a command that asks one thing and prints it as a table or as JSON.
 func question[T any](x *connection, cmd *cobra.Command, ask func(context.Context, *client.API, []string) (T, error), rows func(T) [][]string) *cobra.Command {
+	return drawnQuestion(x, cmd, ask, rows, nil)
+}
+
+// drawing asks for an answer as a drawing in a format.
+type drawing func(ctx context.Context, api *client.API, args []string, format string) ([]byte, error)
+
+// drawnQuestion is a question whose answer can be drawn, unless draw is nil.
+func drawnQuestion[T any](x *connection, cmd *cobra.Command, ask func(context.Context, *client.API, []string) (T, error),
+	rows func(T) [][]string, draw drawing) *cobra.Command {
 	var format string
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		api, err := x.api()
 		if err != nil {
+			return err
+		}
+		if format != formatTable && format != formatJSON {
+			text, err := draw(cmd.Context(), api, args, format)
+			if err == nil {
+				_, err = x.c.out.Write(text)
+			}
 			return err
 		}
 		answer, err := ask(cmd.Context(), api, args)
@@ -59,7 +75,11 @@ func question[T any](x *connection, cmd *cobra.Command, ask func(context.Context
 		}
 		return table(x.c.out, rows(answer))
 	}
-	outputFlag(cmd, &format, formatTable, formatJSON)
+	words := []string{formatTable, formatJSON}
+	if draw != nil {
+		words = append(words, formatDOT, formatMermaid, formatSVG)
+	}
+	outputFlag(cmd, &format, words...)
 	return cmd
 }
 
@@ -68,18 +88,33 @@ func newGraphWalk(x *connection, use, short string, d store.Direction) *cobra.Co
 	cmd := &cobra.Command{Use: use + " ENVIRONMENT[/ADDRESS]", Short: short, Args: cobra.ExactArgs(1),
 		Example: "  vivarium graph " + use + " notes/notes.terraform.network --depth 2"}
 	cmd.Flags().IntVar(&depth, "depth", 0, "edges to go, 1 to 1000 (default to the end)")
-	return question(x, cmd, func(ctx context.Context, api *client.API, args []string) (store.Reach, error) {
+	walk := func(args []string) (store.Walk, error) {
 		if depth < 0 || cmd.Flags().Changed("depth") && depth == 0 {
-			return store.Reach{}, usage("--depth has to be 1 to 1000")
+			return store.Walk{}, usage("--depth has to be 1 to 1000")
 		}
-		return api.Walk(ctx, store.Walk{From: refOf(args[0]), Direction: d, Depth: depth})
-	}, func(r store.Reach) [][]string {
-		rows := append([][]string{{"DEPTH", "ENVIRONMENT", "ADDRESS", "EXECUTOR", "STATUS"}}, vertexRows(r.Vertices)...)
-		if r.Truncated {
-			rows = append(rows, []string{"", "there is more than is listed"})
+		return store.Walk{From: refOf(args[0]), Direction: d, Depth: depth}, nil
+	}
+	return drawnQuestion(x, cmd, func(ctx context.Context, api *client.API, args []string) (store.Reach, error) {
+		w, err := walk(args)
+		if err != nil {
+			return store.Reach{}, err
 		}
-		return rows
+		return api.Walk(ctx, w)
+	}, reachRows, func(ctx context.Context, api *client.API, args []string, format string) ([]byte, error) {
+		w, err := walk(args)
+		if err != nil {
+			return nil, err
+		}
+		return api.DrawWalk(ctx, w, format)
 	})
+}
+
+func reachRows(r store.Reach) [][]string {
+	rows := append([][]string{{"DEPTH", "ENVIRONMENT", "ADDRESS", "EXECUTOR", "STATUS"}}, vertexRows(r.Vertices)...)
+	if r.Truncated {
+		rows = append(rows, []string{"", "there is more than is listed"})
+	}
+	return rows
 }
 
 func vertexRows(vertices []store.Vertex) [][]string {
@@ -93,13 +128,15 @@ func vertexRows(vertices []store.Vertex) [][]string {
 func newGraphPath(x *connection) *cobra.Command {
 	cmd := &cobra.Command{Use: "path ENVIRONMENT/ADDRESS ENVIRONMENT/ADDRESS", Args: cobra.ExactArgs(2),
 		Short: "A shortest way from a resource to one that it stands on"}
-	return question(x, cmd, func(ctx context.Context, api *client.API, args []string) ([]store.Edge, error) {
+	return drawnQuestion(x, cmd, func(ctx context.Context, api *client.API, args []string) ([]store.Edge, error) {
 		edges, err := api.Path(ctx, refOf(args[0]), refOf(args[1]))
 		if err == nil && len(edges) == 0 {
 			err = fmt.Errorf("%s does not stand on %s", args[0], args[1])
 		}
 		return edges, err
-	}, edgeRows)
+	}, edgeRows, func(ctx context.Context, api *client.API, args []string, format string) ([]byte, error) {
+		return api.DrawPath(ctx, refOf(args[0]), refOf(args[1]), format)
+	})
 }
 
 func edgeRows(edges []store.Edge) [][]string {
@@ -112,16 +149,20 @@ func edgeRows(edges []store.Edge) [][]string {
 
 func newGraphImpact(x *connection) *cobra.Command {
 	cmd := &cobra.Command{Use: "impact ENVIRONMENT[/ADDRESS]", Args: cobra.ExactArgs(1), Short: "What breaks if a resource or an environment goes"}
-	return question(x, cmd, func(ctx context.Context, api *client.API, args []string) (wire.Impact, error) {
+	return drawnQuestion(x, cmd, func(ctx context.Context, api *client.API, args []string) (wire.Impact, error) {
 		return api.Impact(ctx, refOf(args[0]))
-	}, func(i wire.Impact) [][]string {
-		if i.Resources == 0 {
-			return [][]string{{"Nothing stands on it."}}
-		}
-		rows := [][]string{{"DEPTH", "ENVIRONMENT", "ADDRESS", "EXECUTOR", "STATUS"}}
-		for _, e := range i.Environments {
-			rows = append(rows, vertexRows(e.Resources)...)
-		}
-		return rows
+	}, impactRows, func(ctx context.Context, api *client.API, args []string, format string) ([]byte, error) {
+		return api.DrawImpact(ctx, refOf(args[0]), format)
 	})
+}
+
+func impactRows(i wire.Impact) [][]string {
+	if i.Resources == 0 {
+		return [][]string{{"Nothing stands on it."}}
+	}
+	rows := [][]string{{"DEPTH", "ENVIRONMENT", "ADDRESS", "EXECUTOR", "STATUS"}}
+	for _, e := range i.Environments {
+		rows = append(rows, vertexRows(e.Resources)...)
+	}
+	return rows
 }

@@ -18,7 +18,7 @@ func (s *instance) startAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(api.Options{
 		Listen: s.settings.Listen, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
-		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows,
+		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows, Draw: s.draws(),
 	})
 	if err != nil {
 		return err

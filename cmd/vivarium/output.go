@@ -17,6 +17,7 @@ const (
 	formatJSON    = "json"
 	formatDOT     = "dot"
 	formatMermaid = "mermaid"
+	formatSVG     = "svg"
 )
 
 // choice is a flag that takes one of a few words.

@@ -26,6 +26,7 @@ type call struct {
 	route  route
 	values map[string][]string
 	given  map[string]bool // parameters that were there, even without a value
+	mime   string          // of the answer, as the client wants it
 }
 
 const maxText = 1024 // bytes of a parameter
@@ -51,7 +52,11 @@ func newCall(r route, c echo.Context) (*call, error) {
 			return nil, err
 		}
 	}
-	return k, nil
+	if k.text("format") != "" {
+		return k, nil // it comes before the header
+	}
+	k.mime, err = r.agree(c)
+	return k, err
 }
 
 func known(all []parameter) string {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 )
 
@@ -38,82 +37,53 @@ func colourOf(s environment.Status) colour {
 	return colours[environment.Pending]
 }
 
-// sections are the nodes by group, by number: first those of no group, then the groups in the order of the graph.
-func sections(g wire.Graph) (loose []int, names []string, members map[string][]int) {
-	members = map[string][]int{}
-	for _, group := range g.Groups {
-		if _, twice := members[group.Name]; !twice {
-			names = append(names, group.Name)
-			members[group.Name] = nil
-		}
-	}
-	for i, node := range g.Nodes {
-		if node.Group == "" {
-			loose = append(loose, i)
-			continue
-		}
-		if _, known := members[node.Group]; !known {
-			names = append(names, node.Group)
-		}
-		members[node.Group] = append(members[node.Group], i)
-	}
-	return loose, names, members
-}
-
-// edges are pairs of node numbers: the first depends on the second.
-func edges(g wire.Graph) [][2]int {
-	number := make(map[string]int, len(g.Nodes))
-	for i, node := range g.Nodes {
-		number[node.Address] = i
-	}
-	var pairs [][2]int
-	for _, edge := range g.Edges {
-		from, ok := number[edge.From]
-		to, too := number[edge.To]
-		if ok && too {
-			pairs = append(pairs, [2]int{from, to})
-		}
-	}
-	return pairs
-}
-
-// DOT draws the graph for Graphviz: a cluster each group, arrows from what depends to what it stands on.
-func DOT(g wire.Graph) string {
+// dot draws the picture for Graphviz: a cluster each group, arrows from what depends to what it stands on. Nodes and edges have
+// ids and classes, so that a page may style and script the finished picture.
+func (p picture) dot() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "digraph %s {\n", dotText(g.Environment))
-	fmt.Fprintf(&b, "  label=%s labelloc=t fontname=\"sans-serif\" rankdir=TB\n", dotText(g.Environment+" ("+string(g.Status)+")"))
-	b.WriteString("  node [shape=box style=\"rounded,filled\" fontname=\"sans-serif\" fontsize=11]\n")
-	b.WriteString("  edge [color=\"#78909c\" arrowsize=0.7]\n")
-	loose, names, members := sections(g)
+	fmt.Fprintf(&b, "digraph %s {\n", dotText(p.title))
+	fmt.Fprintf(&b, "  label=%s labelloc=t fontname=%q rankdir=TB\n", dotText(p.title), dotFont)
+	fmt.Fprintf(&b, "  node [shape=box style=\"rounded,filled\" margin=\"0.17,0.07\" fontname=%q fontsize=11]\n", dotFont)
+	fmt.Fprintf(&b, "  edge [color=\"#78909c\" arrowsize=0.7 fontname=%q fontsize=9]\n", dotFont)
+	loose, names, members := p.sections()
 	for _, i := range loose {
-		dotNode(&b, "  ", i, g.Nodes[i])
+		dotNode(&b, "  ", i, p.nodes[i])
 	}
 	for n, name := range names {
-		fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=%s color=\"#b0bec5\" style=rounded fontname=\"sans-serif\"\n", n, dotText(name))
+		fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=%s color=\"#b0bec5\" style=rounded fontname=%q\n", n, dotText(name), dotFont)
 		for _, i := range members[name] {
-			dotNode(&b, "    ", i, g.Nodes[i])
+			dotNode(&b, "    ", i, p.nodes[i])
 		}
 		b.WriteString("  }\n")
 	}
-	for _, pair := range edges(g) {
-		fmt.Fprintf(&b, "  n%d -> n%d\n", pair[0], pair[1])
+	for i, e := range p.edges {
+		label := ""
+		if e.label != "" {
+			label = " label=" + dotText(e.label) + " style=dashed"
+		}
+		fmt.Fprintf(&b, "  n%d -> n%d [id=e%d%s]\n", e.from, e.to, i, label)
 	}
 	b.WriteString("}\n")
 	return b.String()
 }
 
-func dotNode(b *strings.Builder, indent string, i int, node wire.GraphNode) {
-	c := colourOf(node.Status)
-	tip := string(node.Status)
-	if node.Error != nil {
-		tip += ": " + node.Error.Message
+// dotFont is one whose widths Graphviz knows without having it, so that texts fit their boxes.
+const dotFont = "Helvetica,Arial,sans-serif"
+
+func dotNode(b *strings.Builder, indent string, i int, node pictureNode) {
+	c, more := colourOf(node.status), ""
+	if node.action {
+		more += " shape=note style=filled"
 	}
-	shape := ""
-	if node.Type == environment.ActionNode {
-		shape = " shape=cds"
+	if node.marked {
+		more += " penwidth=3"
 	}
-	fmt.Fprintf(b, "%sn%d [label=%s tooltip=%s fillcolor=%q color=%q%s]\n",
-		indent, i, dotText(node.Address+"\n"+node.Executor+", "+string(node.Status)), dotText(tip), c.fill, c.line, shape)
+	label := node.name
+	if node.detail != "" {
+		label += "\n" + node.detail
+	}
+	fmt.Fprintf(b, "%sn%d [id=n%d class=%q label=%s tooltip=%s fillcolor=%q color=%q%s]\n",
+		indent, i, i, statusClass(node.status), dotText(label), dotText(node.tip), c.fill, c.line, more)
 }
 
 // dotEscape covers what means something in a quoted string of DOT, or in a label: quotes, the escapes that begin
@@ -137,13 +107,13 @@ func visible(text, keep string) string {
 	}, strings.ToValidUTF8(text, "?"))
 }
 
-// Mermaid draws the graph as a flowchart.
-func Mermaid(g wire.Graph) string {
+// mermaid draws the picture as a flowchart.
+func (p picture) mermaid() string {
 	var b strings.Builder
 	b.WriteString("flowchart TB\n")
-	loose, names, members := sections(g)
+	loose, names, members := p.sections()
 	for _, i := range loose {
-		mermaidNode(&b, "  ", i, g.Nodes[i])
+		mermaidNode(&b, "  ", i, p.nodes[i])
 	}
 	for n, name := range names {
 		if len(members[name]) == 0 {
@@ -151,29 +121,37 @@ func Mermaid(g wire.Graph) string {
 		}
 		fmt.Fprintf(&b, "  subgraph g%d[%s]\n", n, mermaidText(name))
 		for _, i := range members[name] {
-			mermaidNode(&b, "    ", i, g.Nodes[i])
+			mermaidNode(&b, "    ", i, p.nodes[i])
 		}
 		b.WriteString("  end\n")
 	}
-	for _, pair := range edges(g) {
-		fmt.Fprintf(&b, "  n%d --> n%d\n", pair[0], pair[1])
+	for _, e := range p.edges {
+		arrow := "-->"
+		if e.label != "" {
+			arrow = "-.->|" + mermaidText(e.label) + "|"
+		}
+		fmt.Fprintf(&b, "  n%d %s n%d\n", e.from, arrow, e.to)
 	}
 	for _, status := range environment.Statuses() {
-		fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:#212121\n", mermaidClass(status), colours[status].fill, colours[status].line)
+		fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:#212121\n", statusClass(status), colours[status].fill, colours[status].line)
 	}
 	return b.String()
 }
 
-func mermaidNode(b *strings.Builder, indent string, i int, node wire.GraphNode) {
+func mermaidNode(b *strings.Builder, indent string, i int, node pictureNode) {
 	open, end := "[", "]"
-	if node.Type == environment.ActionNode {
+	if node.action {
 		open, end = "([", "])"
 	}
-	fmt.Fprintf(b, "%sn%d%s%s%s:::%s\n", indent, i, open, mermaidText(node.Address+", "+node.Executor+", "+string(node.Status)), end, mermaidClass(node.Status))
+	label := node.name
+	if node.detail != "" {
+		label += ", " + node.detail
+	}
+	fmt.Fprintf(b, "%sn%d%s%s%s:::%s\n", indent, i, open, mermaidText(label), end, statusClass(node.status))
 }
 
-// mermaidClass is a plain word for the status; one of another version is drawn as pending.
-func mermaidClass(s environment.Status) string {
+// statusClass is a plain word for the status; one of another version is drawn as pending.
+func statusClass(s environment.Status) string {
 	if _, ok := colours[s]; !ok {
 		s = environment.Pending
 	}

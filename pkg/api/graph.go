@@ -1,8 +1,6 @@
 package api
 
 import (
-	"net/http"
-
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 )
@@ -17,19 +15,10 @@ func (s *Server) graph(k *call) error {
 		return err
 	}
 	graph := graphOf(record, all)
-	switch k.text("format") {
-	case "dot":
-		return k.drawing(mimeDOT, DOT(graph))
-	case "mermaid":
-		return k.drawing(mimeMermaid, Mermaid(graph))
-	default:
+	if k.format() == formatJSON {
 		return k.answer(graph)
 	}
-}
-
-func (k *call) drawing(mime, text string) error {
-	k.echo.Response().Header().Set("Cache-Control", "no-cache")
-	return k.echo.Blob(http.StatusOK, mime+"; charset=utf-8", []byte(text))
+	return s.draw(k, pictureOf(graph))
 }
 
 func graphOf(record environment.Record, all []environment.ResourceRecord) wire.Graph {

@@ -64,7 +64,7 @@ func TestGraphvizDrawsIt(t *testing.T) {
 		}
 	}
 	require.Len(t, drawn.Edges, 12)
-	require.Equal(t, "notes", drawn.Name)
+	require.Equal(t, "notes (deploying)", drawn.Name)
 	require.Equal(t, 4, clusters, "network, the hostile one, the empty one, the undeclared one")
 	require.Len(t, drawn.Objects, 12)
 	// Drawn to SVG, the hostile text is the text that was given, and not markup.

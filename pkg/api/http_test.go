@@ -75,7 +75,7 @@ func TestBadParametersAreNamed(t *testing.T) {
 		"environments?text=%ff":                         `"text"|text`,
 		"environments?%zz":                              `query`,
 		"environments?tag=" + strings.Repeat("x", 2000): `"tag"|1024`,
-		"environments/notes/graph?format=svg":           `"format"|json, dot, mermaid`,
+		"environments/notes/graph?format=png":           `"format"|json, dot, mermaid, svg`,
 		"environments/notes/resources?cursor=garbage":   `"cursor"`,
 		"environments/notes/operations?cursor=garbage":  `"cursor"`,
 		"environments/notes/journal?after=-1":           `"after"|from 0`,

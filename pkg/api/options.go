@@ -64,6 +64,8 @@ type Options struct {
 	Usage func(ctx context.Context, environment, address string) (event.Usage, error)
 	// Follows tells whether the output of a kind's resources is followed while they are deployed; nil is no.
 	Follows func(kind string) bool
+	// Draw makes an SVG picture of a graph in Graphviz' language, see package draw; nil where there is no program for it.
+	Draw func(ctx context.Context, dot string) ([]byte, error)
 	// Ready and Started tell how far the server is; nil is yes.
 	Ready   func() bool
 	Started func() bool
@@ -85,6 +87,9 @@ func (o *Options) complete() error {
 	yes := func() bool { return true }
 	if o.Follows == nil {
 		o.Follows = func(string) bool { return false }
+	}
+	if o.Draw == nil {
+		o.Draw = drawsNothing
 	}
 	if o.Ready == nil {
 		o.Ready = yes

@@ -22,6 +22,7 @@ const (
 	mimeText    = "text/plain"
 	mimeDOT     = "text/vnd.graphviz"
 	mimeMermaid = "text/vnd.mermaid"
+	mimeSVG     = "image/svg+xml"
 )
 
 // methodNotAllowed is the one code that only HTTP has.

@@ -33,7 +33,10 @@ func walking(d store.Direction) func(*Server, *call) error {
 		if err != nil {
 			return s.missing(k, err)
 		}
-		return k.answer(reach)
+		if k.format() == formatJSON {
+			return k.answer(reach)
+		}
+		return s.drawReach(k, string(d)+" of "+refText(k.ref()), reach)
 	}
 }
 
@@ -42,7 +45,10 @@ func (s *Server) impact(k *call) error {
 	if err != nil {
 		return s.missing(k, err)
 	}
-	return k.answer(impactOf(k.ref(), reach))
+	if k.format() == formatJSON {
+		return k.answer(impactOf(k.ref(), reach))
+	}
+	return s.drawReach(k, "impact of "+refText(k.ref()), standing(reach))
 }
 
 // impactOf sorts what stands on something by environment, the one that is asked about first.
@@ -109,7 +115,10 @@ func (s *Server) path(k *call) error {
 	if err != nil {
 		return err
 	}
-	return answerList(k, edges, "", "")
+	if k.format() == formatJSON {
+		return answerList(k, edges, "", "")
+	}
+	return s.drawPath(k, from, to, edges)
 }
 
 func (s *Server) made(k *call) error {

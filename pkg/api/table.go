@@ -91,14 +91,11 @@ func environmentRoutes() []route {
 			description: "Measured only while somebody asks: the first answer may take some seconds, later ones are up to half a minute old.",
 			answers: append(found("CPU, memory and network of each replica", wire.MeasuredUsage{}),
 				problemAnswer(http.StatusServiceUnavailable, "Nobody measures it; the detail says why")), handle: (*Server).usage,
-		}, {
-			id: "getGraph", path: single + "/graph", tag: "environments", summary: "What depends on what, and how far it is",
-			query: []parameter{{name: "format", enum: []string{"json", "dot", "mermaid"}, initial: "json", description: "dot is for Graphviz"}},
-			answers: append(found("The graph", wire.Graph{}),
-				answer{status: http.StatusOK, mime: mimeDOT, description: "The graph for Graphviz"},
-				answer{status: http.StatusOK, mime: mimeMermaid, description: "The graph as a Mermaid flowchart"}),
-			handle: (*Server).graph,
 		},
+		drawn(route{
+			id: "getGraph", path: single + "/graph", tag: "environments", summary: "What depends on what, and how far it is",
+			answers: found("The graph", wire.Graph{}), handle: (*Server).graph,
+		}),
 	}
 }
 

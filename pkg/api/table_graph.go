@@ -21,36 +21,43 @@ func graphRoutes() []route {
 		"An answer holds at most 20000 edges, and says when it was cut."
 	reach := found("What was reached, nearest first", store.Reach{})
 	return []route{
-		{
+		drawn(route{
 			id: "getDependencies", path: resource + "/dependencies", tag: "graph", summary: "What a resource stands on", description: across,
 			query: depth, answers: reach, handle: walking(store.Dependencies),
-		}, {
+		}),
+		drawn(route{
 			id: "getDependents", path: resource + "/dependents", tag: "graph", summary: "What stands on a resource", description: across,
 			query: depth, answers: reach, handle: walking(store.Dependents),
-		}, {
+		}),
+		drawn(route{
 			id: "getEnvironmentDependencies", path: single + "/dependencies", tag: "graph",
 			summary: "What an environment uses of others", description: across, query: depth, answers: reach, handle: walking(store.Dependencies),
-		}, {
+		}),
+		drawn(route{
 			id: "getEnvironmentDependents", path: single + "/dependents", tag: "graph",
 			summary: "What uses an environment", description: across, query: depth, answers: reach, handle: walking(store.Dependents),
-		}, {
+		}),
+		drawn(route{
 			id: "getImpact", path: resource + "/impact", tag: "graph", summary: "What breaks if a resource goes",
 			answers: found("All that stands on it, by environment", wire.Impact{}), handle: (*Server).impact,
-		}, {
+		}),
+		drawn(route{
 			id: "getEnvironmentImpact", path: single + "/impact", tag: "graph", summary: "What breaks if an environment goes",
 			answers: found("All that stands on it, by environment", wire.Impact{}), handle: (*Server).impact,
-		}, {
+		}),
+		drawn(route{
+			id: "getPath", path: wire.Prefix + "/path", tag: "graph", summary: "A shortest way from a resource to one that it stands on",
+			query: []parameter{
+				{name: "from", description: "ENVIRONMENT/ADDRESS"}, {name: "to", description: "ENVIRONMENT/ADDRESS"},
+			}, answers: found("The edges of the way, none when there is none", wire.List[store.Edge]{}), handle: (*Server).path,
+		}),
+		{
 			id: "listConsumers", path: single + "/consumers", tag: "graph", summary: "Who uses outputs of an environment",
 			answers: found("One edge each use, all on one page", wire.List[store.Edge]{}), handle: (*Server).consumers,
 		}, {
 			id: "getLineage", path: resource + "/lineage", tag: "graph", summary: "Where a resource comes from",
 			description: "Template with its commit, parameters, and the operation that made it, with who asked.",
 			answers:     found("The lineage", store.Lineage{}), handle: (*Server).lineage,
-		}, {
-			id: "getPath", path: wire.Prefix + "/path", tag: "graph", summary: "A shortest way from a resource to one that it stands on",
-			query: []parameter{
-				{name: "from", description: "ENVIRONMENT/ADDRESS"}, {name: "to", description: "ENVIRONMENT/ADDRESS"},
-			}, answers: found("The edges of the way, none when there is none", wire.List[store.Edge]{}), handle: (*Server).path,
 		}, {
 			id: "listMade", path: wire.Prefix + "/resources", tag: "graph", summary: "What came of a template, a commit, an operation or a person",
 			description: "Lineage backwards. At least one parameter has to be given; all that are have to hold.",

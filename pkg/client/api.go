@@ -121,18 +121,6 @@ func (a *API) Revisions(ctx context.Context, name string) ([]history.Revision, e
 	return every[history.Revision](ctx, a, of(name, "revisions"))
 }
 
-// Graph is the environment's graph as text: format is json, dot or mermaid.
-func (a *API) Graph(ctx context.Context, name, format string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
-	defer cancel()
-	response, err := a.ask(ctx, of(name, "graph"), url.Values{"format": {format}}, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer closeBody(response)
-	return body(response)
-}
-
 // Journal is one page of what happened to an environment behind a sequence; limit 0 is the server's.
 func (a *API) Journal(ctx context.Context, name string, behind uint64, limit int) (wire.List[store.Entry], error) {
 	return get[wire.List[store.Entry]](ctx, a, of(name, "journal"), after(behind, limit))

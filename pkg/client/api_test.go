@@ -171,7 +171,7 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 	_, err := f.api.Environment(ctx, "none")
 	require.True(t, fault.Is(err, fault.NotFound))
 	require.Contains(t, err.Error(), `no environment "none"`)
-	_, err = f.api.Graph(ctx, "notes", "svg")
+	_, err = f.api.Graph(ctx, "notes", "png")
 	require.True(t, fault.Is(err, fault.Invalid))
 	_, err = f.api.Template(ctx, "notes", "0")
 	require.True(t, fault.Is(err, fault.InvalidTemplate))

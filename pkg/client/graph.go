@@ -19,18 +19,50 @@ func at(r store.Ref, question string) string {
 	return of(r.Environment, "resources", r.Address, question)
 }
 
-// Walk asks what something stands on, or what stands on it; depth 0 goes to the end.
-func (a *API) Walk(ctx context.Context, w store.Walk) (store.Reach, error) {
+// text asks for a graph in another format than JSON.
+func (a *API) text(ctx context.Context, path string, query url.Values, format string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	query.Set("format", format)
+	response, err := a.ask(ctx, path, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer closeBody(response)
+	return body(response)
+}
+
+// Graph is the environment's graph as text: format is json, dot, mermaid or svg.
+func (a *API) Graph(ctx context.Context, name, format string) ([]byte, error) {
+	return a.text(ctx, of(name, "graph"), url.Values{}, format)
+}
+
+func walkQuery(w store.Walk) url.Values {
 	q := url.Values{}
 	if w.Depth != 0 {
 		q.Set("depth", strconv.Itoa(w.Depth))
 	}
-	return get[store.Reach](ctx, a, at(w.From, string(w.Direction)), q)
+	return q
+}
+
+// DrawWalk is Walk as a drawing: format is dot, mermaid or svg.
+func (a *API) DrawWalk(ctx context.Context, w store.Walk, format string) ([]byte, error) {
+	return a.text(ctx, at(w.From, string(w.Direction)), walkQuery(w), format)
+}
+
+// Walk asks what something stands on, or what stands on it; depth 0 goes to the end.
+func (a *API) Walk(ctx context.Context, w store.Walk) (store.Reach, error) {
+	return get[store.Reach](ctx, a, at(w.From, string(w.Direction)), walkQuery(w))
 }
 
 // Impact is what breaks if a resource, or an environment, goes.
 func (a *API) Impact(ctx context.Context, r store.Ref) (wire.Impact, error) {
 	return get[wire.Impact](ctx, a, at(r, "impact"), nil)
+}
+
+// DrawImpact is Impact as a drawing: format is dot, mermaid or svg.
+func (a *API) DrawImpact(ctx context.Context, r store.Ref, format string) ([]byte, error) {
+	return a.text(ctx, at(r, "impact"), url.Values{}, format)
 }
 
 // Consumers are the uses of an environment's outputs by others.
@@ -41,9 +73,17 @@ func (a *API) Consumers(ctx context.Context, environment string) ([]store.Edge, 
 
 // Path is a shortest way from one resource to another that it stands on; empty when there is none.
 func (a *API) Path(ctx context.Context, from, to store.Ref) ([]store.Edge, error) {
-	q := url.Values{"from": {from.Environment + "/" + from.Address}, "to": {to.Environment + "/" + to.Address}}
-	list, err := get[wire.List[store.Edge]](ctx, a, "/path", q)
+	list, err := get[wire.List[store.Edge]](ctx, a, "/path", pathQuery(from, to))
 	return list.Items, err
+}
+
+func pathQuery(from, to store.Ref) url.Values {
+	return url.Values{"from": {from.Environment + "/" + from.Address}, "to": {to.Environment + "/" + to.Address}}
+}
+
+// DrawPath is Path as a drawing: format is dot, mermaid or svg.
+func (a *API) DrawPath(ctx context.Context, from, to store.Ref, format string) ([]byte, error) {
+	return a.text(ctx, "/path", pathQuery(from, to), format)
 }
 
 // Lineage is where a resource comes from.

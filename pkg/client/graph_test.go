@@ -42,6 +42,16 @@ func TestQuestionsAreAskedAtTheirAddresses(t *testing.T) {
 			_, err := api.Path(ctx, store.Ref{Environment: "a", Address: "x"}, store.Ref{Environment: "b", Address: "y"})
 			return err
 		},
+		resource + "dependents?depth=3&format=svg": func() error {
+			_, err := api.DrawWalk(ctx, store.Walk{From: r, Direction: store.Dependents, Depth: 3}, "svg")
+			return err
+		},
+		resource + "impact?format=dot": func() error { _, err := api.DrawImpact(ctx, r, "dot"); return err },
+		"/api/v1/path?format=svg&from=a%2Fx&to=b%2Fy": func() error {
+			_, err := api.DrawPath(ctx, store.Ref{Environment: "a", Address: "x"}, store.Ref{Environment: "b", Address: "y"}, "svg")
+			return err
+		},
+		"/api/v1/environments/a/graph?format=mermaid":             func() error { _, err := api.Graph(ctx, "a", "mermaid"); return err },
 		"/api/v1/resources?limit=1000&template=notes":             func() error { _, err := api.Made(ctx, store.Origin{Template: "notes"}); return err },
 		"/api/v1/templates/notes/usage?commit=0123456&limit=1000": func() error { _, err := api.TemplateUsage(ctx, "notes", "", "0123456"); return err },
 		"/api/v1/environments/a/at?seq=3&time=2026-01-01T00%3A00%3A00Z": func() error {
