@@ -32,16 +32,20 @@ func TestLogBounds(t *testing.T) {
 	for _, size := range []int{1, 7, 100, 5000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			s := testStore(t, Options{StepLogLines: 100, EnvironmentLogLines: 400})
+			steps, lines := 10, 350
+			if size == 1 {
+				steps, lines = 6, 150 // each line is a transaction
+			}
 			for _, name := range []string{"a", "b"} {
-				for step := range 10 {
-					for n := 0; n < 350; n += size {
-						appendLines(t, s, name, fmt.Sprint(step), n, min(size, 350-n))
+				for step := range steps {
+					for n := 0; n < lines; n += size {
+						appendLines(t, s, name, fmt.Sprint(step), n, min(size, lines-n))
 					}
 					got := kept(t, s, store.LogSelection{Environment: name, Step: fmt.Sprint(step)})
 					require.LessOrEqual(t, len(got), 110)
 					require.GreaterOrEqual(t, len(got), 90)
 					for i, r := range got {
-						require.Equal(t, 350-len(got)+i, r.Number, "the newest, without holes")
+						require.Equal(t, lines-len(got)+i, r.Number, "the newest, without holes")
 					}
 				}
 				all := kept(t, s, store.LogSelection{Environment: name})
@@ -50,8 +54,9 @@ func TestLogBounds(t *testing.T) {
 				require.Empty(t, kept(t, s, store.LogSelection{Environment: name, Step: "0"}), "the oldest step has gone")
 			}
 			last := kept(t, s, store.LogSelection{Environment: "b"})
-			appendLines(t, s, "b", "9", 350, 1)
-			after := kept(t, s, store.LogSelection{Environment: "b", Step: "9"})
+			newest := fmt.Sprint(steps - 1)
+			appendLines(t, s, "b", newest, lines, 1)
+			after := kept(t, s, store.LogSelection{Environment: "b", Step: newest})
 			require.Greater(t, after[len(after)-1].ID, last[len(last)-1].ID, "ids are not used again")
 		})
 	}
