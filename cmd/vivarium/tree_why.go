@@ -78,8 +78,15 @@ func (l *leaf) ability() string {
 	return l.executor
 }
 
-// hold takes a fact about a pool.
+// hold takes a fact about a pool, or about another environment.
 func (t *tree) hold(b environment.Held) {
+	if b.Environment != "" {
+		t.stale = true // the records say whom it concerns
+		if b.Reason != nil {
+			t.news = fmt.Sprintf("%-10s %s", "held", cut(b.Reason.Detail, 400))
+		}
+		return
+	}
 	key := [2]string{b.Pool, b.Executor}
 	if b.Reason != nil {
 		if t.holds == nil {

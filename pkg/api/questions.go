@@ -72,6 +72,9 @@ func impactOf(of store.Ref, reach store.Reach) wire.Impact {
 
 func (s *Server) consumers(k *call) error {
 	edges, err := s.options.Store.Consumers(k.context(), k.path("name"))
+	if err == nil && len(edges) == 0 {
+		_, err = s.options.Store.Environment(k.context(), k.path("name"))
+	}
 	if err != nil {
 		return s.missing(k, err)
 	}

@@ -27,6 +27,9 @@ type Decision struct {
 // would), since each may depend on the one before; so s has to be loaded again when they can't be made durable. The
 // resolver may be nil while no environment of the name was ever created.
 func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time) Decision {
+	if around.Resolver != nil {
+		around.Resolver = consuming{around.Resolver, around.Consumed}
+	}
 	c := &decision{Policy: d.policy, Surroundings: around, s: s, now: now}
 	switch in := in.(type) {
 	case CreateInput:
@@ -129,7 +132,7 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, FailFast: in.FailFast,
-		Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin})
+		Sources: in.Sources, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil
 }
@@ -261,7 +264,9 @@ func (c *decision) advance() {
 		c.advance()
 		return
 	}
-	c.finish()
+	if c.handedOn() {
+		c.finish()
+	}
 }
 
 func (c *decision) probes() int {

@@ -46,6 +46,12 @@ func (c *decision) hold(i int, held map[string]bool) bool {
 	if n.Verb == event.Destruct && n.Retain {
 		return false // nobody is needed for that
 	}
+	if c.awaits(n, held) {
+		return true
+	}
+	if n.passes() {
+		return false // no runner is needed
+	}
 	key := n.holdKey()
 	if held[key] {
 		return true
@@ -65,10 +71,17 @@ func (c *decision) hold(i int, held map[string]bool) bool {
 func (c *decision) letGo(held map[string]bool) {
 	for _, key := range slices.Sorted(maps.Keys(c.s.Operation.Holds)) {
 		h := c.s.Operation.Holds[key]
-		if !held[key] && c.poolReason(h.Pool, h.Executor, false) == nil {
-			c.emit(Held{Operation: h.Operation, Pool: h.Pool, Executor: h.Executor})
+		if !held[key] && c.free(h) {
+			c.emit(Held{Operation: h.Operation, Pool: h.Pool, Executor: h.Executor, Environment: h.Environment, Output: h.Output})
 		}
 	}
+}
+
+func (c *decision) free(h Held) bool {
+	if of := (Consumption{Environment: h.Environment, Output: h.Output}); h.Environment != "" {
+		return c.supply(of).reason(of) == nil
+	}
+	return c.poolReason(h.Pool, h.Executor, false) == nil
 }
 
 // poolReason says why a pool can't take a step now, nil when it can or nothing is known of it.
@@ -103,6 +116,16 @@ func (c *decision) offer(i int) {
 	n := c.s.Nodes[i]
 	w := StepWaiting{Operation: c.s.Operation.ID, Step: n.Address, Verb: n.Verb, Attempt: n.Attempt + 1,
 		AcceptBefore: c.now.Add(c.AcceptWithin)}
+	consumed, missing := c.supplied(n)
+	switch {
+	case missing != nil:
+		c.fail(i, "", missing)
+		return
+	case n.passes():
+		c.emit(StepComplete{Operation: w.Operation, Step: n.Address, StartedAt: c.now, FinishedAt: c.now, Consumed: consumed})
+		return
+	}
+	w.Consumed = consumed
 	var err error
 	switch n.Verb {
 	case event.Destruct:
@@ -368,7 +391,7 @@ func (c *decision) expire() {
 	}
 	o := c.s.Operation
 	for _, i := range slices.Concat(o.Ready, o.Delayed) {
-		if n := c.s.Nodes[i]; n.Expiry > 0 && n.State == StateQueued && n.QueuedAt.Add(n.Expiry).Before(c.now) {
+		if n := c.s.Nodes[i]; n.Expiry > 0 && n.State == StateQueued && c.s.awaited(n) == nil && n.QueuedAt.Add(n.Expiry).Before(c.now) {
 			c.fail(i, "", fault.New(fault.GiveUp, fault.Expired, "it waited for longer than %s, which is as long as it may", n.Expiry))
 		}
 	}

@@ -94,6 +94,7 @@ func (s *State) created(b Created, at time.Time) error {
 	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
 	life.Description, life.Tags, life.Templates = b.Description, b.Tags, b.Templates
 	life.Parameters, life.Given, life.Groups, life.DestroyAt, life.Epoch = b.Parameters, b.Given, b.Groups, b.DestroyAt, b.Epoch
+	life.Sources = b.Sources
 	life.Nodes = make([]*Step, len(b.Nodes))
 	steps := make([]Step, len(b.Nodes)) // one allocation: a graph may have 100,000 of them
 	for i := range b.Nodes {
@@ -125,6 +126,9 @@ func (s *State) leaveOut(i int) {
 	if n.Type == ActionNode && !n.made() && n.Status == Pending {
 		n.Status = Idle
 		s.touch(i)
+	}
+	if n.passes() && n.Status == Pending {
+		s.touch(i) // what it uses of other environments is to be known from the beginning
 	}
 }
 
@@ -263,6 +267,10 @@ func (n *Step) ability() string {
 }
 
 func (s *State) held(b Held) {
+	if b.Environment != "" {
+		s.heldBack(b)
+		return
+	}
 	key := holdKey(b.Pool, b.Executor)
 	if b.Reason == nil {
 		delete(s.Operation.Holds, key)
@@ -282,7 +290,7 @@ func (s *State) held(b Held) {
 func (s *State) validating() {
 	s.Status, s.Operation.Validating = Validating, true
 	for i, n := range s.Nodes {
-		if n.Probed && !n.Doomed {
+		if (n.Probed || n.passes()) && !n.Doomed {
 			s.include(i, event.Validate)
 			n.Unmet, n.Status = 0, Validating
 			s.ready(i)

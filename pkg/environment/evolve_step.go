@@ -74,6 +74,7 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 	o.Flight = append(o.Flight, i)
 	n.Attempt, n.AcceptBefore, n.NotBefore, n.leaseUntil = b.Attempt, b.AcceptBefore, time.Time{}, time.Time{}
 	n.Progress, n.Saves = nil, 0
+	n.consumed(b.Consumed)
 	switch n.Verb {
 	case event.Apply:
 		n.Inputs, n.Offered, n.Exists = b.Inputs, b.Fingerprint, true
@@ -94,6 +95,7 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 
 func (s *State) complete(i int, n *Step, b StepComplete) {
 	n.Runner, n.StartedAt, n.FinishedAt, n.Error = b.Runner, b.StartedAt, b.FinishedAt, nil
+	n.consumed(b.Consumed)
 	switch n.Verb {
 	case event.Apply:
 		n.Status, n.Outputs, n.Applied = Deployed, b.Outputs, n.Offered
@@ -103,7 +105,9 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 			n.Status = Destroyed
 		}
 	case event.Validate:
-		n.Status, n.Health = Deployed, &EndpointHealth{Status: event.Healthy, Since: b.FinishedAt}
+		if n.Status = Deployed; n.Probed {
+			n.Health = &EndpointHealth{Status: event.Healthy, Since: b.FinishedAt}
+		}
 	case event.Destruct:
 		n.Status, n.Exists, n.Outputs, n.Applied = Destroyed, false, nil, ""
 		n.Drift = nil

@@ -11,7 +11,7 @@ import (
 // updated makes the graph be what it is to be, with what is known of the nodes that stay, and begins the operation.
 func (s *State) updated(b Updated, at time.Time) error {
 	s.Status, s.Epoch, s.Error = Deploying, b.Epoch, nil
-	s.Templates, s.Parameters, s.Given, s.Groups = b.Templates, b.Parameters, b.Given, b.Groups
+	s.Templates, s.Parameters, s.Given, s.Groups, s.Sources = b.Templates, b.Parameters, b.Given, b.Groups, b.Sources
 	if b.Description != nil {
 		s.Description = *b.Description
 	}
@@ -62,6 +62,10 @@ func (s *State) redraw(nodes []Node) (changed map[string]bool) {
 	for _, node := range nodes {
 		stays[node.Address] = true
 		n := s.Step(node.Address)
+		if n != nil && len(node.Consumes) > 0 {
+			node.Consumes = slices.Clone(node.Consumes)
+			node.keepSources(n.Consumes)
+		}
 		if n == nil {
 			n = &Step{Node: node, Status: Pending}
 			s.takeBack(n)

@@ -47,6 +47,8 @@ type Created struct {
 	Parallelism int                        `json:"parallelism"`
 	Epoch       uint64                     `json:"epoch"`
 	Origin      *Origin                    `json:"origin,omitempty"` // of a clone
+	// Sources are the outputs, with the addresses that each comes from.
+	Sources map[string][]string `json:"sources,omitempty"`
 }
 
 // StatusDeploying: the create operation has begun to act.
@@ -196,6 +198,8 @@ type Updated struct {
 	Kept   []string `json:"kept,omitzero"`
 	// Changed are the parameters in force that become others; absent in journals of before they were told.
 	Changed []ParameterChange `json:"changed,omitzero"`
+	// Sources are the outputs, with the addresses that each comes from.
+	Sources map[string][]string `json:"sources,omitempty"`
 }
 
 // StepUnchanged: now that all it depends on is known, what the step would be given is what it was given last; nothing ran.
@@ -258,12 +262,16 @@ type Resumed struct {
 	Operation   string `json:"operation"`
 }
 
-// Held: steps of one executor in one pool can't be offered now, or can be again where Reason is absent.
+// Held: steps of one executor in one pool can't be offered now, or those that use one output of another environment; or can
+// be again where Reason is absent.
 type Held struct {
-	Operation string  `json:"operation"`
-	Pool      string  `json:"pool"`
-	Executor  string  `json:"executor"`
-	Reason    *Reason `json:"reason,omitempty"`
+	Operation string `json:"operation"`
+	Pool      string `json:"pool"`
+	Executor  string `json:"executor"`
+	// Environment and Output are what is waited for, instead of a pool.
+	Environment string  `json:"environment,omitempty"`
+	Output      string  `json:"output,omitempty"`
+	Reason      *Reason `json:"reason,omitempty"`
 }
 
 // Finished: the operation is over.
@@ -286,6 +294,8 @@ type StepWaiting struct {
 	// Fingerprint is that of Inputs (see Inputs in this package).
 	Fingerprint string          `json:"fingerprint,omitempty"`
 	Endpoint    *event.Endpoint `json:"endpoint,omitempty"`
+	// Consumed are the outputs of other environments that are in it, and what they come from.
+	Consumed []Consumption `json:"consumed,omitempty"`
 }
 
 // StepRunning: a runner works on the step.
@@ -306,6 +316,8 @@ type StepComplete struct {
 	StartedAt  time.Time       `json:"started_at"`
 	FinishedAt time.Time       `json:"finished_at"`
 	Outputs    json.RawMessage `json:"outputs,omitempty"`
+	// Consumed is as that of StepWaiting, of a step that no runner was needed for.
+	Consumed []Consumption `json:"consumed,omitempty"`
 }
 
 // StepQueued: the attempt came to nothing, and there will be another one.

@@ -35,6 +35,8 @@ type Resolved struct {
 	Parallelism int // the templates' own bound, 0 for none
 	// Changed are the parameters whose value in force becomes another; of an environment that is not there yet, nil.
 	Changed []ParameterChange
+	// Sources are the outputs that the environment is to have, with the addresses that each comes from.
+	Sources map[string][]string
 }
 
 // UpdateInput is environment.update, its templates resolved with the parameters that are to be in force.
@@ -200,6 +202,8 @@ type Surroundings struct {
 	// State tells whether a step's state (Step.StateHash) can be had, before the step is offered: without it, the executor
 	// would make again what is there. The error fails the step. nil when all can be had.
 	State func(address, hash string) error
+	// Consumed tells about an output of another environment; nil: nothing is known of any, and what uses one waits.
+	Consumed func(environment, output string) Supply
 }
 
 // Policy holds the decider's bounds. The zero value of a field takes the default.

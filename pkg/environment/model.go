@@ -230,6 +230,8 @@ const (
 	BecauseOffered          ReasonCode = "offered"
 	BecauseLost             ReasonCode = "runner-lost"
 	BecauseCancelled        ReasonCode = "operation-cancelled"
+	// BecauseEnvironment: an output of another environment is needed, and that is not deployed.
+	BecauseEnvironment ReasonCode = "environment"
 )
 
 // The records below are the projection: what the store keeps for readers, written in the transaction that appends
@@ -263,6 +265,9 @@ type Record struct {
 	Partition int        `json:"partition"`
 	Revision  uint64     `json:"revision"` // journal sequence of the last fact in its partition
 	Epoch     uint64     `json:"epoch"`
+
+	// Sources are the outputs, each with the addresses that it comes from.
+	Sources map[string][]string `json:"sources,omitempty"`
 }
 
 // ResourceRecord is a node as readers see it.

@@ -5,7 +5,7 @@ import "time"
 func (s *State) record(partition int, at mark) Record {
 	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
 		Parameters: s.Parameters, Given: s.Given, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
-		Resources: map[Status]int{}, DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Retained: s.retainedList(), CreatedAt: s.CreatedAt, UpdatedAt: at.time,
+		Sources: s.Sources, Resources: map[Status]int{}, DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Retained: s.retainedList(), CreatedAt: s.CreatedAt, UpdatedAt: at.time,
 		Partition: partition, Epoch: s.Epoch}
 	if s.Tags == nil {
 		r.Tags = []string{}
@@ -84,9 +84,12 @@ func (s *State) reason(n *Step) *Reason {
 
 func (s *State) queuedReason(n *Step) *Reason {
 	hold, held := s.Operation.Holds[n.holdKey()]
+	awaited := s.awaited(n)
 	switch {
 	case s.Operation.Paused:
 		return &Reason{Code: BecausePaused, Detail: "the operation is paused: resume it"}
+	case awaited != nil:
+		return awaited
 	case !n.NotBefore.IsZero():
 		r := &Reason{Code: n.Waiting, Detail: "the last attempt came to nothing; there will be another one", Until: timePtr(n.NotBefore)}
 		if n.Error != nil {

@@ -28,6 +28,13 @@ func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool
 		}
 		given += d + string(out)
 	}
+	for _, of := range e.nodes[address].Consumes {
+		out, ok := outputs(of.Key())
+		if !ok {
+			return Inputs{}, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s is not there", of.Key())
+		}
+		given += of.Key() + string(out)
+	}
 	data, err := json.Marshal(map[string]string{"given": given})
 	return Inputs{Data: data, Fingerprint: fmt.Sprintf("%x", sha256.Sum256(data))}, err
 }
@@ -38,6 +45,11 @@ func (e echo) Proposal(address string, outputs func(string) (json.RawMessage, bo
 	for _, d := range e.nodes[address].DependsOn {
 		if _, ok := outputs(d); !ok && e.nodes[d].made() {
 			unknown["given"] = append(unknown["given"], d)
+		}
+	}
+	for _, of := range e.nodes[address].Consumes {
+		if _, ok := outputs(of.Key()); !ok {
+			unknown["given"] = append(unknown["given"], "environment "+of.Environment)
 		}
 	}
 	if len(unknown) > 0 {
@@ -83,20 +95,21 @@ type world struct {
 	past      [][]Node        // what it was to be after each operation that changed that, in this life
 	origin    *Origin         // of the create or update that was asked for last
 	keeper    *keeper
+	others    *others
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), keeper: newKeeper(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
+		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
 		offered: map[string]StepWaiting{}, executors: map[string]string{}, actions: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
 		kinds: rapid.SliceOfN(rapid.SampledFrom([]NodeType{ResourceNode, ResourceNode, ResourceNode, ResourceNode, ActionNode, StatusNode}), 14, 14).Draw(t, "kinds")}
 }
 
 func (w *world) around() Surroundings {
-	return Surroundings{Resolver: w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w)}
+	return Surroundings{Resolver: w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply}
 }
 
 // drawPool lets runners come and go, and breakers open and close.
@@ -143,6 +156,7 @@ func (w *world) graph() []Node {
 			n.Probed = true
 		}
 		w.protection(&n)
+		w.others.draw(w, &n)
 		w.actions[n.Address] = n.Type != ResourceNode
 		if rapid.Bool().Draw(w.t, "retry") {
 			n.Retry = &RetryPolicy{Attempts: rapid.IntRange(1, 3).Draw(w.t, "attempts")}
@@ -173,6 +187,7 @@ func (w *world) decide(in Input) *event.Answer {
 func (w *world) check(f Fact) {
 	w.keeper.check(w, f)
 	w.checkProtection(f)
+	w.others.check(w, f)
 	switch b := f.Body.(type) {
 	case StepWaiting:
 		ability := w.executors[b.Step]
@@ -210,6 +225,9 @@ func (w *world) check(f Fact) {
 		w.checkLatest(b.Step, b.Attempt)
 		if v := w.offered[b.Step].Verb; v == event.Observe || v == event.Propose {
 			return // nothing has changed
+		}
+		if n := w.state.Step(b.Step); n != nil && n.passes() {
+			return // nothing was done
 		}
 		w.applied[b.Step] = w.offered[b.Step].Verb != event.Destruct
 		w.made(b.Step)
@@ -312,7 +330,10 @@ func (w *world) checkDeployed() {
 		if node.Type != ResourceNode || (w.demanded && w.state.Operation.Kind != UpdateOperation) {
 			continue // what an action was given then is not looked at again, nor what it puts out on demand
 		}
-		in, err := w.plan.Inputs(address, w.state.OutputsOf)
+		if w.others.moved && len(node.Consumes) > 0 {
+			continue // the next update sees it
+		}
+		in, err := consuming{w.plan, w.others.supply}.Inputs(address, w.state.OutputsOf)
 		require.NoError(w.t, err)
 		require.Equal(w.t, string(in.Data), w.given[address], "%s is not as it should be", address)
 	}
@@ -414,11 +435,14 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 29).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 30).Draw(w.t, "what"); {
 	case what == 28:
 		w.lock()
 	case what == 29:
 		w.schedule()
+	case what == 30:
+		w.others.move(w)
+		w.decide(TickInput{})
 	case what == 27 && rapid.Bool().Draw(w.t, "plans"):
 		w.propose()
 	case what == 27:
@@ -599,6 +623,7 @@ func (w *world) mutate() []Node {
 		}
 		if rapid.IntRange(0, 3).Draw(w.t, "changes") == 0 {
 			node.Description += "c"
+			w.others.draw(w, &node)
 		}
 		nodes, next[node.Address] = append(nodes, node), node
 	}
@@ -642,6 +667,7 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 		w.replay()
+		w.others.settle()
 		w.pools = map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 1, Concurrency: 2}}
 		if w.state.Busy() && w.state.Operation.Paused {
 			w.decide(ResumeInput{CommandMeta: w.meta()})

@@ -44,6 +44,8 @@ type State struct {
 	Operation  *Operation
 	// Commands holds the outcome of the last commands, so that a second copy gets the same answer.
 	Commands []Outcome
+	// Sources are the outputs, with the addresses that each comes from.
+	Sources map[string][]string `json:",omitempty"`
 
 	index   map[string]int
 	dooming bool // some node is doomed

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -19,15 +18,12 @@ import (
 // environment can be called so.
 const nameless = "_"
 
-// An environment's name becomes part of routing keys and host names: a DNS label (RFC 1123, section 2.1).
-var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
 // command decides on a command and keeps the answer until it is durable.
 func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 	meta := environment.CommandMeta{CommandID: e.ID, RequestedBy: e.Source}
 	subject := e.Subject
 	in, err := t.read(e, name, meta)
-	if !validName.MatchString(subject) {
+	if !environment.ValidName(subject) {
 		subject = nameless
 	}
 	s, loadErr := t.p.memory.State(t.ctx, subject)
@@ -68,7 +64,7 @@ func commandName(name, typ string) string {
 
 // read decodes and checks what a command says of itself. What templates have to say is for resolved to fill in.
 func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta) (environment.Input, error) {
-	if !validName.MatchString(e.Subject) {
+	if !environment.ValidName(e.Subject) {
 		return nil, badName(e.Subject)
 	}
 	switch name {

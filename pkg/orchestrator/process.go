@@ -27,6 +27,8 @@ type turn struct {
 	plans      map[string]*plan.Plan // of environments created in this turn
 	states     states
 	late       []bus.Delivery // states that were refused
+
+	others map[string]*environment.Record // environments that were asked about; nil: not there
 }
 
 type answer struct {

@@ -128,6 +128,9 @@ func (e *evaluation) nodes(edges []*lang.Reference) []*instance {
 			take(e.scope.plan.byName[ref.Name].outputNodes(ref.Attr)...)
 			continue
 		}
+		if !ref.IsNode() {
+			continue // of another environment
+		}
 		g := e.scope.groups[e.scope.t.Block(ref.Root, ref.Kind, ref.Name)]
 		key, known := e.key(ref)
 		switch {
@@ -163,7 +166,7 @@ func (p *Plan) makeNodes() {
 		node := environment.Node{
 			Address: inst.address, Type: b.Type, Template: inst.group.scope.t.Name, Executor: b.Kind.Name, Name: b.Name,
 			Key: inst.key, Group: b.Group, Pool: inst.settings.Pool, Timeout: inst.settings.Timeout, Expiry: inst.settings.Expiry, Retry: inst.settings.Retry,
-			Probed: b.Probed(), Probe: b.Probe(), RunOn: b.RunOn, Bundle: b.BundleHash, Commit: b.Commit, Description: b.Description,
+			Consumes: inst.consumes, Probed: b.Probed(), Probe: b.Probe(), RunOn: b.RunOn, Bundle: b.BundleHash, Commit: b.Commit, Description: b.Description,
 		}
 		node.PreventDestroy, node.Retain = inst.settings.PreventDestroy, inst.settings.Retain
 		if node.Bundle != "" {
@@ -183,6 +186,7 @@ func (p *Plan) makeNodes() {
 		}
 		p.nodes[place] = node
 	}
+	p.nodes = append(p.nodes, p.passing...)
 }
 
 // check evaluates everything as far as it can be before anything is applied, for mistakes that only parameters and

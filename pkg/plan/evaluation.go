@@ -24,7 +24,7 @@ type evaluation struct {
 	locals map[string]cty.Value
 	// diags are the mistakes met on the way to a value: in local values, in outputs of other templates.
 	diags hcl.Diagnostics
-	// missing are the nodes whose outputs were asked for and are not there.
+	// missing are the nodes whose outputs were asked for and are not there, and the outputs of other environments.
 	missing []string
 }
 
@@ -44,7 +44,7 @@ func (e *evaluation) value(x *template.Expr) (cty.Value, hcl.Diagnostics) {
 	return v, diags
 }
 
-// Value is that of a reference to anything but a node.
+// Value is that of a reference to anything but a node or another environment.
 func (e *evaluation) Value(ref *lang.Reference) cty.Value {
 	switch ref.Root {
 	case lang.Param:

@@ -39,6 +39,8 @@ type Plan struct {
 	nodes      []environment.Node
 	parameters map[string]json.RawMessage
 	bundles    map[string]bundleSource
+	// passing are the nodes of outputs and entrypoints that use other environments.
+	passing []environment.Node
 }
 
 // scope is one template with the environment's parameters.
@@ -50,6 +52,8 @@ type scope struct {
 	groups map[*template.Block]*group
 	// outputDeps are the nodes that each output depends on.
 	outputDeps map[string][]*instance
+	// consumes is what each output uses of other environments.
+	consumes map[string][]environment.Consumption
 }
 
 // group is the instances of one block.
@@ -72,6 +76,7 @@ type instance struct {
 	settings template.Settings
 	place    int // in the order of discovery, then in the topological order
 	deps     []*instance
+	consumes []environment.Consumption
 }
 
 type bundleSource struct {
@@ -85,7 +90,7 @@ type bundleSource struct {
 func Resolve(r Request) (*Plan, error) {
 	p := &Plan{request: r, byName: map[string]*scope{}, byAddress: map[string]*instance{}, bundles: map[string]bundleSource{}}
 	for _, step := range []func() *fault.Error{
-		p.enter, p.readParameters, p.validate, p.checkOutputs, p.expand, p.connect, p.check,
+		p.enter, p.readParameters, p.validate, p.checkOutputs, p.expand, p.connect, p.consume, p.check,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -107,7 +112,7 @@ func (p *Plan) enter() *fault.Error {
 		}
 		s := &scope{
 			plan: p, t: t, params: map[string]cty.Value{}, locals: map[string]cty.Value{},
-			groups: map[*template.Block]*group{}, outputDeps: map[string][]*instance{},
+			groups: map[*template.Block]*group{}, outputDeps: map[string][]*instance{}, consumes: map[string][]environment.Consumption{},
 		}
 		p.scopes = append(p.scopes, s)
 		p.byName[t.Name] = s

@@ -143,7 +143,7 @@ type Graph interface {
 	// Path is a shortest way from a resource to one that it stands on; empty when there is none.
 	Path(ctx context.Context, from, to Ref) ([]Edge, error)
 	// Consumers are the Consumes edges into an environment, in the order of their beginnings; those of environments that
-	// are destroyed do not count.
+	// are destroyed do not count. There may be some into an environment that is not there: they wait for it.
 	Consumers(ctx context.Context, environment string) ([]Edge, error)
 	// Usage lists environments by a template (name, version, commit), in the order of their names.
 	Usage(ctx context.Context, o Origin) ([]Use, string, error)

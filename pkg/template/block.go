@@ -34,8 +34,9 @@ type Block struct {
 	// Body is what Kind.Spec decodes; Needs is what its expressions refer to.
 	Body  hcl.Body
 	Needs *lang.Needs
-	// Edges are the nodes, and the outputs of other templates, that have to be there first.
-	Edges []*lang.Reference
+	// Edges are the nodes, and the outputs of other templates and environments, that have to be there first. Consumes are
+	// those outputs, and besides those that the status endpoint needs.
+	Edges, Consumes []*lang.Reference
 	// Outputs of the kind and of what Inspect found. Inputs are the members of "inputs", nil when anything goes.
 	Outputs map[string]Output
 	Inputs  map[string]Input

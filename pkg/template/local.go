@@ -2,6 +2,7 @@ package template
 
 import (
 	"errors"
+	"slices"
 	"sort"
 
 	"github.com/hashicorp/hcl/v2"
@@ -90,6 +91,7 @@ func (c *compiler) closeEdges() {
 	}
 	for _, b := range c.t.blocks {
 		b.Edges = c.close(b.refs)
+		b.Consumes = c.consumptions(append(slices.Clone(b.refs), b.StatusRefs()...))
 		b.Uniform = c.uniform(b)
 		if b.RepeatExpr != nil {
 			c.forbidPending(b.RepeatExpr.Refs, string(b.Repeat)+" of "+b.Key())
@@ -101,14 +103,18 @@ func (c *compiler) closeEdges() {
 	for _, o := range c.t.outputs {
 		o.Edges = c.close(o.Value.Refs)
 	}
+	for _, e := range c.t.entrypoints {
+		e.Edges = c.close(e.URL.Refs)
+	}
+	c.checkNames()
 }
 
-// close collects the nodes and the outputs of other templates that references lead to.
+// close collects the nodes, and the outputs of other templates and environments, that references lead to.
 func (c *compiler) close(refs []*lang.Reference) []*lang.Reference {
 	var edges []*lang.Reference
 	seen := map[string]bool{}
 	take := func(ref *lang.Reference) {
-		if c.pendingKey(ref) {
+		if ref.IsNode() && c.pendingKey(ref) {
 			ref.Key = nil
 		}
 		key := ref.String() + " " + ref.Attr
@@ -126,7 +132,7 @@ func (c *compiler) close(refs []*lang.Reference) []*lang.Reference {
 	for _, ref := range refs {
 		switch {
 		case ref.Malformed != "":
-		case ref.IsNode(), ref.Root == lang.Template:
+		case ref.IsNode(), ref.Root == lang.Template, ref.IsConsumption():
 			take(ref)
 		case ref.Root == lang.Local:
 			for _, edge := range c.t.localOf[ref.Name].Edges {
@@ -157,7 +163,7 @@ func (c *compiler) forbidPending(refs []*lang.Reference, where string) {
 			continue
 		}
 		if l := c.t.localOf[ref.Name]; !l.Static {
-			_, detail := c.wrongNode(check{where: where, allow: allowStatic}, l.Edges[0])
+			_, detail := c.wrong(check{where: where, allow: allowStatic}, l.Edges[0])
 			c.fail(ref.Range, "Reference not allowed here", detail[:len(detail)-1]+", as "+ref.String()+" does.")
 		}
 	}

@@ -194,6 +194,8 @@ func (s *defaultScope) Value(ref *lang.Reference) cty.Value {
 	return v
 }
 
+func (s *defaultScope) Consumed(*lang.Reference) (string, cty.Value) { return "", cty.DynamicVal }
+
 func (s *defaultScope) Node(*lang.NodeNeed) cty.Value { return cty.DynamicVal }
 
 // test gives the author's message when the condition does not hold.

@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/vivarium-env/vivarium/pkg/template/lang"
@@ -48,9 +49,7 @@ func (c *compiler) wrong(k check, ref *lang.Reference) (summary, detail string) 
 			return unknownName("parameter", ref.Name, keysOf(c.t.parameterOf))
 		}
 	case lang.Environment:
-		if ref.Name != "name" {
-			return "Unknown reference", "Of the environment only environment.name can be read."
-		}
+		return c.wrongEnvironment(k, ref)
 	case lang.Local:
 		return c.wrongLocal(k, ref)
 	case lang.Each, lang.Count:
@@ -62,7 +61,7 @@ func (c *compiler) wrong(k check, ref *lang.Reference) (summary, detail string) 
 	default:
 		return "Unknown reference", fmt.Sprintf("There is nothing called %q.%s An expression refers to %s.",
 			ref.Root, suggestion(ref.Root, lang.Roots()), "param.X, local.X, resource.KIND.NAME, action.NAME, each.key, each.value, "+
-				"count.index, environment.name or template.NAME.outputs.X")
+				"count.index, environment.name, environment.NAME.outputs.X or template.NAME.outputs.X")
 	}
 	return "", ""
 }
@@ -189,6 +188,22 @@ func (s compileScope) Value(ref *lang.Reference) cty.Value {
 		return s.block.element
 	}
 	return cty.DynamicVal
+}
+
+func (s compileScope) Consumed(ref *lang.Reference) (string, cty.Value) {
+	if ref.Name != "" {
+		return ref.Name, cty.DynamicVal
+	}
+	return ref.Named(s.context(ref)).Name, cty.DynamicVal
+}
+
+// context is the scope of the expression that names an environment. What is wrong in it was reported.
+func (s compileScope) context(ref *lang.Reference) *hcl.EvalContext {
+	refs := lang.References(ref.Key)
+	for _, in := range refs {
+		_, in.Malformed = s.c.wrong(check{owner: s.block}, in)
+	}
+	return lang.NewNeeds(refs).Context(s, s.c.t.functions)
 }
 
 func (s compileScope) Node(need *lang.NodeNeed) cty.Value {

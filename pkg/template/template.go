@@ -55,8 +55,8 @@ type Expr struct {
 type LocalValue struct {
 	Name string
 	Expr *Expr
-	// Static ones depend on parameters and the environment alone. Edges are the nodes and the outputs of other
-	// templates that the others depend on, through further local values too.
+	// Static ones depend on parameters and the environment alone. Edges are the nodes, and the outputs of other templates and
+	// environments, that the others depend on, through further local values too.
 	Static bool
 	Edges  []*lang.Reference
 
@@ -69,7 +69,7 @@ type OutputValue struct {
 	Name, Description string
 	Sensitive         bool
 	Value             *Expr
-	// Edges are the nodes and the outputs of other templates that the value depends on.
+	// Edges are the nodes, and the outputs of other templates and environments, that the value depends on.
 	Edges []*lang.Reference
 }
 
@@ -77,6 +77,8 @@ type OutputValue struct {
 type EntrypointBlock struct {
 	Name, Description string
 	URL               *Expr
+	// Edges are as those of an output.
+	Edges []*lang.Reference
 }
 
 // Blocks are the resources, actions and status endpoints, in the order of the files' names and then of the source.

@@ -138,9 +138,6 @@ func (s *Store) Path(ctx context.Context, from, to store.Ref) ([]store.Edge, err
 
 // Consumers are found by consumes_back.
 func (s *Store) Consumers(ctx context.Context, name string) ([]store.Edge, error) {
-	if err := s.mustExist(ctx, name); err != nil {
-		return nil, err
-	}
 	var found []store.Edge
 	err := s.query(ctx, func(rows *sql.Rows) error {
 		e := store.Edge{Kind: store.Consumes}

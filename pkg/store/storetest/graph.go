@@ -165,8 +165,11 @@ func testConsumers(t *testing.T, place Reopener) {
 	require.Equal(t, "web/app dsn, web/app vpc, web/job name", consumers("shared"))
 	require.Equal(t, "edge/cdn url", consumers("web"))
 	require.Empty(t, consumers("edge"))
-	_, err := s.Consumers(t.Context(), "none")
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Empty(t, consumers("none"))
+	early := resource("web", "early")
+	early.Consumes = []environment.Consumption{{Environment: "none", Output: "late"}}
+	j.change(t, environment.Changes{Resources: []environment.ResourceRecord{early}})
+	require.Equal(t, "web/early late", consumers("none"), "it waits for what is not there yet")
 
 	// A resource that no longer consumes, one that is destroyed, and an environment that is.
 	job := resource("web", "job", "app")

@@ -30,9 +30,11 @@ type Reference struct {
 	Root string
 	// Kind is the executor of a resource or action; an action's is "action".
 	Kind string
-	// Name of the parameter, local, node or other template; "key", "index" or "name" of each, count, environment.
+	// Name of the parameter, local, node, other template or other environment; "key", "index" or "name" of each, count and
+	// this environment.
 	Name string
-	// Indexed references chose one instance: Key says which, and is nil where only the evaluation can tell.
+	// Indexed references chose one instance, or another environment by an expression: Key says which, and is nil where only
+	// the evaluation can tell.
 	Indexed bool
 	Key     hclsyntax.Expression
 	// Outputs tells that outputs are read and not the node as a whole; Attr is the one that is, "" where all are.
@@ -46,9 +48,14 @@ type Reference struct {
 // IsNode tells whether the reference is to a resource or an action.
 func (r *Reference) IsNode() bool { return r.Root == Resource || r.Root == Action }
 
+// IsConsumption tells whether the reference is to an output of another environment. Its name is Name, or the value of Key.
+func (r *Reference) IsConsumption() bool { return r.Root == Environment && r.Outputs }
+
 // String is the reference without index and output, as an author would write it.
 func (r *Reference) String() string {
 	switch {
+	case r.IsConsumption() && r.Name == "":
+		return r.Root + "[...]"
 	case r.Name == "":
 		return r.Root
 	case r.Root == Resource:
@@ -160,11 +167,14 @@ func (w *walker) local(expr hclsyntax.Expression) bool {
 	return anonymous
 }
 
-// indexed is nil when the index is on something else than a node, as in param.list[0].
+// indexed is nil when the index is on something else than a node or an environment, as in param.list[0].
 func indexed(of *hclsyntax.ScopeTraversalExpr, key hclsyntax.Expression, rest hcl.Traversal, rng hcl.Range) *Reference {
-	want := map[string]int{Resource: 3, Action: 2}[of.Traversal.RootName()]
+	want := map[string]int{Resource: 3, Action: 2, Environment: 1}[of.Traversal.RootName()]
 	if want == 0 || len(of.Traversal) != want {
 		return nil
+	}
+	if want == 1 {
+		return chosen(key, rest, rng)
 	}
 	ref := parse(of.Traversal, rng)
 	ref.Indexed, ref.Key = true, key
@@ -178,7 +188,9 @@ func parse(t hcl.Traversal, rng hcl.Range) *Reference {
 	ref := &Reference{Root: t.RootName(), Range: rng}
 	names := leading(t[1:])
 	switch ref.Root {
-	case Param, Local, Each, Count, Environment:
+	case Environment:
+		ref.environment(t[1:])
+	case Param, Local, Each, Count:
 		if len(names) == 0 {
 			ref.Malformed = ref.Root + " is not a value of its own; write " + ref.Root + ".NAME"
 			return ref

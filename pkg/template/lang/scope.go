@@ -22,8 +22,10 @@ type Needs struct {
 // Values gives the values of what is referred to. An implementation remembers its own errors: what it can't give it
 // answers with cty.DynamicVal.
 type Values interface {
-	// Value is that of a reference to anything but a node.
+	// Value is that of a reference to anything but a node or another environment.
 	Value(ref *Reference) cty.Value
+	// Consumed is an output of another environment, and the name of that; "" while the name is not known.
+	Consumed(ref *Reference) (name string, output cty.Value)
 	// Node is the object with outputs, or with all instances that the need mentions.
 	Node(need *NodeNeed) cty.Value
 }
@@ -43,7 +45,7 @@ func NewNeeds(refs []*Reference) *Needs {
 
 func (n *Needs) has(ref *Reference) bool {
 	for _, v := range n.Values {
-		if v.Root == ref.Root && v.Name == ref.Name && v.Attr == ref.Attr {
+		if v.Root == ref.Root && v.Name == ref.Name && v.Attr == ref.Attr && v.Key == ref.Key {
 			return true
 		}
 	}
@@ -75,6 +77,21 @@ func (o object) put(v cty.Value, path ...string) {
 	o[path[len(path)-1]] = v
 }
 
+// consumed puts an output of another environment in its place. Where the name is not known, HCL gives what is not known of
+// any object; so there has to be one.
+func (o object) consumed(ref *Reference, v Values) {
+	if ref.Malformed != "" {
+		return
+	}
+	name, output := v.Consumed(ref)
+	if _, there := o[Environment].(object); !there {
+		o[Environment] = object{}
+	}
+	if name != "" {
+		o.put(output, Environment, name, "outputs", ref.Attr)
+	}
+}
+
 func (o object) values() map[string]cty.Value {
 	vals := make(map[string]cty.Value, len(o))
 	for name, member := range o {
@@ -93,6 +110,8 @@ func (n *Needs) Context(v Values, functions map[string]function.Function) *hcl.E
 	scope := object{}
 	for _, ref := range n.Values {
 		switch {
+		case ref.IsConsumption():
+			scope.consumed(ref, v)
 		case ref.Name == "":
 		case ref.Root == Template:
 			scope.put(v.Value(ref), Template, ref.Name, "outputs", ref.Attr)
@@ -109,7 +128,7 @@ func (n *Needs) Context(v Values, functions map[string]function.Function) *hcl.E
 	}
 	// What is malformed was reported where it stands; its evaluation is not to report it again.
 	for _, ref := range n.Values {
-		if ref.Name == "" {
+		if ref.Malformed != "" && ref.Root == Environment || ref.Name == "" && !ref.IsConsumption() {
 			scope.put(cty.DynamicVal, ref.Root)
 		}
 	}

@@ -1,0 +1,165 @@
+package environment
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// street is an environment that uses another one, which the test moves by hand.
+type street struct {
+	*testing.T
+	*State
+	decider *Decider
+	other   map[string]Record
+	now     time.Time
+	facts   []Fact
+	plan    echo
+}
+
+func newStreet(t *testing.T, nodes ...Node) *street {
+	s := &street{T: t, State: NewState("street"), decider: NewDecider(Policy{}), other: map[string]Record{}, now: time.Unix(1_700_000_000, 0).UTC(),
+		plan: echo{nodes: map[string]Node{}}}
+	for i := range nodes {
+		nodes[i].Template, nodes[i].Executor = "t", "x"
+		if nodes[i].Type == StatusNode {
+			nodes[i].Executor = ServerExecutor
+		}
+		s.plan.nodes[nodes[i].Address] = nodes[i]
+	}
+	require.True(t, s.decide(CreateInput{CommandMeta: CommandMeta{CommandID: "create"}, Resolved: Resolved{Nodes: nodes}}).Accepted)
+	return s
+}
+
+func (s *street) decide(in Input) *event.Answer {
+	around := Surroundings{Resolver: s.plan, Consumed: func(name, output string) Supply {
+		if r, there := s.other[name]; there {
+			return r.Supply(output)
+		}
+		return Supply{}
+	}}
+	s.now = s.now.Add(time.Second)
+	d := s.decider.Decide(s.State, around, in, s.now)
+	s.facts = append(s.facts, d.Facts...)
+	return d.Answer
+}
+
+func (s *street) reason(address string) *Reason { return s.State.reason(s.Step(address)) }
+
+func (s *street) finish(address string) {
+	s.Helper()
+	n := s.Step(address)
+	require.Equal(s, StateWaiting, n.State)
+	s.decide(ResultInput{event.Result{TaskRef: event.TaskRef{Environment: "street", Operation: s.Operation.ID, Step: address, Attempt: n.Attempt},
+		Runner: "r/1", StartedAt: s.now, FinishedAt: s.now}})
+}
+
+func (s *street) held() (list []Held) {
+	for _, f := range s.facts {
+		if h, is := f.Body.(Held); is {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+func sharing(outputs string) Record {
+	return Record{Name: "shared", Status: Deployed, Outputs: json.RawMessage(outputs), Sources: map[string][]string{"vpc": {"net.x.vpc"}}}
+}
+
+var usesVPC = []Consumption{{Environment: "shared", Output: "vpc"}}
+
+func TestAStepWaitsForAnotherEnvironment(t *testing.T) {
+	s := newStreet(t, Node{Address: "t.x.a", Type: ResourceNode, Consumes: usesVPC, Expiry: time.Minute}, Node{Address: "t.x.b", Type: ResourceNode, Consumes: usesVPC},
+		Node{Address: "t.x.c", Type: ResourceNode}, Node{Address: "t.output.vpc", Type: StatusNode, Consumes: usesVPC})
+	require.Equal(t, &Reason{Code: BecauseEnvironment, Detail: `needs output "vpc" of environment "shared", which is not there: create it`}, s.reason("t.x.a"))
+	require.Equal(t, StateWaiting, s.Step("t.x.c").State)
+	require.Len(t, s.held(), 1, "once for both")
+
+	for range 3 {
+		s.decide(TickInput{})
+	}
+	require.Len(t, s.held(), 1, "and not again while nothing has changed")
+	s.finish("t.x.c")
+	s.other["shared"] = Record{Name: "shared", Status: Deploying}
+	s.now = s.now.Add(time.Hour)
+	s.decide(TickInput{})
+	require.Equal(t, `needs output "vpc" of environment "shared", which is deploying: it goes on when that is deployed`, s.reason("t.x.a").Detail)
+	require.Equal(t, StateQueued, s.Step("t.x.a").State, "waiting for another environment is not waiting for a runner")
+
+	s.other["shared"] = sharing(`{"vpc":"v-1"}`)
+	s.decide(TickInput{})
+	require.Contains(t, string(s.Step("t.x.a").Inputs), "v-1")
+	require.Equal(t, []Consumption{{Environment: "shared", Output: "vpc", Resources: []string{"net.x.vpc"}}}, s.Step("t.x.b").Consumes)
+	require.Empty(t, s.Operation.Holds)
+
+	s.finish("t.x.a")
+	s.other["shared"] = Record{Name: "shared", Status: Destroying}
+	s.finish("t.x.b")
+	require.Equal(t, Validating, s.Status, "the output of this environment waits too")
+	require.Equal(t, BecauseEnvironment, s.reason("t.output.vpc").Code)
+	s.other["shared"] = sharing(`{"vpc":"v-2"}`)
+	s.decide(TickInput{})
+	require.Equal(t, Deployed, s.Status)
+	require.Nil(t, s.healthSummary(), "there is nothing to watch")
+}
+
+func TestAnOutputThatADeployedEnvironmentDoesNotHave(t *testing.T) {
+	s := newStreet(t, Node{Address: "t.x.a", Type: ResourceNode, Consumes: usesVPC})
+	s.other["shared"] = sharing(`{"subnet":"s","zone":"z"}`)
+	s.decide(TickInput{})
+	require.Equal(t, Failed, s.Status)
+	require.Equal(t, fault.InputsUnresolved, s.Error.Code)
+	require.Equal(t, `environment "shared" is deployed and has no output "vpc"; it has: subnet, zone`, s.Error.Message)
+}
+
+func TestAnUpdateSeesWhatAnotherEnvironmentHasChanged(t *testing.T) {
+	nodes := []Node{{Address: "t.x.a", Type: ResourceNode, Consumes: usesVPC}}
+	s := newStreet(t, nodes...)
+	s.other["shared"] = sharing(`{"vpc":"v-1","more":1}`)
+	s.decide(TickInput{})
+	s.finish("t.x.a")
+	require.Equal(t, Deployed, s.Status)
+	update := func(id string) {
+		require.True(t, s.decide(UpdateInput{CommandMeta: CommandMeta{CommandID: id}, Resolved: Resolved{Nodes: nodes}}).Accepted)
+	}
+	s.other["shared"] = sharing(`{"vpc":"v-1","more":2}`)
+	update("same")
+	require.Equal(t, Deployed, s.Status)
+	require.Equal(t, []string{"net.x.vpc"}, s.Step("t.x.a").Consumes[0].Resources, "that is known still")
+
+	s.other["shared"] = Record{Name: "shared", Status: Deploying, Outputs: json.RawMessage(`{"vpc":"v-1"}`)}
+	update("unsettled")
+	require.Equal(t, BecauseEnvironment, s.reason("t.x.a").Code, "what is being changed may come out otherwise")
+	s.other["shared"] = sharing(`{"vpc":"v-1"}`)
+	s.decide(TickInput{})
+	require.Equal(t, Deployed, s.Status, "nothing had to run")
+
+	s.other["shared"] = sharing(`{"vpc":"v-2"}`)
+	update("changed")
+	require.Contains(t, string(s.Step("t.x.a").Inputs), "v-2")
+	s.finish("t.x.a")
+
+	delete(s.other, "shared")
+	s.decide(PlanInput{CommandMeta: CommandMeta{CommandID: "plan"}, Resolved: Resolved{Nodes: nodes}})
+	require.Equal(t, map[string][]string{"given": {"environment shared"}}, s.Step("t.x.a").Unknown)
+}
+
+func TestADestroyByForceWaitsForNoOtherEnvironment(t *testing.T) {
+	nodes := []Node{{Address: "t.x.a", Type: ResourceNode},
+		{Address: "t.action.bye", Type: ActionNode, RunOn: []Occasion{OnDestroy}, Consumes: usesVPC, DependsOn: []string{"t.x.a"}}}
+	s := newStreet(t, nodes...)
+	s.finish("t.x.a")
+	s.decide(DestroyInput{CommandMeta: CommandMeta{CommandID: "destroy"}})
+	require.Equal(t, BecauseEnvironment, s.reason("t.action.bye").Code)
+	s.decide(CancelInput{CommandMeta: CommandMeta{CommandID: "cancel"}})
+	s.decide(DestroyInput{CommandMeta: CommandMeta{CommandID: "force"}, Destroy: event.Destroy{Force: true}})
+	require.Equal(t, StateError, s.Step("t.action.bye").State)
+	s.finish("t.x.a")
+	require.Equal(t, DestroyFailed, s.Status)
+}
