@@ -16,14 +16,19 @@ func newEnvironmentList(x *connection) *cobra.Command {
 	var statuses []string
 	var filter client.Filter
 	var format string
+	var drifted bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List environments",
+		Example: "  vivarium env list --status deployed --health degraded --sort=-updated_at",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if filter.Statuses, err = statusesOf(statuses); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("drifted") {
+				filter.Drifted = &drifted
 			}
 			api, err := x.api()
 			if err != nil {
@@ -43,6 +48,9 @@ func newEnvironmentList(x *connection) *cobra.Command {
 	cmd.Flags().StringArrayVar(&filter.Tags, "tag", nil, "only those with this tag (may be repeated: all of them)")
 	cmd.Flags().StringVar(&filter.Text, "text", "", "only those with these words in name, description or tags")
 	cmd.Flags().StringVar(&filter.Template, "template", "", "only those made from this template, name or name@version")
+	cmd.Flags().StringSliceVar(&filter.Health, "health", nil, "only those whose health is this: healthy, degraded or unknown (may be repeated)")
+	cmd.Flags().BoolVar(&drifted, "drifted", false, "only those that the last check found other than they were left, or with =false the others")
+	cmd.Flags().StringVar(&filter.Sort, "sort", "", "name, status, created_at or updated_at; downwards with a minus, as in --sort=-updated_at (default name)")
 	outputFlag(cmd, &format, formatTable, formatJSON)
 	return cmd
 }

@@ -199,6 +199,9 @@ func accepts(headers []string, want string) bool {
 // not sent to who has it.
 func (k *call) answer(v any) error {
 	text, err := shown(v)
+	if err == nil {
+		text, err = k.only(text)
+	}
 	if err != nil {
 		return err
 	}

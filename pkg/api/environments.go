@@ -12,7 +12,9 @@ import (
 )
 
 func (s *Server) environments(k *call) error {
-	filter := store.Filter{Tags: k.list("tag"), Text: k.text("text"), Template: k.text("template"), Page: k.page()}
+	by, descending := k.sort()
+	filter := store.Filter{Tags: k.list("tag"), Text: k.text("text"), Template: k.text("template"), Health: k.list("health"),
+		Drifted: k.drift(), Sort: store.Sort{By: store.Order(by), Descending: descending}, Page: k.page()}
 	for _, status := range k.list("status") {
 		filter.Statuses = append(filter.Statuses, environment.Status(status))
 	}

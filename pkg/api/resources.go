@@ -11,6 +11,9 @@ func (s *Server) resources(k *call) error {
 	if _, err := s.record(k); err != nil {
 		return err
 	}
+	if k.picks() {
+		return s.pickedResources(k)
+	}
 	records, next, err := s.options.Store.Resources(k.context(), k.path("name"), k.page())
 	if err != nil {
 		return err
@@ -24,6 +27,25 @@ func (s *Server) resources(k *call) error {
 		}
 		e := newExplainer(all)
 		for i := range records {
+			records[i].Step = e.explain(&records[i])
+		}
+	}
+	return answerList(k, records, "cursor", next)
+}
+
+// pickedResources is a list that is filtered or sorted.
+func (s *Server) pickedResources(k *call) error {
+	all, err := s.everyResource(k)
+	if err != nil {
+		return err
+	}
+	e := newExplainer(all)
+	records, next, err := k.pick(slices.Clone(all))
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		if waits(records[i]) {
 			records[i].Step = e.explain(&records[i])
 		}
 	}

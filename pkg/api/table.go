@@ -7,6 +7,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -61,16 +62,19 @@ func selfRoutes() []route {
 func environmentRoutes() []route {
 	const all, single = wire.Prefix + "/environments", wire.Prefix + "/environments/{name}"
 	return []route{
-		{
+		sparse(route{
 			id: "listEnvironments", path: all, tag: "environments", summary: "Environments, filtered",
 			query: append([]parameter{
 				{name: "status", enum: statusNames(), many: true, commas: true, description: "Any of these statuses"},
 				{name: "tag", many: true, description: "All of these tags"},
 				{name: "text", description: "Words that begin in name, description or tags, in any order"},
 				{name: "template", description: "Made from this template: name, or name@version"},
+				{name: "health", enum: environmentHealths(), many: true, commas: true, description: "Any of these; where nothing is watched there is none"},
+				drifted(), sorting(environmentOrders()...),
 			}, paging()...),
 			answers: one("A page of environments", wire.List[environment.Record]{}), handle: (*Server).environments,
-		}, {
+		}),
+		sparse(route{
 			id: "getEnvironment", path: single, tag: "environments", summary: "One environment, and what it waits for",
 			headers: []parameter{{name: "If-None-Match", description: "Answer only when the environment has changed", many: true}},
 			answers: []answer{
@@ -79,14 +83,20 @@ func environmentRoutes() []route {
 				{status: http.StatusNotModified, description: "Not changed"},
 				problemAnswer(http.StatusNotFound, "No such environment"),
 			}, handle: (*Server).environment,
-		}, {
+		}),
+		sparse(route{
 			id: "listResources", path: single + "/resources", tag: "environments", summary: "Resources and actions of an environment",
-			description: "In the order of their addresses. Each step that neither runs nor is over says in step.reason why, and what would free it.",
-			query:       paging(), answers: found("A page of resources", wire.List[environment.ResourceRecord]{}), handle: (*Server).resources,
-		}, {
+			description: "Each step that neither runs nor is over says in step.reason why, and what would free it.",
+			query: append([]parameter{
+				{name: "status", enum: statusNames(), many: true, commas: true, description: "Any of these statuses"},
+				{name: "health", enum: resourceHealths(), many: true, commas: true, description: "Any of these; what is not watched has none"},
+				drifted(), sorting("address", "status", "executor", "updated_at"),
+			}, paging()...), answers: found("A page of resources", wire.List[environment.ResourceRecord]{}), handle: (*Server).resources,
+		}),
+		sparse(route{
 			id: "getResource", path: single + "/resources/{address}", tag: "environments", summary: "One resource or action",
 			answers: found("The resource", environment.ResourceRecord{}), handle: (*Server).resource,
-		}, {
+		}), {
 			id: "getUsage", path: single + "/resources/{address}/usage", tag: "environments", summary: "What a resource uses now",
 			description: "Measured only while somebody asks: the first answer may take some seconds, later ones are up to half a minute old.",
 			answers: append(found("CPU, memory and network of each replica", wire.MeasuredUsage{}),
@@ -107,10 +117,10 @@ func operationRoutes() []route {
 		return answer{status: http.StatusOK, mime: mimeStream, description: what}
 	}
 	return []route{
-		{
+		sparse(route{
 			id: "listOperations", path: single + "/operations", tag: "environments", summary: "Operations of an environment, newest first",
 			query: paging(), answers: found("A page of operations", wire.List[environment.OperationRecord]{}), handle: (*Server).operations,
-		}, {
+		}), {
 			id: "getPlan", path: single + "/operations/{id}/plan", tag: "environments", summary: "What would change, as a plan has found",
 			description: "Of an operation of kind plan that is over. Differences hold no secret.",
 			answers:     found("The plan", environment.PlanRecord{}), handle: (*Server).operationPlan,
@@ -155,10 +165,10 @@ func lineParameters(until ...string) []parameter {
 func templateRoutes() []route {
 	const all = wire.Prefix + "/templates"
 	return []route{
-		{
+		sparse(route{
 			id: "listTemplates", path: all, tag: "templates", summary: "Templates of the catalogue", query: paging(),
 			answers: one("A page of templates", wire.List[wire.TemplateSummary]{}), handle: (*Server).templates,
-		}, {
+		}), {
 			id: "getTemplateVersions", path: all + "/{name}", tag: "templates", summary: "Versions of a template, newest first",
 			answers: found("The versions", wire.TemplateVersions{}), handle: (*Server).templateVersions,
 		}, {
@@ -203,6 +213,14 @@ func found(description string, body any) []answer {
 
 func problemAnswer(status int, description string) answer {
 	return answer{status: status, mime: mimeProblem, description: description, body: wire.Problem{}}
+}
+
+func resourceHealths() []string {
+	var names []string
+	for _, h := range event.HealthStatuses() {
+		names = append(names, string(h))
+	}
+	return names
 }
 
 func statusNames() []string {

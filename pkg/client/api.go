@@ -36,6 +36,10 @@ type Filter struct {
 	Tags     []string
 	Text     string
 	Template string
+	Health   []string
+	Drifted  *bool
+	Sort     string   // name, status, created_at or updated_at, with a minus in front downwards
+	Fields   []string // only these are filled in
 	Cursor   string
 	Limit    int
 }
@@ -50,6 +54,14 @@ func (f Filter) query() url.Values {
 	}
 	set(q, "text", f.Text)
 	set(q, "template", f.Template)
+	for _, h := range f.Health {
+		q.Add("health", h)
+	}
+	if f.Drifted != nil {
+		q.Set("drifted", strconv.FormatBool(*f.Drifted))
+	}
+	set(q, "sort", f.Sort)
+	set(q, "fields", strings.Join(f.Fields, ","))
 	return q
 }
 

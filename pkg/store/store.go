@@ -124,6 +124,10 @@ type Filter struct {
 	Tags     []string // all of them
 	Text     string   // words that begin in name, description or tags, in any order; never a syntax of the store's
 	Template string   // name, or name@version
+	Health   []string // any of these statuses of environment.HealthSummary
+	// Drifted selects those of which the last check has found resources gone or other than they were left, or those without.
+	Drifted *bool
+	Sort    Sort
 	Page
 }
 

@@ -14,8 +14,9 @@ import (
 
 // documented are the functions and keywords of AQL's documentation that the queries may use.
 var (
-	functions = []string{"FIRST", "MAX", "SUM", "APPEND", "UNIQUE", "UNSET", "LEFT", "CHAR_LENGTH", "CONCAT", "STARTS_WITH", "BOOST", "BM25"}
-	keywords  = []string{"FOR", "IN", "FILTER", "RETURN", "SORT", "LIMIT", "LET", "INSERT", "INTO", "UPSERT", "UPDATE", "WITH", "REMOVE",
+	functions = []string{"FIRST", "MAX", "SUM", "APPEND", "UNIQUE", "UNSET", "LEFT", "CHAR_LENGTH", "CONCAT", "STARTS_WITH", "BOOST", "BM25",
+		"JSON_PARSE", "DATE_TIMESTAMP", "LOWER", "TO_HEX"}
+	keywords = []string{"FOR", "IN", "FILTER", "RETURN", "SORT", "LIMIT", "LET", "INSERT", "INTO", "UPSERT", "UPDATE", "WITH", "REMOVE",
 		"OPTIONS", "NEW", "OLD", "AND", "OR", "ALL", "DESC", "OUTBOUND", "INBOUND", "GRAPH", "SHORTEST_PATH", "TO", "SEARCH"}
 	// reserved words of AQL that would have to be quoted as names of attributes and variables.
 	reserved = []string{"aggregate", "all", "and", "any", "asc", "collect", "desc", "distinct", "false", "filter", "for", "graph", "in",
@@ -132,7 +133,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 func sampleBinds(text string) map[string]any {
 	values := map[string]any{"@collection": "environments", "@edges": "depends_on", "docs": []any{map[string]any{"_key": "a", "seq": 1}},
 		"ids": []any{"resources/a"}, "keys": []any{"a"}, "sources": []any{map[string]any{"home": "a", "operation": "", "template": ""}}, "statuses": []any{"failed"},
-		"tags": []any{"a"}, "words": []any{"61"}, "kinds": []any{"environment"}, "whole": true, "start": "resources/a", "end": "resources/b"}
+		"tags": []any{"a"}, "words": []any{"61"}, "kinds": []any{"environment"}, "health": []any{"healthy"}, "drifted": "", "value": 1, "whole": true, "start": "resources/a", "end": "resources/b"}
 	for _, number := range []string{"limit", "after", "seq", "partition", "low", "high", "inner", "count", "attempt", "lines", "now", "last",
 		"started", "epoch", "before"} {
 		values[number] = 1

@@ -29,7 +29,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	case made && version == schemaVersion:
 		return nil
 	}
-	for _, step := range []func(context.Context) error{s.makeDatabase, s.makeCollections, s.makeGraph, s.makeView, s.makeValues} {
+	for _, step := range []func(context.Context) error{s.makeDatabase, s.makeCollections, s.makeGraph, s.makeView, s.makeValues, s.orderOld} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -138,3 +138,6 @@ func (s *Store) makeValues(ctx context.Context) error {
 		run(ctx, s.db, "meta_init", binds{"key": "cursor_key", "value": base64.StdEncoding.EncodeToString(key)}),
 		run(ctx, s.db, "meta_init", binds{"key": "epoch", "value": 0}))
 }
+
+// orderOld gives the environments of schema 1 what they are sorted and filtered by. It has milliseconds, until they are written again.
+func (s *Store) orderOld(ctx context.Context) error { return run(ctx, s.db, "migrate_order", nil) }

@@ -61,13 +61,6 @@ func (s *Store) Template(ctx context.Context, hash string) (t store.TemplateReco
 	return t, err
 }
 
-// listOf names the list that a filter makes, so that a cursor of one is not taken for another's.
-func listOf(f store.Filter) []string {
-	list := []string{"environments", f.Text, f.Template, "status"}
-	list = append(list, statusTexts(f.Statuses)...)
-	return append(append(list, "tag"), sorted(f.Tags)...)
-}
-
 func statusTexts(in []environment.Status) []string {
 	out := make([]string, len(in))
 	for i, s := range in {
@@ -81,34 +74,18 @@ func sorted(in []string) []string {
 	return append([]string{}, slices.Compact(slices.Sorted(slices.Values(in)))...)
 }
 
-// Environments that pass the filter, by name.
-func (s *Store) Environments(ctx context.Context, f store.Filter) ([]environment.Record, string, error) {
-	after := ""
-	names := listOf(f)
-	if err := s.key.Read(names, f.Cursor, &after); err != nil {
-		return nil, "", err
-	}
-	words := cutWords(store.Words(f.Text))
-	if f.Text != "" && len(words) == 0 {
-		return nil, "", nil
-	}
-	query, b := selection(f, words)
-	b["after"], b["limit"] = placeOf(after), pageLimit(f.Page)+1
-	rows, err := ask[string](ctx, s, query, b)
-	if err != nil {
-		return nil, "", err
-	}
-	return page(s, rows, pageLimit(f.Page), names, func(r environment.Record) any { return r.Name })
-}
-
-// selection chooses the index that promises to leave the fewest: a tag, a word, a template, a status, in this order. The
-// query looks at all that is asked for, whichever index it takes.
+// selection chooses the index that promises to leave the fewest: a tag, a word, a template, a status, in this order; in another order
+// than by name it goes along the index of that. The query looks at all that is asked for, whichever index it takes.
 func selection(f store.Filter, words []string) (string, binds) {
 	tags := []string{}
 	for _, t := range sorted(f.Tags) {
 		tags = append(tags, keyOf(t))
 	}
-	b := binds{"statuses": statusTexts(f.Statuses), "tags": tags, "template": templateKey(f.Template), "words": words}
+	b := binds{"statuses": statusTexts(f.Statuses), "tags": tags, "template": templateKey(f.Template), "words": words,
+		"health": sorted(f.Health), "drifted": driftText(f.Drifted)}
+	if query := sortedQuery(f.Sort); query != "" {
+		return query, b
+	}
 	switch {
 	case len(tags) > 0:
 		b["first"] = tags[0]

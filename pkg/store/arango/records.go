@@ -2,6 +2,7 @@ package arango
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
@@ -33,7 +34,8 @@ func environmentDocument(r environment.Record) (document, error) {
 	return document{"_key": keyOf(r.Name), "place": placeOf(r.Name), "wide_place": wide(r.Name, ""), "environment": r.Name,
 		"kind": store.EnvironmentHit, "address": "", "status": r.Status, "description": r.Description, "tags": list(r.Tags),
 		"tag_keys": list(tagKeys), "templates": templates, "template_keys": list(templateKeys), "version_keys": list(versionKeys),
-		"commits": list(commits), "beginnings": beginnings(listed), "created_at": r.CreatedAt, "updated_at": r.UpdatedAt,
+		"commits": list(commits), "beginnings": beginnings(listed), "created": store.Microseconds(r.CreatedAt), "updated": store.Microseconds(r.UpdatedAt),
+		"status_place": placeOf(string(r.Status)), "health": store.HealthOf(r), "drift": strconv.FormatBool(r.Drifted > 0),
 		"words": cutWords(slices.Concat(listed, store.Words(store.SearchText(r.Outputs)))), "name_words": cutWords(name),
 		"tag_words": cutWords(tags), "description_words": cutWords(description),
 		"fingerprint": keyOf(slices.Sorted(slices.Values(hashes(r)))...), "data": data}, nil

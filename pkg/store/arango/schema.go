@@ -20,7 +20,7 @@ var documents = map[string][]index{
 	"templates":  nil,
 	"states":     {by("home")},
 	"environments": {by("place"), by("status", "place"), by("tag_keys[*]"), by("template_keys[*]"), by("version_keys[*]"),
-		by("commits[*]"), by("beginnings[*]")},
+		by("commits[*]"), by("beginnings[*]"), by("status_place", "place"), by("created", "place"), by("updated", "place")},
 	"resources":  {by("home", "place")},
 	"operations": {by("home", "started", "place"), by("asker"), by("place")},
 	"log_steps":  {by("home")},
@@ -54,7 +54,7 @@ const (
 	graphName = "vivarium"
 	viewName  = "hits"
 	// schemaVersion is what this build makes and knows.
-	schemaVersion = 1
+	schemaVersion = 2
 )
 
 // searched are the fields of the view, by collection; all of them are arrays of words, or single words.

@@ -175,18 +175,46 @@ func single(collection string, row func(doc) any) func(*ground) ([]any, *refusal
 	}
 }
 
+// passes is what all queries for environments look at.
+func (g *ground) passes(e doc) bool {
+	statuses, health := g.list("statuses"), g.list("health")
+	return (len(statuses) == 0 || slices.Contains(statuses, e["status"])) && allIn(g.list("tags"), e["tag_keys"]) &&
+		(g.text("template") == "" || contains(e["template_keys"], g.text("template"))) && allIn(g.list("words"), e["beginnings"]) &&
+		(len(health) == 0 || slices.Contains(health, e["health"])) && (g.text("drifted") == "" || e["drift"] == g.text("drifted"))
+}
+
 func environmentsBy(index string) func(*ground) ([]any, *refusal) {
 	return func(g *ground) ([]any, *refusal) {
 		found := g.all("environments", func(e doc) bool {
-			if index != "" && index != "status" && !contains(e[index], g.binds["first"]) {
+			if index == "status" && len(g.list("statuses")) == 0 || index != "" && index != "status" && !contains(e[index], g.binds["first"]) {
 				return false
 			}
-			statuses := g.list("statuses")
-			return str(e["place"]) > g.text("after") && ((len(statuses) == 0 && index != "status") || slices.Contains(statuses, e["status"])) &&
-				allIn(g.list("tags"), e["tag_keys"]) && (g.text("template") == "" || contains(e["template_keys"], g.text("template"))) &&
-				allIn(g.list("words"), e["beginnings"])
+			return str(e["place"]) > g.text("after") && g.passes(e)
 		})
 		return rowsOf(sortedBy(found, "place"), g.limit(), field("data"))
+	}
+}
+
+// environmentsSorted goes along a field, up or down, behind a value and a place.
+func environmentsSorted(field string, down bool) func(*ground) ([]any, *refusal) {
+	return func(g *ground) ([]any, *refusal) {
+		found := g.all("environments", func(e doc) bool {
+			by := cmp.Compare(str(e["place"]), g.text("after"))
+			if field != "place" {
+				by = cmp.Or(cmp.Compare(num(e[field]), g.num("value")), cmp.Compare(str(e[field]), g.text("value")), by)
+			}
+			return (by > 0 && !down || by < 0 && down) && g.passes(e)
+		})
+		sortedBy(found, field, "place")
+		if down {
+			slices.Reverse(found)
+		}
+		return rowsOf(found, g.limit(), func(e doc) any {
+			if field == "place" {
+				return doc{"data": e["data"], "value": nil}
+			}
+			return doc{"data": e["data"], "value": e[field]}
+		})
 	}
 }
 
@@ -475,6 +503,14 @@ var meanings = map[string]func(*ground) ([]any, *refusal){
 	},
 	"environments": environmentsBy(""), "environments_by_status": environmentsBy("status"), "environments_by_tag": environmentsBy("tag_keys"),
 	"environments_by_template": environmentsBy("template_keys"), "environments_by_word": environmentsBy("beginnings"),
+	"environments_name_down":    environmentsSorted("place", true),
+	"environments_status_up":    environmentsSorted("status_place", false),
+	"environments_status_down":  environmentsSorted("status_place", true),
+	"environments_created_up":   environmentsSorted("created", false),
+	"environments_created_down": environmentsSorted("created", true),
+	"environments_updated_up":   environmentsSorted("updated", false),
+	"environments_updated_down": environmentsSorted("updated", true),
+	"migrate_order":             func(*ground) ([]any, *refusal) { return nil, nil },
 	"resources": func(g *ground) ([]any, *refusal) {
 		found := g.all("resources", func(r doc) bool { return r["home"] == g.text("home") && str(r["place"]) > g.text("after") })
 		return rowsOf(sortedBy(found, "place"), g.limit(), field("data"))

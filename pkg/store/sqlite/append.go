@@ -167,9 +167,9 @@ func (b *batch) addRest(in store.Batch) error {
 	return nil
 }
 
-// facets fingerprints what the tables of tags, templates and search hold of an environment.
+// facets fingerprints what the tables of tags, templates and search hold of an environment, and when it was made.
 func facets(r environment.Record) int64 {
-	parts := append([]string{r.Description, "tags"}, r.Tags...)
+	parts := append([]string{r.CreatedAt.UTC().Format(time.RFC3339Nano), r.Description, "tags"}, r.Tags...)
 	parts = append(parts, "templates")
 	for _, t := range r.Templates {
 		parts = append(parts, t.Name, t.Version, t.Hash, t.Commit)

@@ -69,17 +69,19 @@ func (t *transaction) clear(environment string) error {
 	return t.state(store.StepState{Environment: environment})
 }
 
-// environment writes an environment. Nearly always only its document changes; only when not, the tables that are
-// derived from it are made again.
+// environment writes an environment. Nearly always only its document changes, and what is beside it for filters and sorting; only when
+// not, the tables that are derived from it are made again.
 func (t *transaction) environment(e *environmentRow) error {
-	n, err := t.exec("UPDATE environments SET status = ?, data = ? WHERE name = ? AND facets = ?",
-		string(e.Status), e.data, e.Name, e.facets)
+	n, err := t.exec("UPDATE environments SET status = ?, updated = ?, health = ?, drifted = ?, data = ? WHERE name = ? AND facets = ?",
+		string(e.Status), store.Microseconds(e.UpdatedAt), store.HealthOf(e.Record), int64(e.Drifted), e.data, e.Name, e.facets)
 	if err != nil || n > 0 {
 		return err
 	}
-	id, _, err := t.integer(`INSERT INTO environments (name, status, facets, data) VALUES (?, ?, ?, ?)
-		ON CONFLICT (name) DO UPDATE SET status = excluded.status, facets = excluded.facets, data = excluded.data
-		RETURNING id`, e.Name, string(e.Status), e.facets, e.data)
+	id, _, err := t.integer(`INSERT INTO environments (name, status, created, updated, health, drifted, facets, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET status = excluded.status, created = excluded.created, updated = excluded.updated,
+		health = excluded.health, drifted = excluded.drifted, facets = excluded.facets, data = excluded.data
+		RETURNING id`, e.Name, string(e.Status), store.Microseconds(e.CreatedAt), store.Microseconds(e.UpdatedAt), store.HealthOf(e.Record), int64(e.Drifted),
+		e.facets, e.data)
 	if err != nil {
 		return err
 	}

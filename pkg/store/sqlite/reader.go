@@ -62,9 +62,12 @@ func (s *Store) Template(ctx context.Context, hash string) (store.TemplateRecord
 	return t, err
 }
 
-// Environments that pass the filter, by name.
+// Environments that pass the filter, in its order.
 func (s *Store) Environments(ctx context.Context, f store.Filter) ([]environment.Record, string, error) {
-	after := ""
+	if _, known := columns[f.Sort.By]; !known {
+		return nil, "", fault.New(fault.Reject, fault.Invalid, "environments are not sorted by %q", f.Sort.By)
+	}
+	var after *place
 	list := listOf(f)
 	if err := s.resume(list, f.Cursor, &after); err != nil {
 		return nil, "", err
@@ -78,12 +81,12 @@ func (s *Store) Environments(ctx context.Context, f store.Filter) ([]environment
 	if err != nil {
 		return nil, "", s.readError(ctx, err)
 	}
-	limit := pageLimit(f.Page)
-	page := pageOf[environment.Record]{store: s, limit: limit}
+	var value any // by which the record is sorted
+	page := pageOf[environment.Record]{store: s, limit: pageLimit(f.Page), beside: []any{&value}}
 	if err := s.each(ctx, rows, page.take); err != nil {
 		return nil, "", err
 	}
-	return finish(&page, list, func(r environment.Record) any { return r.Name })
+	return finish(&page, list, func(r environment.Record) any { return placeAt(value, r.Name) })
 }
 
 // Resources of an environment by address.
@@ -152,6 +155,7 @@ type pageOf[T any] struct {
 	limit   int
 	records []T
 	more    bool
+	beside  []any // where the columns behind the record go; they are those of the last one
 }
 
 func (p *pageOf[T]) take(rows *sql.Rows) error {
@@ -160,7 +164,7 @@ func (p *pageOf[T]) take(rows *sql.Rows) error {
 		return errEnough
 	}
 	var data sql.RawBytes
-	if err := rows.Scan(&data); err != nil {
+	if err := rows.Scan(append([]any{&data}, p.beside...)...); err != nil {
 		return err
 	}
 	var r T

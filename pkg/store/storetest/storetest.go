@@ -90,6 +90,10 @@ var readerClauses = []clause{
 	{"filter by text", testFilterText},
 	{"filters together", testFilterTogether},
 	{"filters follow changes", testFilterChanges},
+	{"filter by health and drift", testFilterHealth},
+	{"descriptions that change", testDescriptions},
+	{"sorted", testSorted},
+	{"sorted while data changes", testSortedChanges},
 	{"hostile filters", testHostileFilters},
 	{"hostile values", testHostileValues},
 }
