@@ -2,12 +2,10 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"time"
 
-	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/history"
@@ -154,7 +152,7 @@ func (x *export) entry(ctx context.Context, fold *history.Fold, e store.Entry) e
 	if err := x.out.write(line{Entry: &e}); err != nil {
 		return err
 	}
-	for _, hash := range templates(e) {
+	for _, hash := range history.Templates(e) {
 		if !x.templates[hash] {
 			x.templates[hash] = true
 			if err := x.template(ctx, hash); err != nil {
@@ -163,23 +161,6 @@ func (x *export) entry(ctx context.Context, fold *history.Fold, e store.Entry) e
 		}
 	}
 	return nil
-}
-
-// templates are the hashes that an entry names.
-func templates(e store.Entry) (hashes []string) {
-	if e.Type != (environment.Created{}).Type() && e.Type != (environment.Updated{}).Type() {
-		return nil
-	}
-	var b struct {
-		Templates []environment.Template `json:"templates"`
-	}
-	if json.Unmarshal(e.Data, &b) != nil {
-		return nil // the fold has said so
-	}
-	for _, t := range b.Templates {
-		hashes = append(hashes, t.Hash)
-	}
-	return hashes
 }
 
 func (x *export) template(ctx context.Context, hash string) error {

@@ -86,7 +86,7 @@ func (c *checker) entry(ctx context.Context, e store.Entry) error {
 	if err := c.fold.Add(e); err != nil {
 		return fault.Wrap(err, fault.Reject, Damaged, "entry %d of partition %d in the file can't be followed", e.Seq, e.Partition)
 	}
-	for _, hash := range templates(e) {
+	for _, hash := range history.Templates(e) {
 		c.named[hash] = true
 	}
 	c.epoch = max(c.epoch, e.Epoch)

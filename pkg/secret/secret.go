@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -195,12 +196,24 @@ func KeyPair() (public, private *[32]byte, err error) { return box.GenerateKey(r
 
 // Unwrap is the inverse of Wrap.
 func Unwrap(wrapped []byte, public, private *[32]byte) (*Box, error) {
-	key, ok := box.OpenAnonymous(nil, wrapped, public, private)
-	if !ok {
-		return nil, errors.New("the wrapped cluster key can't be opened with this runner's key pair")
+	key, err := UnwrapKey(wrapped, public, private)
+	if err != nil {
+		return nil, err
 	}
 	return NewBox(key)
 }
+
+// UnwrapKey is Unwrap for who has to keep the key: a secondary, which may have to take over.
+func UnwrapKey(wrapped []byte, public, private *[32]byte) ([]byte, error) {
+	key, ok := box.OpenAnonymous(nil, wrapped, public, private)
+	if !ok || len(key) != KeySize {
+		return nil, errors.New("the wrapped cluster key can't be opened with this key pair")
+	}
+	return key, nil
+}
+
+// ID tells a key from others without giving it away.
+func (b *Box) ID() string { return hex.EncodeToString(b.MAC("key-id", nil)[:12]) }
 
 func walk(doc json.RawMessage, open func(string) (json.RawMessage, error)) (json.RawMessage, error) {
 	if text, ok := Sealed(doc); ok {

@@ -2,8 +2,7 @@ package replication
 
 import "time"
 
-// Prefix is below what a source serves. All requests but those of a secondary that asks who is there need the token, as
-// "Authorization: Bearer TOKEN".
+// Prefix is below what a source serves. Every request and every answer is signed with a token that both sides know.
 const Prefix = "/api/v1/replication/"
 
 // Role of a server's cluster.
@@ -42,14 +41,12 @@ type Identity struct {
 
 // Request opens a stream: entries behind these positions.
 type Request struct {
-	Follower
-	// Nonce is drawn for this stream; the lines are signed with it.
-	Nonce     string     `json:"nonce"`
+	Name
 	Positions []Position `json:"positions"`
 }
 
-// Follower names a secondary to its source.
-type Follower struct {
+// Name names a secondary to its source.
+type Name struct {
 	Cluster string `json:"cluster"`
 	Server  string `json:"server"`
 	Version string `json:"version,omitempty"`
@@ -57,7 +54,7 @@ type Follower struct {
 
 // Report is what a secondary tells its source once a second.
 type Report struct {
-	Follower
+	Name
 	Positions []Position `json:"positions"`
 	// AsOf is the source's own time up to which the secondary has everything; zero when it never had.
 	AsOf time.Time `json:"as_of"`
@@ -84,7 +81,7 @@ type Lag struct {
 
 // Peer is a secondary as its source sees it.
 type Peer struct {
-	Follower
+	Name
 	Address   string     `json:"address"`
 	Connected bool       `json:"connected"`
 	Since     time.Time  `json:"since"` // of the present state
@@ -92,12 +89,17 @@ type Peer struct {
 	Positions []Position `json:"positions"`
 	Stopped   []Stop     `json:"stopped,omitempty"`
 	Lag       Lag        `json:"lag"`
+
+	streams int
+	asOf    time.Time
 }
 
 // Beat says how far the source was at a time.
 type Beat struct {
-	Time    time.Time `json:"time"`
-	Epoch   uint64    `json:"epoch"`
-	Heads   []uint64  `json:"heads"` // by partition
-	Leaving bool      `json:"leaving,omitempty"`
+	Time  time.Time `json:"time"`
+	Epoch uint64    `json:"epoch"`
+	Heads []uint64  `json:"heads"` // by partition
+	// Relayed is how far each partition's entries are known to be published on the primary's bus.
+	Relayed []uint64 `json:"relayed"`
+	Leaving bool     `json:"leaving,omitempty"`
 }

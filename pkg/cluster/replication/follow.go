@@ -1,0 +1,160 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
+	"github.com/vivarium-env/vivarium/pkg/service"
+	"github.com/vivarium-env/vivarium/pkg/store"
+)
+
+// Options of a Follower. Store, Partitions, Find and Token are required.
+type Options struct {
+	Store      store.Store
+	Partitions int
+	Find       Finder
+	Token      string
+	// Self names this secondary to the primary, and Primary is the name of the cluster that it follows; empty follows any.
+	Self    Name
+	Primary string
+	// KeyID is that of the cluster's key here, empty while there is none; TakeKey keeps the primary's, and is called when there
+	// is none. Where both are there and differ, nothing is followed. Without TakeKey no key is asked for.
+	KeyID   func() string
+	TakeKey func(key []byte) error
+	// Heard is told who the primary is whenever a stream begins, and every beat of it; it must not block.
+	Heard func(Identity, Beat)
+	// Client asks the primary; it has the TLS settings, and no timeout of its own, since a stream has no end.
+	Client *http.Client
+	// Beat is how often the primary is told how far this is, and a third of how long its silence is borne; a second unless set.
+	Beat time.Duration
+	// Retry says how the primary is tried to be reached; from 200 ms up to 5 s between two attempts unless set.
+	Retry resilience.Policy
+	Log   *slog.Logger
+}
+
+// Follower keeps a store the same as the primary's. It is a service.Service; Status may be called at any time.
+type Follower struct {
+	Options
+	partitions []*partition
+	view       view
+
+	run     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+var _ service.Service = (*Follower)(nil)
+
+// NewFollower checks the options; nothing runs before Start.
+func NewFollower(o Options) (*Follower, error) {
+	if o.Store == nil || o.Partitions < 1 || o.Find == nil || o.Token == "" {
+		return nil, errors.New("replication: store, partitions, finder and token are required")
+	}
+	if o.KeyID == nil {
+		o.KeyID = func() string { return "" }
+	}
+	if o.Heard == nil {
+		o.Heard = func(Identity, Beat) {}
+	}
+	if o.Client == nil {
+		o.Client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: askTime, IdleConnTimeout: time.Minute}}
+	}
+	if o.Beat <= 0 {
+		o.Beat = time.Second
+	}
+	if o.Retry == (resilience.Policy{}) {
+		o.Retry = resilience.Policy{Backoff: 200 * time.Millisecond, MaxBackoff: 5 * time.Second}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	f := &Follower{Options: o}
+	f.run, f.cancel = context.WithCancel(context.Background())
+	for n := range o.Partitions {
+		f.partitions = append(f.partitions, &partition{f: f, number: n})
+	}
+	f.view.state = Connecting
+	return f, nil
+}
+
+// Start begins to follow in the background; that the primary is not there is no error.
+func (f *Follower) Start(ctx context.Context) error {
+	for _, p := range f.partitions {
+		head, err := f.Store.Head(ctx, p.number)
+		if err != nil {
+			return err
+		}
+		p.applied.Store(head.Seq)
+	}
+	f.running.Go(f.follow)
+	return nil
+}
+
+// Stop ends following: what is being written is written to its end, nothing after it. Stopping twice is harmless.
+func (f *Follower) Stop(context.Context) error {
+	f.cancel()
+	f.running.Wait()
+	f.Client.CloseIdleConnections()
+	return nil
+}
+
+// refusal is the time between attempts where only a person can help.
+const refusal = 10 * time.Second
+
+// follow goes from one stream to the next.
+func (f *Follower) follow() {
+	for f.run.Err() == nil {
+		err := resilience.Do(f.run, f.Retry, func(ctx context.Context) error {
+			err := f.session(ctx)
+			f.view.disconnected(err)
+			if err != nil && ctx.Err() == nil {
+				f.Log.Warn("the primary is not followed", "error", err)
+			}
+			return err
+		})
+		switch {
+		case f.run.Err() != nil:
+		case err == nil:
+			pause(f.run, 50*time.Millisecond) // a stream that worked has ended
+		default:
+			pause(f.run, refusal)
+		}
+	}
+}
+
+// session follows one stream to its end. The error is nil when the stream had begun: then the next attempt need not wait.
+func (f *Follower) session(ctx context.Context) error {
+	addresses, err := f.Find.Find(ctx)
+	if err != nil {
+		return err
+	}
+	if len(addresses) == 0 {
+		return fault.New(fault.Wait, fault.Unavailable, "no server of the primary %s is to be found", f.Primary)
+	}
+	var all []error
+	for _, address := range addresses {
+		r := &remote{address, f.Token, f.Client}
+		id, err := f.meet(ctx, r)
+		if err == nil {
+			return f.attend(ctx, r, id)
+		}
+		all = append(all, err)
+	}
+	return worst(all)
+}
+
+// worst is the error that says most about what to do: one that only a person can mend.
+func worst(all []error) error {
+	for _, err := range all {
+		if d := fault.From(err).Disposition; d == fault.GiveUp || d == fault.Reject {
+			return err
+		}
+	}
+	return all[0]
+}
