@@ -52,6 +52,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.StepPlanned{Plan: event.Plan{Change: event.ChangeNone}}, environment.StatusPlanned{Counts: map[event.Change]int{}},
 		environment.ResourceObserved{Presence: event.Absent}, environment.ResourceHealth{Status: event.Healthy},
 		environment.Locked{}, environment.Unlocked{}, environment.StepRetained{}, environment.DestructionHeld{Error: failure},
+		environment.PlansLapsed{Plans: []string{}},
 	}
 	require.Len(t, small, len(environment.Bodies()))
 	for _, body := range small {
@@ -74,7 +75,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		strings.Replace(command(event.EnvironmentCancel, `{}`), `"id"`, `"myextension":"x","id"`, 1),
 		command(event.EnvironmentRetry, `{"fail_fast":true}`), command(event.EnvironmentPause, `{"reason":"x"}`), command(event.EnvironmentResume, `{}`),
 		command(event.EnvironmentRun, `{"action":"notes.action.backup"}`),
-		command(event.EnvironmentCheck, `{}`), command(event.EnvironmentPlan, `{}`), command(event.EnvironmentPlan, `{"destroy":true}`), command(event.EnvironmentCheck, `{"resources":["notes.noop.a"]}`),
+		command(event.EnvironmentCheck, `{}`), command(event.EnvironmentPlan, `{}`), command(event.EnvironmentPlan, `{"destroy":true}`), command(event.EnvironmentApply, `{"plan":"op-7"}`), command(event.EnvironmentCheck, `{"resources":["notes.noop.a"]}`),
 	}
 	bad := []string{
 		command(event.EnvironmentCreate, `{"templates":["notes"],"paramters":{}}`),
@@ -89,6 +90,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		command(event.EnvironmentRetry, `{"force":true}`), command(event.EnvironmentPause, `{"until":1}`), command(event.EnvironmentResume, `{"reason":"x"}`),
 		command(event.EnvironmentRun, `{}`), command(event.EnvironmentRun, `{"action":""}`),
 		command(event.EnvironmentCheck, `{"resources":[]}`), command(event.EnvironmentPlan, `{"templates":[]}`),
+		command(event.EnvironmentApply, `{}`), command(event.EnvironmentApply, `{"plan":""}`), command(event.EnvironmentApply, `{"plan":"op-7","templates":["notes"]}`),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"subject":"notes",`, "", 1),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"1.0"`, `"0.3"`, 1),
 		strings.Replace(command(event.EnvironmentDestroy, `{}`), `"id":"1"`, `"id":""`, 1),

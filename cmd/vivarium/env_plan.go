@@ -161,6 +161,9 @@ func (c *cli) plan(w io.Writer, o order, operation string, p environment.PlanRec
 	n := p.Counts
 	fmt.Fprintf(&b, "%s, operation %s: %d to create, %d to update, %d to replace, %s, %d unknown, %d unchanged.\n", clean(o.environment), operation,
 		n[event.ChangeCreate], n[event.ChangeUpdate], n[event.ChangeReplace], destroys(s, n[event.ChangeDestroy]), n[event.ChangeUnknown], n[event.ChangeNone])
+	if p.Until != nil && changes(p) > 0 {
+		fmt.Fprintf(&b, "To carry out exactly this, until %s: vivarium env apply %s %s\n", moment(*p.Until), clean(o.environment), operation)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -16,7 +16,7 @@ func newEnvironment(c *cli) *cobra.Command {
 		newEnvironmentCreate(x), newEnvironmentUpdate(x), newEnvironmentSchedule(x), newEnvironmentDestroy(x), newEnvironmentCancel(x), newEnvironmentList(x),
 		newEnvironmentShow(x), newEnvironmentWatch(x), newEnvironmentGraph(x), newEnvironmentLogs(x),
 		newEnvironmentJournal(x), newEnvironmentAt(x), newEnvironmentRetry(x), newEnvironmentPause(x), newEnvironmentResume(x),
-		newEnvironmentRun(x), newEnvironmentUsage(x), newEnvironmentCheck(x), newEnvironmentPlan(x),
+		newEnvironmentRun(x), newEnvironmentUsage(x), newEnvironmentCheck(x), newEnvironmentPlan(x), newEnvironmentApply(x),
 		newEnvironmentLock(x), newEnvironmentUnlock(x),
 		newEnvironmentRevisions(x), newEnvironmentRollback(x), newEnvironmentClone(x), newEnvironmentPromote(x),
 	)

@@ -64,6 +64,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentClone, func() *fault.Error { return c.clone(in) })
 	case PromoteInput:
 		c.command(in.CommandMeta, event.EnvironmentPromote, func() *fault.Error { return c.promote(in) })
+	case ApplyInput:
+		c.command(in.CommandMeta, event.EnvironmentApply, func() *fault.Error { return c.apply(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -83,6 +85,7 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 	case TickInput:
 		c.tick()
 		c.planned()
+		c.lapsePlans()
 	}
 	c.advance()
 	return c.Decision
@@ -93,8 +96,9 @@ type decision struct {
 	Policy
 	Decision
 	Surroundings
-	s   *State
-	now time.Time
+	s         *State
+	now       time.Time
+	justSaved string // place of the saved plan that has come with the input
 }
 
 func (c *decision) emit(b Body) {
@@ -131,7 +135,7 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	}
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, FailFast: in.FailFast,
+		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, Plan: in.Executes.id(), FailFast: in.FailFast,
 		Sources: in.Sources, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil
@@ -155,7 +159,7 @@ func (c *decision) destroy(in DestroyInput) *fault.Error {
 		return err
 	}
 	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
-		Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
+		Plan: in.Executes.id(), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
 	return nil
 }
 
@@ -290,7 +294,7 @@ func (c *decision) finish() {
 		status = c.runStatus(&outcome)
 	case PlanOperation:
 		_ = c.unfinished(&outcome)
-		status = StatusPlanned{Operation: o.ID, Counts: o.Plan.Counts}
+		status = c.plannedStatus(&outcome)
 	case CheckOperation:
 		_ = c.unfinished(&outcome) // it says so in the outcome
 		status = c.asBefore()

@@ -24,16 +24,20 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 		return err
 	}
 	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
-		Templates: in.Resolved.Templates, Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed}
+		Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters, Given: in.Given, Heal: in.Heal,
+		Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed, Kept: c.s.promotionKeeps(in)}
 	if o := c.s.Operation; o != nil {
 		b.Parallelism = c.parallelism(o.Parallelism)
 	}
-	if !in.Destroy {
-		var err error
-		if b.Steps, b.Unchanged, err = c.proposals(in); err != nil {
-			e := fault.From(err)
-			return fault.New(fault.Reject, e.Code, "%s", e.Message).With(e.Diagnostics...)
-		}
+	var err error
+	if in.Destroy {
+		b.Steps, err = c.goodbyes()
+	} else {
+		b.Steps, b.Unchanged, err = c.proposals(in)
+	}
+	if err != nil {
+		e := fault.From(err)
+		return fault.New(fault.Reject, e.Code, "%s", e.Message).With(e.Diagnostics...)
 	}
 	b.Steps = append(b.Steps, c.removals(in.Nodes)...)
 	c.emit(b)
@@ -64,9 +68,22 @@ func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err
 			continue
 		}
 		changing[n.Address] = true
-		steps = append(steps, Proposed{Node: n, Proposes: event.Apply, Inputs: p.Data, Unknown: p.Unknown})
+		steps = append(steps, Proposed{Node: n, Proposes: event.Apply, Inputs: p.Data, Fingerprint: p.Fingerprint, Unknown: p.Unknown})
 	}
 	return steps, unchanged, nil
+}
+
+// goodbyes are the actions that a destroy runs before what they depend on is gone.
+func (c *decision) goodbyes() (steps []Proposed, err error) {
+	farewells := c.s.farewells()
+	for i := len(c.s.Nodes) - 1; i >= 0 && err == nil; i-- {
+		if n := c.s.Nodes[i]; farewells[i] {
+			var p Inputs
+			p, err = c.Resolver.Proposal(n.Address, c.s.OutputsOf)
+			steps = append(steps, Proposed{Node: n.Node, Proposes: event.Apply, Inputs: p.Data, Fingerprint: p.Fingerprint, Unknown: p.Unknown})
+		}
+	}
+	return steps, err
 }
 
 func count(yes bool) int {
@@ -121,5 +138,9 @@ func (c *decision) proposed(in ResultInput) {
 	if n := c.s.Step(in.Step); n.PreventDestroy && (plan.Change == event.ChangeReplace || plan.Change == event.ChangeDestroy) {
 		err = fault.New(fault.Reject, fault.Protected, "%s may not be destroyed (prevent_destroy), and this would %s it", n.Address, plan.Change)
 	}
-	c.emit(StepPlanned{Operation: in.Operation, Step: in.Step, Plan: plan, Error: err})
+	b := StepPlanned{Operation: in.Operation, Step: in.Step, Plan: plan, Error: err, Saved: savedRef(in.SavedPlan), Unkept: in.Unkept}
+	if b.Saved != nil && c.s.Operation.savedBytes()+b.Saved.Size > mostSavedBytes {
+		b.Saved, b.Unkept = nil, b.Saved.Size
+	}
+	c.emit(b)
 }

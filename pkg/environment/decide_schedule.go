@@ -19,6 +19,9 @@ func (c *decision) schedule(in ScheduleInput) *fault.Error {
 
 // Imminent tells whether a warning is due, or the destruction itself, of an environment in which nothing is under way.
 func (d *Decider) Imminent(s *State, now time.Time) bool {
+	if s.plansLapse(now) {
+		return true
+	}
 	if s.DestroyAt == nil || !s.Exists() || s.Busy() {
 		return false
 	}

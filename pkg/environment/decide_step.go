@@ -141,6 +141,9 @@ func (c *decision) offer(i int) {
 			return
 		}
 		w.Inputs, w.Fingerprint = in.Data, in.Fingerprint
+		if err == nil {
+			err = c.asPlanned(n, &w)
+		}
 	case event.Validate:
 		w.Endpoint, err = c.Resolver.Endpoint(n.Address, c.s.OutputsOf)
 	}
@@ -220,6 +223,10 @@ func (c *decision) result(in ResultInput) {
 		case event.Observe:
 			c.observed(n, in)
 		case event.Propose:
+			if c.s.Operation.Kind != PlanOperation {
+				c.toldAnew(i, in)
+				return
+			}
 			c.proposed(in)
 		}
 		c.emit(StepComplete{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner,

@@ -32,7 +32,8 @@ func newStage(t *testing.T, nodes ...Node) *stage {
 }
 
 func (st *stage) decide(in Input) ([]string, *event.Answer) {
-	d := st.d.Decide(st.s, Surroundings{Resolver: st.plan, Pool: st.pool}, in, st.now)
+	again := func(k KeptPlan) (Resolved, error) { return Resolved{Nodes: st.plan.order, Templates: k.Templates}, nil }
+	d := st.d.Decide(st.s, Surroundings{Resolver: st.plan, Pool: st.pool, Again: again}, in, st.now)
 	st.all = append(st.all, d.Facts...)
 	var types []string
 	for _, f := range d.Facts {

@@ -19,7 +19,7 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	c.emit(Updated{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: in.DestroyAt, Heal: in.Heal,
-		Sources: in.Sources, FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
+		Sources: in.Sources, Plan: in.Executes.id(), FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
 		Origin: in.Origin, Kept: in.Kept, Changed: in.Changed})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil

@@ -17,6 +17,7 @@ type dirt struct {
 	created          bool
 	nodes            map[int]mark
 	removed          []string
+	released         []string // places of saved plans that nobody needs any more
 	// ended and left are the records of an operation that is over, and of its steps, as they were before what followed.
 	ended []ended
 	left  []left
@@ -77,7 +78,7 @@ func (s *State) close() {
 
 // anew is the dirt of a new life of the name: of the one before, only its operations are still to be told.
 func (d *dirt) anew() dirt {
-	return dirt{facts: d.facts, now: d.now, created: true, ended: d.ended}
+	return dirt{facts: d.facts, now: d.now, created: true, ended: d.ended, released: d.released}
 }
 
 func (d *dirt) touch(i int) {

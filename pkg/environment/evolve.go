@@ -11,6 +11,9 @@ import (
 // Evolve takes one fact into the state, in place. It fails only on a fact that can't follow, which means that the
 // journal is not this environment's or was altered.
 func Evolve(s *State, f Fact) error {
+	if s.Operation == nil && needsOperation(f.Body) {
+		return errOutOfPlace(f.Body.Type(), "")
+	}
 	s.open(f.At)
 	defer s.close()
 	return s.evolve(f)
@@ -50,7 +53,9 @@ func (s *State) evolve(f Fact) error {
 		return s.planning(b, f.At)
 	case StatusPlanned:
 		s.dirty.environment = true
-		return s.planned()
+		return s.planned(b)
+	case PlansLapsed:
+		s.plansLapsed(b)
 	case StatusChecking:
 		s.checking(b, f.At)
 	case Paused:
@@ -79,6 +84,7 @@ func (s *State) evolve(f Fact) error {
 	case Finished:
 		s.Operation.Status, s.Operation.FinishedAt, s.Operation.Error = b.Status, f.At, b.Error
 		s.dirty.operation, s.dirty.environment = true, true
+		s.letGoOfPlan()
 		return s.settle()
 	default:
 		return s.evolveStep(f)
@@ -87,9 +93,19 @@ func (s *State) evolve(f Fact) error {
 	return nil
 }
 
+// needsOperation tells whether a fact is about an operation that has begun.
+func needsOperation(b Body) bool {
+	switch b.(type) {
+	case StatusValidating, StatusPlanned, Paused, Resumed, Held, Cancelling, Finished:
+		return true
+	}
+	return false
+}
+
 func (s *State) created(b Created, at time.Time) error {
 	life := NewState(s.Name)
 	life.Operations, life.Commands, life.Retained = s.Operations, s.Commands, s.Retained
+	life.Plans, life.Spent = s.Plans, s.Spent
 	life.dirty = s.dirty.anew()
 	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
 	life.Description, life.Tags, life.Templates = b.Description, b.Tags, b.Templates
@@ -106,7 +122,7 @@ func (s *State) created(b Created, at time.Time) error {
 	if err := s.link(); err != nil {
 		return err
 	}
-	s.begin(Operation{Kind: CreateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy,
+	s.begin(Operation{Kind: CreateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan),
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Origin.command(event.EnvironmentCreate))
 	for i, n := range s.Nodes {
 		if n.made() {
@@ -137,7 +153,7 @@ func (s *State) destroying(b StatusDestroying, at time.Time) {
 	if b.Planned {
 		s.DestroyAt = nil // it is tried once by itself
 	}
-	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Force: b.Force,
+	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Force: b.Force,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
 	farewells := s.farewells()
 	for i, n := range s.Nodes {
@@ -309,6 +325,7 @@ func (s *State) begin(o Operation, command string) {
 	s.Operations++
 	o.ID, o.Status, o.Counts = operationID(s.Operations), OperationRunning, map[StepState]int{}
 	s.Operation = &o
+	s.overtake()
 	s.remember(Outcome{CommandID: o.CommandID, Command: command, Operation: o.ID})
 	s.dirty.operation = true
 }

@@ -24,7 +24,11 @@ func (s *State) checking(b StatusChecking, at time.Time) {
 }
 
 func (s *State) observed(i int, n *Step, b ResourceObserved) {
+	off := n.Drift.Off()
 	n.Drift = &Drift{Presence: b.Presence, Drifted: b.Drifted, Differences: b.Differences, Omitted: b.Omitted, CheckedAt: b.At}
+	if off != n.Drift.Off() {
+		s.voidAll("a check has found " + n.Address + " otherwise than it was known then")
+	}
 	s.touch(i)
 }
 

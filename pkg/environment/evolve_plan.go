@@ -27,6 +27,8 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 		StartedAt: at, Origin: b.Origin, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Before: templates, Steps: []PlannedStep{}, Changed: b.Changed,
 			Counts: map[event.Change]int{event.ChangeNone: b.Unchanged}}}, event.EnvironmentPlan)
 	s.Nodes = steps
+	s.Operation.Makes = &KeptPlan{Operation: s.Operation.ID, RequestedBy: b.RequestedBy, Create: !before.exists(), Destroy: b.Destroy, Heal: b.Heal,
+		Templates: b.Templates, Parameters: b.Parameters, Given: b.Given, Origin: b.Origin, Keep: b.Kept}
 	s.dirty.environment = true
 	if err := s.link(); err != nil {
 		return err
@@ -41,7 +43,7 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 
 // proposal is a step that waits for no other, with what is kept of the node. An action that would run does so anew.
 func (s *State) proposal(p Proposed) *Step {
-	n := &Step{Node: p.Node, Status: Pending, Proposes: p.Proposes, Inputs: p.Inputs, Unknown: p.Unknown}
+	n := &Step{Node: p.Node, Status: Pending, Proposes: p.Proposes, Inputs: p.Inputs, Unknown: p.Unknown, Offered: p.Fingerprint}
 	n.DependsOn = nil
 	if now := s.Step(p.Address); now != nil {
 		n.Exists, n.StateHash = now.Exists, now.StateHash
@@ -68,8 +70,11 @@ func (s *State) real() []*Step {
 	return s.Nodes
 }
 
-func (s *State) planned() error {
+func (s *State) planned(b StatusPlanned) error {
 	o := s.Operation
+	s.keepPlan(b)
+	o.Plan.Until = b.Until
+	s.dirty.operation = true
 	slices.SortStableFunc(o.Plan.Steps, func(a, b PlannedStep) int { return s.index[a.Address] - s.index[b.Address] })
 	s.Nodes = o.Aside
 	if s.Status = o.Before; s.Status == "" {
@@ -80,12 +85,14 @@ func (s *State) planned() error {
 }
 
 // told takes what was said of a step, or why nothing was.
-func (s *State) told(n *Step, plan event.Plan, err *fault.Error) {
-	p := s.Operation.Plan
+func (s *State) told(n *Step, b StepPlanned, err *fault.Error) {
+	p, plan := s.Operation.Plan, b.Plan
 	p.Steps = append(p.Steps, PlannedStep{Address: n.Address, Type: n.Type, Proposes: n.Proposes, Plan: plan, Error: err})
 	if s.Operation.Error == nil {
 		s.Operation.Error = err
 	}
+	s.keepStep(n, b)
+	s.dirty.operation = true
 	p.Counts[plan.Change]++
 	p.Shown += len(plan.Differences)
 }

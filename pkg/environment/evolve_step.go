@@ -29,7 +29,7 @@ func (s *State) evolveStep(f Fact) error {
 		}
 		return nil
 	case StepPlanned:
-		return s.onStep(b.Type(), b.Step, func(_ int, n *Step) { s.told(n, b.Plan, b.Error) })
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.stepPlanned(i, n, b) })
 	case ResourceObserved:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.observed(i, n, b) })
 	case StepComplete:
@@ -73,9 +73,13 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 	o.Ready, o.Delayed = remove(o.Ready, i), remove(o.Delayed, i)
 	o.Flight = append(o.Flight, i)
 	n.Attempt, n.AcceptBefore, n.NotBefore, n.leaseUntil = b.Attempt, b.AcceptBefore, time.Time{}, time.Time{}
-	n.Progress, n.Saves = nil, 0
+	n.Progress, n.Saves, n.Verb = nil, 0, b.Verb
 	n.consumed(b.Consumed)
 	switch n.Verb {
+	case event.Propose:
+		if o.executing() {
+			s.asking(n, b)
+		}
 	case event.Apply:
 		n.Inputs, n.Offered, n.Exists = b.Inputs, b.Fingerprint, true
 		switch o.Kind {
@@ -101,6 +105,7 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 		n.Status, n.Outputs, n.Applied = Deployed, b.Outputs, n.Offered
 		n.Stale, n.Due = false, false
 		s.makeDue(n)
+		s.forgetAsked(n)
 		if s.Operation.Kind == DestroyOperation {
 			n.Status = Destroyed
 		}
@@ -144,6 +149,7 @@ func (s *State) requeued(i int, n *Step, b StepQueued) {
 	o := s.Operation
 	o.Flight = remove(o.Flight, i)
 	n.Runner, n.Error, n.Waiting, n.Progress = "", b.Error, b.Cause.reason(), nil
+	s.unanswered(n, b.Cause)
 	switch b.Cause {
 	case CauseFailed:
 		n.Failures++
@@ -171,11 +177,13 @@ func (s *State) failed(i int, n *Step, b StepError, at time.Time) {
 	switch s.Operation.Kind {
 	case RunOperation, CheckOperation:
 	case PlanOperation:
-		s.told(n, event.Plan{Change: event.ChangeUnknown}, b.Error)
+		s.told(n, StepPlanned{Plan: event.Plan{Change: event.ChangeUnknown}}, b.Error)
 	case DestroyOperation:
 		n.Status = DestroyFailed
 	default:
-		n.Status = Failed
+		if n.Asked == nil || n.Status != Deployed { // else it was only asked about, and is what it was
+			n.Status = Failed
+		}
 	}
 	if s.Operation.Error == nil {
 		s.Operation.Error = b.Error

@@ -29,7 +29,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 	if err := s.link(); err != nil {
 		return err
 	}
-	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy,
+	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan),
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Origin.command(event.EnvironmentUpdate))
 	steps := make(map[string]bool, len(b.Steps))
 	for _, address := range b.Steps {

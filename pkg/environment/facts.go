@@ -43,10 +43,12 @@ type Created struct {
 	Groups      []Group                    `json:"groups,omitempty"`
 	Nodes       []Node                     `json:"nodes"`
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
-	FailFast    bool                       `json:"fail_fast,omitempty"`
-	Parallelism int                        `json:"parallelism"`
-	Epoch       uint64                     `json:"epoch"`
-	Origin      *Origin                    `json:"origin,omitempty"` // of a clone
+	// Plan is the operation whose plan is carried out, and nothing else; "" where none was asked for.
+	Plan        string  `json:"plan,omitempty"`
+	FailFast    bool    `json:"fail_fast,omitempty"`
+	Parallelism int     `json:"parallelism"`
+	Epoch       uint64  `json:"epoch"`
+	Origin      *Origin `json:"origin,omitempty"` // of a clone
 	// Sources are the outputs, with the addresses that each comes from.
 	Sources map[string][]string `json:"sources,omitempty"`
 }
@@ -82,6 +84,7 @@ type StatusDestroying struct {
 	Operation   string `json:"operation"`
 	// Planned: nobody sent a command; its time had come.
 	Planned     bool   `json:"planned,omitempty"`
+	Plan        string `json:"plan,omitempty"` // as in Created
 	Force       bool   `json:"force,omitempty"`
 	FailFast    bool   `json:"fail_fast,omitempty"`
 	Parallelism int    `json:"parallelism"`
@@ -140,12 +143,17 @@ type StatusPlanning struct {
 	Destroy     bool       `json:"destroy,omitempty"`
 	Templates   []Template `json:"templates,omitempty"`
 	Steps       []Proposed `json:"steps,omitempty"`
-	Unchanged   int        `json:"unchanged"`
-	Parallelism int        `json:"parallelism"`
-	Epoch       uint64     `json:"epoch"`
+	// Parameters, Given and Heal are what carrying the plan out goes by; absent in plans that were made before that was possible.
+	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
+	Given       []string                   `json:"given,omitzero"`
+	Heal        bool                       `json:"heal,omitempty"`
+	Unchanged   int                        `json:"unchanged"`
+	Parallelism int                        `json:"parallelism"`
+	Epoch       uint64                     `json:"epoch"`
 	// Origin is that of a rollback, a promotion or a clone that is thought of.
 	Origin  *Origin           `json:"origin,omitempty"`
 	Changed []ParameterChange `json:"changed,omitzero"`
+	Kept    []string          `json:"kept,omitempty"` // of a promotion
 }
 
 // Proposed is a node whose executor is asked what a verb would change.
@@ -153,6 +161,8 @@ type Proposed struct {
 	Node
 	Proposes event.Verb      `json:"proposes"`
 	Inputs   json.RawMessage `json:"inputs,omitempty"`
+	// Fingerprint is that of Inputs; "" where some are not known.
+	Fingerprint string `json:"fingerprint,omitempty"`
 	// Unknown are the parts of Inputs that are not known yet (event.Task.Unknown).
 	Unknown map[string][]string `json:"unknown,omitempty"`
 }
@@ -164,12 +174,18 @@ type StepPlanned struct {
 	Plan      event.Plan `json:"plan"`
 	// Error is why that is not to be done.
 	Error *fault.Error `json:"error,omitempty"`
+	// Saved names what the executor needs to do exactly this; absent where it goes by the inputs alone. It lies in the store.
+	Saved *StateRef `json:"saved,omitempty"`
+	// Unkept: there was such a thing, and it was too large to be kept, so the plan can't be carried out. In bytes.
+	Unkept int `json:"unkept,omitempty"`
 }
 
 // StatusPlanned: what would change is known, as far as it can be. The environment is what it was.
 type StatusPlanned struct {
 	Operation string               `json:"operation"`
 	Counts    map[event.Change]int `json:"counts"`
+	// Until is how long the plan can be carried out, if nothing else changes the environment before; absent: it can't.
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // Updated: an update operation begins: this is what the environment is to be from now on. Steps names the nodes that take
@@ -190,6 +206,7 @@ type Updated struct {
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
 	// Heal: what was found gone, or other than it was left, is applied in any case.
 	Heal        bool   `json:"heal,omitempty"`
+	Plan        string `json:"plan,omitempty"` // as in Created
 	FailFast    bool   `json:"fail_fast,omitempty"`
 	Parallelism int    `json:"parallelism"`
 	Epoch       uint64 `json:"epoch"`
@@ -296,6 +313,8 @@ type StepWaiting struct {
 	Endpoint    *event.Endpoint `json:"endpoint,omitempty"`
 	// Consumed are the outputs of other environments that are in it, and what they come from.
 	Consumed []Consumption `json:"consumed,omitempty"`
+	// Plan is the saved plan that is carried out.
+	Plan *SavedPlan `json:"plan,omitempty"`
 }
 
 // StepRunning: a runner works on the step.
@@ -453,8 +472,8 @@ func Bodies() []Body {
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
 		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
-		StatusPlanning{}, StepPlanned{}, StatusPlanned{},
 		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{},
+		StatusPlanning{}, StepPlanned{}, StatusPlanned{}, PlansLapsed{},
 	}
 }
 
@@ -511,6 +530,7 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	Unlocked{}.Type():            decode[Unlocked],
 	StepRetained{}.Type():        decode[StepRetained],
 	DestructionHeld{}.Type():     decode[DestructionHeld],
+	PlansLapsed{}.Type():         decode[PlansLapsed],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -23,6 +23,8 @@ type CreateInput struct {
 	event.Create
 	Resolved
 	Origin *Origin
+	// Executes is the plan that is carried out; nil for the command itself. So it is with the two below.
+	Executes *KeptPlan
 }
 
 // Resolved is what templates and parameters gave.
@@ -44,8 +46,9 @@ type UpdateInput struct {
 	CommandMeta
 	event.Update
 	Resolved
-	Origin *Origin
-	Kept   []string // of a promotion (Promote.Keep)
+	Origin   *Origin
+	Kept     []string // of a promotion (Promote.Keep)
+	Executes *KeptPlan
 }
 
 // ScheduleInput is environment.schedule.
@@ -58,6 +61,7 @@ type ScheduleInput struct {
 type DestroyInput struct {
 	CommandMeta
 	event.Destroy
+	Executes *KeptPlan
 }
 
 // CancelInput is environment.cancel.
@@ -154,6 +158,7 @@ func (LockInput) input()          {}
 func (UnlockInput) input()        {}
 func (CheckInput) input()         {}
 func (PlanInput) input()          {}
+func (ApplyInput) input()         {}
 func (RejectInput) input()        {}
 func (AcceptedInput) input()      {}
 func (RefusedInput) input()       {}
@@ -204,6 +209,9 @@ type Surroundings struct {
 	State func(address, hash string) error
 	// Consumed tells about an output of another environment; nil: nothing is known of any, and what uses one waits.
 	Consumed func(environment, output string) Supply
+	// Again resolves what a kept plan was made of. When what is decided begins to carry that out, Resolver evaluates it from
+	// then on. nil when nothing can be carried out.
+	Again func(KeptPlan) (Resolved, error)
 }
 
 // Policy holds the decider's bounds. The zero value of a field takes the default.
@@ -219,7 +227,8 @@ type Policy struct {
 	MaxLosses    int           // attempts in a row that no runner finished, before the step fails; 10
 	// Warnings are how long before a planned destruction it is announced; a day and an hour. Empty but not nil: never.
 	Warnings []time.Duration
-	Epoch    uint64 // of the cluster; what carries a lower one is refused
+	PlanFor  time.Duration // a plan can be carried out for this long; a day
+	Epoch    uint64        // of the cluster; what carries a lower one is refused
 }
 
 // WithDefaults fills in what is zero.
@@ -243,6 +252,7 @@ func (p Policy) WithDefaults() Policy {
 	def(&p.Backoff, time.Second)
 	def(&p.MaxBackoff, time.Minute)
 	num(&p.MaxLosses, 10)
+	def(&p.PlanFor, 24*time.Hour)
 	if p.Warnings == nil {
 		p.Warnings = []time.Duration{24 * time.Hour, time.Hour}
 	}

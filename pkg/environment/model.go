@@ -334,8 +334,10 @@ type OperationRecord struct {
 	// Plan is what an operation of kind plan has found, once it is over. Lists of operations leave it out.
 	Plan *PlanRecord `json:"plan,omitempty"`
 	// Origin is that of a rollback, a promotion or a clone.
-	Origin   *Origin `json:"origin,omitempty"`
-	Revision uint64  `json:"revision"`
+	Origin *Origin `json:"origin,omitempty"`
+	// Executes is the operation whose plan this one carries out.
+	Executes string `json:"executes,omitempty"`
+	Revision uint64 `json:"revision"`
 }
 
 // PlanRecord is what would change. It holds no secret.
@@ -351,6 +353,8 @@ type PlanRecord struct {
 	Shown int `json:"shown,omitempty"`
 	// Changed are the parameters in force that would become others.
 	Changed []ParameterChange `json:"changed,omitempty"`
+	// Until is how long environment.apply can carry it out, if nothing changes the environment before; absent: it can't be.
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // PlannedStep is what would change of one node.

@@ -11,7 +11,7 @@ import (
 
 // propose asks for a plan of an update to these nodes.
 func (st *stage) propose(p event.Proposal, nodes ...Node) []string {
-	st.plan.nodes = map[string]Node{}
+	st.plan.nodes, st.plan.order = map[string]Node{}, nodes
 	for _, n := range nodes {
 		st.plan.nodes[n.Address] = n
 	}

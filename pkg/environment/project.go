@@ -32,7 +32,7 @@ func (s *State) operationRecord() OperationRecord {
 	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
 		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Paused: o.Paused,
 		Steps: o.counts(), Error: o.Error, Origin: o.Origin, StartedAt: o.StartedAt,
-		FinishedAt: timePtr(o.FinishedAt), Plan: plan}
+		FinishedAt: timePtr(o.FinishedAt), Plan: plan, Executes: o.Executes.id()}
 }
 
 func (o *Operation) counts() map[StepState]int {

@@ -42,6 +42,12 @@ func (k *keeper) have(nodes []Node) {
 // ask is the store, which now and then has lost a state.
 func (k *keeper) ask(w *world) func(string, string) error {
 	return func(step, hash string) error {
+		if saved, ok := w.planner.saved[step]; ok && saved == hash {
+			if rapid.IntRange(0, 20).Draw(w.t, "gone") == 0 {
+				return fault.New(fault.GiveUp, fault.NotFound, "gone")
+			}
+			return nil
+		}
 		if k.kept[step] != hash {
 			w.t.Fatalf("the next attempt of %s would get %q, and %q was saved last", step, hash, k.kept[step])
 		}

@@ -17,7 +17,10 @@ import (
 )
 
 // echo resolves every node's inputs to the outputs of what it depends on, so that a missing one is noticed.
-type echo struct{ nodes map[string]Node }
+type echo struct {
+	nodes map[string]Node
+	order []Node
+}
 
 func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error) {
 	given := e.nodes[address].Description
@@ -96,20 +99,22 @@ type world struct {
 	origin    *Origin         // of the create or update that was asked for last
 	keeper    *keeper
 	others    *others
+	planner   *planner
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
+		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), planner: newPlanner(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
 		offered: map[string]StepWaiting{}, executors: map[string]string{}, actions: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
 		kinds: rapid.SliceOfN(rapid.SampledFrom([]NodeType{ResourceNode, ResourceNode, ResourceNode, ResourceNode, ActionNode, StatusNode}), 14, 14).Draw(t, "kinds")}
 }
 
 func (w *world) around() Surroundings {
-	return Surroundings{Resolver: w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply}
+	return Surroundings{Resolver: &w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply,
+		Again: w.again}
 }
 
 // drawPool lets runners come and go, and breakers open and close.
@@ -131,7 +136,7 @@ func (w *world) executor(i int) string {
 func (w *world) graph() []Node {
 	count := rapid.IntRange(0, 14).Draw(w.t, "nodes")
 	nodes := make([]Node, count)
-	w.plan.nodes = map[string]Node{}
+	w.plan = echo{nodes: map[string]Node{}}
 	for i := range nodes {
 		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Description: rapid.SampledFrom([]string{"", "b"}).Draw(w.t, "given"), Type: ResourceNode, Executor: w.executor(i)}
 		if rapid.IntRange(0, 6).Draw(w.t, "expires") == 0 {
@@ -163,6 +168,7 @@ func (w *world) graph() []Node {
 		}
 		nodes[i], w.plan.nodes[n.Address] = n, n
 	}
+	w.plan.order = nodes
 	return nodes
 }
 
@@ -174,6 +180,7 @@ func (w *world) decide(in Input) *event.Answer {
 		w.check(f)
 	}
 	w.facts = append(w.facts, d.Facts...)
+	w.planner.store(w)
 	if w.state.Operation != nil && len(w.state.Operation.Flight) > w.state.Operation.Parallelism {
 		w.t.Fatalf("%d steps in flight, the limit is %d", len(w.state.Operation.Flight), w.state.Operation.Parallelism)
 	}
@@ -188,6 +195,7 @@ func (w *world) check(f Fact) {
 	w.keeper.check(w, f)
 	w.checkProtection(f)
 	w.others.check(w, f)
+	w.planner.check(w, f)
 	switch b := f.Body.(type) {
 	case StepWaiting:
 		ability := w.executors[b.Step]
@@ -209,7 +217,7 @@ func (w *world) check(f Fact) {
 		if o := w.state.Operation; o.Kind == RunOperation && (b.Step != w.asked || o.Before == DestroyFailed) {
 			w.t.Fatalf("%s is offered, but only %s was asked for", b.Step, w.asked)
 		}
-		if looks := w.state.Operation.Kind.looks(); looks != (b.Verb == event.Observe || b.Verb == event.Propose) || (looks && b.Inputs != nil) {
+		if looks := w.state.Operation.Kind.looks(); looks != (b.Verb == event.Observe || (b.Verb == event.Propose && w.planner.doing == nil)) || (looks && b.Inputs != nil) {
 			w.t.Fatalf("%s is offered for %s in an operation of kind %s", b.Step, b.Verb, w.state.Operation.Kind)
 		}
 		w.checkOrder(b)
@@ -416,7 +424,8 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 			{Presence: event.Present, Drifted: true, Differences: []event.Difference{{Path: "a", Change: event.ChangeUpdate}}}}).Draw(w.t, "found")
 	}
 	if w.offered[ref.Step].Verb == event.Propose {
-		r.Outputs, r.Plan = nil, &event.Plan{Change: rapid.SampledFrom(event.Changes()).Draw(w.t, "change")}
+		r.Outputs = nil
+		w.proposition(&r)
 	}
 	switch rapid.IntRange(0, 11).Draw(w.t, "outcome") {
 	case 0:
@@ -435,7 +444,7 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
-	switch what := rapid.IntRange(0, 30).Draw(w.t, "what"); {
+	switch what := rapid.IntRange(0, 31).Draw(w.t, "what"); {
 	case what == 28:
 		w.lock()
 	case what == 29:
@@ -443,6 +452,13 @@ func (w *world) act() {
 	case what == 30:
 		w.others.move(w)
 		w.decide(TickInput{})
+	case what == 31 && rapid.Bool().Draw(w.t, "at leisure"):
+		w.settle()
+		w.propose()
+		w.settle()
+		w.carryOut()
+	case what == 31:
+		w.carryOut()
 	case what == 27 && rapid.Bool().Draw(w.t, "plans"):
 		w.propose()
 	case what == 27:
@@ -543,6 +559,9 @@ func (w *world) propose() {
 	default:
 		in.Nodes = w.mutate()
 	}
+	if !busy && !in.Destroy {
+		in.Resolved.Templates = w.planner.think(w.plan)
+	}
 	if !busy {
 		w.before = w.own()
 	}
@@ -627,7 +646,7 @@ func (w *world) mutate() []Node {
 		}
 		nodes, next[node.Address] = append(nodes, node), node
 	}
-	w.plan.nodes = next
+	w.plan = echo{nodes: next, order: nodes}
 	return nodes
 }
 

@@ -46,6 +46,9 @@ type State struct {
 	Commands []Outcome
 	// Sources are the outputs, with the addresses that each comes from.
 	Sources map[string][]string `json:",omitempty"`
+	// Plans are those that can be carried out, and Spent the last ones that can't be any more; the oldest stand first.
+	Plans []*KeptPlan `json:",omitempty"`
+	Spent []SpentPlan `json:",omitempty"`
 
 	index   map[string]int
 	dooming bool // some node is doomed
@@ -111,6 +114,8 @@ type Step struct {
 	// Proposes and Unknown are of a step of a plan: what its executor is asked for, and which inputs are not known yet.
 	Proposes event.Verb          `json:",omitempty"`
 	Unknown  map[string][]string `json:",omitempty"`
+	// Asked is what its executor says of a step that a kept plan could not show in full, while that is carried out.
+	Asked *Asked `json:",omitempty"`
 	// Unmet counts the steps of the operation that have to end before this one.
 	Unmet int
 
@@ -154,6 +159,10 @@ type Operation struct {
 	// Plan is what an operation of kind plan has found so far, and Aside the environment's own nodes while it runs.
 	Plan  *PlanRecord `json:",omitempty"`
 	Aside []*Step     `json:",omitzero"`
+	// Makes is the plan that such an operation will leave to be carried out, and Executes the one that this operation carries
+	// out.
+	Makes    *KeptPlan `json:",omitempty"`
+	Executes *KeptPlan `json:",omitempty"`
 	// Refusals counts the TaskRefused facts: a runner gone wild must not fill the journal.
 	Refusals int
 }
@@ -168,7 +177,9 @@ func NewState(name string) *State { return &State{Name: name, index: map[string]
 func (s *State) Busy() bool { return s.Operation != nil && s.Operation.FinishedAt.IsZero() }
 
 // Exists tells whether there is an environment: created, and not destroyed. One that is being planned counts.
-func (s *State) Exists() bool { return s.Status != "" && s.Status != Destroyed && s.Status != Planned }
+func (s *State) Exists() bool { return s.Status.exists() }
+
+func (s Status) exists() bool { return s != "" && s != Destroyed && s != Planned }
 
 // Step finds a step by its node's address, nil when there is none.
 func (s *State) Step(address string) *Step {

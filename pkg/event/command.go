@@ -23,12 +23,13 @@ const (
 	EnvironmentPlan     = "environment.plan"
 	EnvironmentLock     = "environment.lock"
 	EnvironmentUnlock   = "environment.unlock"
+	EnvironmentApply    = "environment.apply"
 )
 
 // Commands are the names of all commands.
 func Commands() []string {
 	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock,
-		EnvironmentRollback, EnvironmentClone, EnvironmentPromote}
+		EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply}
 }
 
 // Create is the data of environment.create. Only Templates is required.

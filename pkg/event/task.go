@@ -73,6 +73,8 @@ type Task struct {
 	Outputs json.RawMessage `json:"outputs,omitempty"`
 	// State is what the step's executor saved last (State.Data), for every verb but validate; empty when there is nothing.
 	State string `json:"state,omitempty"`
+	// Plan is what the step's executor saved when it was asked for a plan (Result.SavedPlan), for an apply that does exactly that.
+	Plan string `json:"plan,omitempty"`
 	// Endpoint is what Validate asks.
 	Endpoint *Endpoint `json:"endpoint,omitempty"`
 	// Bundle is the files that the executor works on, by content.
@@ -129,6 +131,10 @@ type Result struct {
 	// Plan is what a plan says, and Observation what an observe has found; nil for other verbs.
 	Plan        *Plan        `json:"plan,omitempty"`
 	Observation *Observation `json:"observation,omitempty"`
+	// SavedPlan is what the executor needs to do exactly what Plan says, gzipped, and sealed for this environment and step
+	// alone; empty where it goes by the inputs alone. Unkept is its size in bytes where that is larger than MaxState.
+	SavedPlan string `json:"saved_plan,omitempty"`
+	Unkept    int    `json:"unkept,omitempty"`
 	// NotBefore is when trying again makes sense, where the runner knows: its breaker for the target is open until then.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 }

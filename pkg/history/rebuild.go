@@ -2,6 +2,8 @@ package history
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -40,13 +42,18 @@ func (f *Fold) Changes(take func(environment.Changes) error) error {
 	return nil
 }
 
-// States are what has to be kept for executors: of each step that has a state, its hash, and no data.
+// States are what has to be kept for executors: of each step that has a state, and of each plan that is saved, its hash, and no
+// data.
 func (f *Fold) States() []store.StepState {
 	var states []store.StepState
 	for _, l := range f.order {
 		l.state.KeptStates(func(step, hash string) {
 			states = append(states, store.StepState{Environment: l.state.Name, Step: step, Hash: hash})
 		})
+		saved := l.state.SavedPlans()
+		for _, place := range slices.Sorted(maps.Keys(saved)) {
+			states = append(states, store.StepState{Environment: l.state.Name, Step: place, Hash: saved[place]})
+		}
 	}
 	return states
 }

@@ -144,6 +144,9 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 	if in, err := readOrigin(e, name, meta, t.now); in != nil {
 		return in, err
 	}
+	if name == event.EnvironmentApply {
+		return readApply(e, meta, t.now)
+	}
 	return nil, fault.New(fault.Reject, fault.UnknownCommand, "there is no command of type %q; known are vivarium.{%s}.v1",
 		clip(e.Type), strings.Join(event.Commands(), ","))
 }

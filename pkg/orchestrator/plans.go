@@ -98,7 +98,12 @@ type resolver struct {
 }
 
 func (t *turn) resolver(name string) environment.Resolver {
-	return resolver{find: func() (*plan.Plan, error) { return t.plan(name) }}
+	return resolver{find: func() (*plan.Plan, error) {
+		if p := t.executing[name]; p != nil {
+			return p, nil
+		}
+		return t.plan(name)
+	}}
 }
 
 func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
@@ -109,7 +114,7 @@ func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
 }
 
 func (t *turn) around(name string, r environment.Resolver) environment.Surroundings {
-	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed}
+	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed, Again: t.keptPlan(name)}
 }
 
 type recorded = func(string) (json.RawMessage, bool)

@@ -25,6 +25,7 @@ type turn struct {
 	controls   []bus.Message
 	answers    []answer
 	plans      map[string]*plan.Plan // of environments created in this turn
+	executing  map[string]*plan.Plan // what a decision may begin to carry out
 	states     states
 	late       []bus.Delivery // states that were refused
 
@@ -65,7 +66,7 @@ func (p *partition) attempt(deliveries []bus.Delivery) error {
 			return err
 		}
 	}
-	t := &turn{p: p, ctx: p.run, now: time.Now().UTC(), plans: map[string]*plan.Plan{}}
+	t := &turn{p: p, ctx: p.run, now: time.Now().UTC(), plans: map[string]*plan.Plan{}, executing: map[string]*plan.Plan{}}
 	t.batch = store.Batch{Partition: p.number, Epoch: p.Epoch}
 	for _, d := range deliveries {
 		if err := t.deliver(d); err != nil {
@@ -139,6 +140,7 @@ var messages = map[string]func(*turn, json.RawMessage) error{
 		return t.decide(m.Environment, environment.RefusedInput{Refused: m})
 	}),
 	event.TaskFinished: on(func(t *turn, m event.Result) error {
+		t.states.coming = m.SavedPlan
 		return t.decide(m.Environment, environment.ResultInput{Result: m})
 	}),
 	event.TaskState:       on((*turn).save),
@@ -244,6 +246,10 @@ func (t *turn) record(s *environment.State, facts []environment.Fact) error {
 		}
 		t.follow(s, f.Body)
 	}
+	t.carriedOut(s.Name, facts)
+	for _, place := range s.Released() {
+		t.states.saved = append(t.states.saved, store.StepState{Environment: s.Name, Step: place})
+	}
 	if len(facts) == 0 {
 		return nil
 	}
@@ -251,6 +257,7 @@ func (t *turn) record(s *environment.State, facts []environment.Fact) error {
 		t.p.busy[s.Name] = struct{}{}
 	} else {
 		delete(t.p.busy, s.Name)
+		delete(t.plans, s.Name) // it may be what was only thought of
 		t.p.plans.drop(s.Name)
 	}
 	return nil

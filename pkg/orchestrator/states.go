@@ -42,6 +42,11 @@ func (t *turn) save(m event.State) error {
 func (t *turn) followStates(s *environment.State, b environment.Body) {
 	name, st := s.Name, &t.states
 	switch b := b.(type) {
+	case environment.StepPlanned:
+		if b.Saved != nil {
+			at := environment.SavedPlan{Operation: b.Operation}.Place(b.Step)
+			st.saved = append(st.saved, store.StepState{Environment: name, Step: at, Hash: b.Saved.Hash, Data: []byte(st.coming)})
+		}
 	case environment.StateSaved:
 		st.saved = append(st.saved, store.StepState{Environment: name, Step: b.Step, Hash: b.Hash, Data: []byte(st.coming)})
 	case environment.TaskRefused:
@@ -51,7 +56,7 @@ func (t *turn) followStates(s *environment.State, b environment.Body) {
 		st.saved = append(append(st.saved, store.StepState{Environment: name}), retained...)
 	case environment.Created:
 		// What an earlier life of the name has saved goes with it, before anything of this turn is written.
-		retained := t.retained(s)
+		retained := append(t.retained(s), t.savedPlans(s)...)
 		st.saved = slices.DeleteFunc(st.saved, func(s store.StepState) bool { return s.Environment == name })
 		st.saved = append(st.saved, retained...)
 	}
@@ -59,15 +64,26 @@ func (t *turn) followStates(s *environment.State, b environment.Body) {
 
 // retained are the states that outlive an environment, since what they tell of was left where it is.
 func (t *turn) retained(s *environment.State) (kept []store.StepState) {
-	s.KeptStates(func(step, hash string) {
-		found, err := t.state(place{s.Name, step})
-		switch {
-		case err == nil && found.Hash == hash:
-			kept = append(kept, found)
-		case err != nil && !errors.Is(err, store.ErrNotFound):
-			t.states.err = err
-		}
-	})
+	s.KeptStates(func(step, hash string) { kept = t.keepAgain(kept, place{s.Name, step}, hash) })
+	return kept
+}
+
+// savedPlans are those of the plan by which an environment is made.
+func (t *turn) savedPlans(s *environment.State) (kept []store.StepState) {
+	for at, hash := range s.SavedPlans() {
+		kept = t.keepAgain(kept, place{s.Name, at}, hash)
+	}
+	return kept
+}
+
+func (t *turn) keepAgain(kept []store.StepState, at place, hash string) []store.StepState {
+	found, err := t.state(at)
+	switch {
+	case err == nil && found.Hash == hash:
+		kept = append(kept, found)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		t.states.err = err
+	}
 	return kept
 }
 

@@ -28,6 +28,12 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 	if b.Verb == event.Destruct || b.Verb == event.Observe || b.Verb == event.Propose {
 		task.Inputs, task.Proposes, task.Unknown = n.Inputs, n.Proposes, n.Unknown
 	}
+	if b.Verb == event.Propose && n.Asked != nil {
+		task.Inputs, task.Proposes = b.Inputs, event.Apply
+	}
+	if b.Plan != nil {
+		t.attach(s, n, *b.Plan, &task)
+	}
 	if n.Bundle != "" && b.Verb != event.Validate {
 		bundle, err := t.bundle(s.Name, n)
 		if err != nil {

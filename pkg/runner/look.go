@@ -26,6 +26,7 @@ func (w *worker) propose(ctx context.Context) error {
 			plan.Differences, plan.Omitted = w.differences(plan.Differences)
 			plan.Until = w.names(plan.Until)
 			w.plan = &plan.Plan
+			w.saved, w.unkept = sealPlan(w.box, w.task.TaskRef, plan.Saved)
 		}
 		return err
 	})

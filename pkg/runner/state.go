@@ -138,11 +138,7 @@ func sealState(box *secret.Box, ref event.TaskRef, data []byte) (string, error) 
 	if len(data) > plainState {
 		return "", tooLarge(nil, ref.Step, len(data), fmt.Sprintf("%d are possible before it is packed", plainState))
 	}
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	_, _ = zip.Write(data) // into memory: nothing can fail
-	_ = zip.Close()
-	text := box.SealFor(packed.Bytes(), placeOf(ref)...)
+	text := box.SealFor(zipped(data), placeOf(ref)...)
 	if len(text) > event.MaxState {
 		return "", tooLarge(nil, ref.Step, len(text), fmt.Sprintf("%d are possible", event.MaxState))
 	}
@@ -163,13 +159,26 @@ func openState(box *secret.Box, ref event.TaskRef, text string) ([]byte, error) 
 		return nil, fault.Wrap(err, fault.GiveUp, fault.SecretUnavailable,
 			"the state of %s can't be opened: it was altered, or sealed with another cluster's key or for another step; restore the store from a backup", ref.Step)
 	}
-	zip, err := gzip.NewReader(bytes.NewReader(packed))
-	var data []byte
-	if err == nil {
-		data, err = io.ReadAll(io.LimitReader(zip, plainState+1))
-	}
+	data, err := unzipped(packed)
 	if err != nil || len(data) > plainState {
 		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "the state of %s is not what a runner has packed; is this runner older than the one that did?", ref.Step)
 	}
 	return data, nil
+}
+
+func zipped(data []byte) []byte {
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	_, _ = zip.Write(data) // into memory: nothing can fail
+	_ = zip.Close()
+	return packed.Bytes()
+}
+
+// unzipped returns no more than a byte beyond plainState.
+func unzipped(packed []byte) ([]byte, error) {
+	zip, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(zip, plainState+1))
 }

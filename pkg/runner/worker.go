@@ -26,6 +26,8 @@ type worker struct {
 	mask            *masker
 	lines           *lines
 	plan            *event.Plan
+	saved           string // what the executor has saved for the plan, sealed
+	unkept          int    // its size where it is too large to be kept
 	observation     *event.Observation
 }
 
@@ -88,6 +90,9 @@ func (w *worker) do(ctx context.Context) (outputs executor.Outputs, err error) {
 func (w *worker) apply(ctx context.Context) (executor.Outputs, error) {
 	request, err := w.request()
 	if err != nil {
+		return nil, err
+	}
+	if request.Plan, err = openPlan(w.box, w.task.TaskRef, w.task.Plan); err != nil {
 		return nil, err
 	}
 	var outputs executor.Outputs

@@ -88,6 +88,7 @@ func commandExamples() map[string]any {
 		event.EnvironmentRollback: event.Rollback{Revision: 3},
 		event.EnvironmentClone:    event.Clone{From: "notes", Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("1")}, DestroyAt: &exampleTime},
 		event.EnvironmentPromote:  event.Promote{From: "notes-staging", Keep: []string{"replicas"}},
+		event.EnvironmentApply:    event.ApplyPlan{Plan: exampleOperation},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},
@@ -133,7 +134,8 @@ func environmentExamples() []environment.Body {
 			CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Unchanged: 11, Parallelism: 10, Epoch: 1,
 			Templates: []environment.Template{{Name: "notes", Version: "1.3.0", Hash: exampleHash}}, Steps: make([]environment.Proposed, 1),
 		},
-		environment.StatusPlanned{Operation: exampleOperation, Counts: map[event.Change]int{event.ChangeNone: 11, event.ChangeUpdate: 1}},
+		environment.StatusPlanned{Operation: exampleOperation, Counts: map[event.Change]int{event.ChangeNone: 11, event.ChangeUpdate: 1}, Until: &exampleTime},
+		environment.PlansLapsed{Plans: []string{exampleOperation}},
 		environment.StatusChecking{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.StatusDestroyed{Operation: exampleOperation},
 		environment.StatusDestroyFailed{Operation: exampleOperation, Error: failure},

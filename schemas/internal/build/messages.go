@@ -55,6 +55,7 @@ func Messages() []Message {
 		{event.EnvironmentRollback, Command, event.Rollback{}},
 		{event.EnvironmentClone, Command, event.Clone{}},
 		{event.EnvironmentPromote, Command, event.Promote{}},
+		{event.EnvironmentApply, Command, event.ApplyPlan{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},
