@@ -92,6 +92,10 @@ func advice(code environment.ReasonCode, name, pool string) string {
 		return "let it go on: vivarium env resume " + name
 	case environment.BecauseOffered:
 		return "a runner takes it by itself; who is there: vivarium runner list"
+	case environment.BecauseTakeover:
+		return "it begins by itself"
+	case environment.BecauseUncertain:
+		return "what is to be looked at: vivarium cluster uncertain; say what you have found: vivarium env settle " + name + " STEP done|again"
 	case environment.BecauseCancelled:
 		return "take it up again: vivarium env retry " + name + ", or: vivarium env destroy " + name
 	default:

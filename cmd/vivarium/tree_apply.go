@@ -45,6 +45,12 @@ func (t *tree) apply(e store.Entry) (*leaf, error) {
 		return nil, nil // not worth a line of its own
 	case environment.StepUnchanged:
 		return t.step(b.Step, environment.StateComplete, func(l *leaf) { l.note = "unchanged" }), nil
+	case environment.StepDoubted:
+		return t.step(b.Step, environment.StateQueued, func(l *leaf) { l.note = "was in flight when its side was lost: it is looked at first" }), nil
+	case environment.StepUncertain:
+		return t.step(b.Step, environment.StateUncertain, func(l *leaf) { l.note = b.Detail }), nil
+	case environment.StepSettled:
+		return t.step(b.Step, environment.StateQueued, func(l *leaf) { l.note = "settled: " + string(b.Verdict) }), nil
 	default:
 		t.whole(body, e.Time)
 		return nil, nil

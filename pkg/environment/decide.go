@@ -31,6 +31,7 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		around.Resolver = consuming{around.Resolver, around.Consumed}
 	}
 	c := &decision{Policy: d.policy, Surroundings: around, s: s, now: now}
+	c.takeover()
 	switch in := in.(type) {
 	case CreateInput:
 		c.command(in.CommandMeta, event.EnvironmentCreate, func() *fault.Error { return c.create(in) })
@@ -66,6 +67,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentPromote, func() *fault.Error { return c.promote(in) })
 	case ApplyInput:
 		c.command(in.CommandMeta, event.EnvironmentApply, func() *fault.Error { return c.apply(in) })
+	case SettleInput:
+		c.command(in.CommandMeta, event.EnvironmentSettle, func() *fault.Error { return c.settle(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -234,7 +237,7 @@ func (c *decision) notThere() *fault.Error {
 func (c *decision) stop(b Cancelling) {
 	c.emit(b)
 	for _, n := range c.s.Nodes {
-		if n.State == StateBlocked || n.State == StateQueued {
+		if n.State == StateBlocked || n.State == StateQueued || n.State == StateUncertain {
 			c.emit(StepSkipped{Operation: b.Operation, Step: n.Address})
 		}
 	}

@@ -7,7 +7,7 @@ import "github.com/vivarium-env/vivarium/pkg/event"
 // Like a heartbeat it keeps the lease, and is an acceptance where that was lost on its way.
 func (c *decision) saved(in StateInput) {
 	_, n := c.current(in.TaskRef)
-	if n == nil || c.s.Operation.Kind.looks() || n.Verb == event.Propose || (n.State == StateRunning && n.Runner != in.Runner) {
+	if n == nil || c.s.Operation.Kind.looks() || n.Verb == event.Propose || n.Looking || (n.State == StateRunning && n.Runner != in.Runner) {
 		if !c.known(in) {
 			c.refuseState(in)
 		}

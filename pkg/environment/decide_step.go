@@ -86,6 +86,9 @@ func (c *decision) free(h Held) bool {
 
 // poolReason says why a pool can't take a step now, nil when it can or nothing is known of it.
 func (c *decision) poolReason(pool, executor string, limit bool) *Reason {
+	if c.Hold != nil {
+		return c.Hold
+	}
 	if c.Pool == nil {
 		return nil
 	}
@@ -113,6 +116,9 @@ func (c *decision) offered(pool string) int {
 }
 
 func (c *decision) offer(i int) {
+	if c.clarify(i) {
+		return
+	}
 	n := c.s.Nodes[i]
 	w := StepWaiting{Operation: c.s.Operation.ID, Step: n.Address, Verb: n.Verb, Attempt: n.Attempt + 1,
 		AcceptBefore: c.now.Add(c.AcceptWithin)}
@@ -216,6 +222,10 @@ func (c *decision) result(in ResultInput) {
 	i, n := c.current(in.TaskRef)
 	if n == nil || (n.State == StateRunning && n.Runner != in.Runner) {
 		c.refuse(in)
+		return
+	}
+	if in.Error == nil && n.Looking {
+		c.looked(i, in)
 		return
 	}
 	if in.Error == nil {
@@ -327,6 +337,10 @@ func (c *decision) lose(i int, cause QueueCause, err *fault.Error) {
 // fail ends a step, and what waits for it.
 func (c *decision) fail(i int, runner string, err *fault.Error) {
 	s, o, n := c.s, c.s.Operation, c.s.Nodes[i]
+	if n.Looking {
+		c.undecided(i, nil, "looking at it failed: "+err.Message)
+		return
+	}
 	first := o.Error == nil
 	c.emit(StepError{Operation: o.ID, Step: n.Address, Attempt: n.Attempt, Runner: runner, Error: err})
 	if !o.Validating && !(o.Force && o.Kind == DestroyOperation) {

@@ -87,6 +87,9 @@ func (s *State) evolve(f Fact) error {
 		s.letGoOfPlan()
 		return s.settle()
 	default:
+		if known, err := s.evolveTakeover(f); known {
+			return err
+		}
 		return s.evolveStep(f)
 	}
 	s.dirty.environment = true
@@ -341,6 +344,7 @@ func (s *State) include(i int, verb event.Verb) {
 		n.Attempt = 0 // attempts are numbered through an operation, of which validating is a phase
 	}
 	n.Runner, n.Error, n.Because, n.Waiting, n.Progress, n.QueuedAt = "", nil, "", "", nil, time.Time{}
+	n.Looking = false
 	n.StartedAt, n.FinishedAt, n.NotBefore, n.AcceptBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	n.Unmet = len(s.before(i))
 	if verb == event.Apply {

@@ -44,7 +44,10 @@ func (s *State) evolveStep(f Fact) error {
 			s.succeed(i)
 		})
 	case StepRetained:
-		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.retain(i, n, b, f.At) })
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
+			n.Doubt = nil
+			s.retain(i, n, b, f.At)
+		})
 	case StepQueued:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.requeued(i, n, b) })
 	case StepError:
@@ -73,7 +76,12 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 	o.Ready, o.Delayed = remove(o.Ready, i), remove(o.Delayed, i)
 	o.Flight = append(o.Flight, i)
 	n.Attempt, n.AcceptBefore, n.NotBefore, n.leaseUntil = b.Attempt, b.AcceptBefore, time.Time{}, time.Time{}
-	n.Progress, n.Saves, n.Verb = nil, 0, b.Verb
+	n.Progress, n.Saves = nil, 0
+	if n.Looking = b.Verb == event.Observe && n.acts(); n.Looking {
+		s.setState(i, StateWaiting)
+		return
+	}
+	n.Verb = b.Verb
 	n.consumed(b.Consumed)
 	switch n.Verb {
 	case event.Propose:
@@ -170,7 +178,7 @@ func (s *State) requeued(i int, n *Step, b StepQueued) {
 }
 
 func (s *State) failed(i int, n *Step, b StepError, at time.Time) {
-	n.Error, n.FinishedAt = b.Error, at
+	n.Error, n.FinishedAt, n.Looking = b.Error, at, false
 	if b.Runner != "" {
 		n.Runner = b.Runner
 	}

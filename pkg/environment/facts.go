@@ -472,6 +472,7 @@ func Bodies() []Body {
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
 		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
+		TakenOver{}, StepDoubted{}, StepUncertain{}, StepSettled{},
 		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{},
 		StatusPlanning{}, StepPlanned{}, StatusPlanned{}, PlansLapsed{},
 	}
@@ -526,6 +527,10 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepPlanned{}.Type():         decode[StepPlanned],
 	StatusPlanned{}.Type():       decode[StatusPlanned],
 	ResourceObserved{}.Type():    decode[ResourceObserved],
+	TakenOver{}.Type():           decode[TakenOver],
+	StepDoubted{}.Type():         decode[StepDoubted],
+	StepUncertain{}.Type():       decode[StepUncertain],
+	StepSettled{}.Type():         decode[StepSettled],
 	Locked{}.Type():              decode[Locked],
 	Unlocked{}.Type():            decode[Unlocked],
 	StepRetained{}.Type():        decode[StepRetained],

@@ -204,6 +204,8 @@ type Surroundings struct {
 	Resolver Resolver
 	// Pool tells about runners; nil when nothing is known of any, and then everything is offered.
 	Pool func(pool, executor string) Pool
+	// Hold is why nothing may be offered now, nil when it may: another side may still be acting.
+	Hold *Reason
 	// State tells whether a step's state (Step.StateHash) can be had, before the step is offered: without it, the executor
 	// would make again what is there. The error fails the step. nil when all can be had.
 	State func(address, hash string) error

@@ -116,6 +116,9 @@ type Node struct {
 	TemplateHash string `json:"template_hash,omitempty"`
 	// Commit is that of the git repository from which the files were fetched; "" for those of the template's own folder.
 	Commit string `json:"commit,omitempty"`
+	// Idempotent: running it again after an attempt of which nobody knows the end does no harm. What such an attempt has made is
+	// found and taken over.
+	Idempotent bool `json:"idempotent,omitempty"`
 	// Description is the author's.
 	Description string `json:"description,omitempty"`
 	Protection
@@ -254,6 +257,7 @@ type Record struct {
 	Resources   map[Status]int             `json:"resources"`           // count by status
 	Health      *HealthSummary             `json:"health,omitempty"`    // absent where nothing is watched
 	Drifted     int                        `json:"drifted,omitempty"`   // resources that the last check found gone, or other than they were left
+	Uncertain   int                        `json:"uncertain,omitempty"` // steps of which a person has to say whether they were done
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
 	// DestroyHeld is why it is not destroyed although its time has come.
 	DestroyHeld *fault.Error `json:"destroy_held,omitempty"`
@@ -313,6 +317,8 @@ type StepRecord struct {
 	FinishedAt *time.Time   `json:"finished_at,omitempty"`
 	// Progress is what the executor told last.
 	Progress *event.Progress `json:"progress,omitempty"`
+	// Doubt is there while it is not known whether the step was done.
+	Doubt *Doubt `json:"doubt,omitempty"`
 }
 
 // OperationRecord is an operation as readers see it.

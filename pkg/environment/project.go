@@ -19,6 +19,9 @@ func (s *State) record(partition int, at mark) Record {
 		if n.Drift.Off() {
 			r.Drifted++
 		}
+		if n.State == StateUncertain {
+			r.Uncertain++
+		}
 	}
 	return r
 }
@@ -51,7 +54,7 @@ func (s *State) resourceRecord(n *Step, at mark) ResourceRecord {
 	if n.State != "" && s.Operation != nil {
 		r.Step = StepRecord{Operation: n.Operation, Verb: n.Verb, State: n.State, Attempt: n.Attempt,
 			Failures: n.Failures, Runner: n.Runner, Reason: s.reason(n), Error: n.Error,
-			StartedAt: timePtr(n.StartedAt), FinishedAt: timePtr(n.FinishedAt), Progress: n.Progress}
+			StartedAt: timePtr(n.StartedAt), FinishedAt: timePtr(n.FinishedAt), Progress: n.Progress, Doubt: n.Doubt}
 	}
 	return r
 }
@@ -70,6 +73,11 @@ func (s *State) reason(n *Step) *Reason {
 				"\" has taken it yet: start one, or wait until one is free", Until: timePtr(n.AcceptBefore)}
 		}
 		return &Reason{Code: BecauseOffered, Detail: "offered to the runners of pool \"" + n.PoolName() + "\"", Until: timePtr(n.AcceptBefore)}
+	case StateUncertain:
+		if n.Doubt == nil {
+			return nil // it was just settled
+		}
+		return &Reason{Code: BecauseUncertain, Detail: n.Doubt.Detail + "; look yourself, and settle it"}
 	case StateSkipped:
 		if n.Because != "" {
 			return &Reason{Code: BecauseDependencyFailed, Detail: n.Because + " failed: mend it, and retry the environment"}
@@ -98,6 +106,8 @@ func (s *State) queuedReason(n *Step) *Reason {
 		return r
 	case held:
 		return hold.Reason
+	case n.Doubt != nil:
+		return &Reason{Code: BecauseUncertain, Detail: "it was in flight when its side was lost: it is looked at first"}
 	}
 	return &Reason{Code: BecauseEnvironmentLimit, Detail: "as many steps run as this environment may have at once"}
 }

@@ -88,11 +88,17 @@ func (k *keeper) check(w *world, f Fact) {
 			}
 		}
 	case StepWaiting:
-		k.open[b.Step] = event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt}
+		k.open[b.Step] = event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt, Epoch: w.epoch}
 		if b.Verb != event.Validate && k.kept[b.Step] != "" && !k.asked[b.Step] {
 			w.t.Fatalf("%s is offered without its state", b.Step)
 		}
 		delete(k.asked, b.Step)
+	case StepDoubted:
+		delete(k.open, b.Step)
+	case StepUncertain:
+		delete(k.open, b.Step)
+	case StepSettled:
+		delete(k.open, b.Step)
 	case StepQueued:
 		delete(k.open, b.Step)
 	case StepComplete:
@@ -105,7 +111,7 @@ func (k *keeper) check(w *world, f Fact) {
 }
 
 func (k *keeper) checkSaved(w *world, b StateSaved) {
-	ref := event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt}
+	ref := event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt, Epoch: w.epoch}
 	if k.open[b.Step] != ref {
 		w.t.Fatalf("a state of attempt %d of %s was taken, which is not under way", b.Attempt, b.Step)
 	}

@@ -100,6 +100,9 @@ type world struct {
 	keeper    *keeper
 	others    *others
 	planner   *planner
+	ledger    ledger
+	epoch     uint64
+	repeats   []bool // which nodes are idempotent, by number
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
 }
@@ -108,13 +111,14 @@ func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
 		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), planner: newPlanner(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
 		offered: map[string]StepWaiting{}, executors: map[string]string{}, actions: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
+		ledger: ledger{doubts: map[string]*effect{}}, repeats: rapid.SliceOfN(rapid.Bool(), 14, 14).Draw(t, "idempotent"),
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
 		kinds: rapid.SliceOfN(rapid.SampledFrom([]NodeType{ResourceNode, ResourceNode, ResourceNode, ResourceNode, ActionNode, StatusNode}), 14, 14).Draw(t, "kinds")}
 }
 
 func (w *world) around() Surroundings {
 	return Surroundings{Resolver: &w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply,
-		Again: w.again}
+		Again: w.again, Hold: w.ledger.hold}
 }
 
 // drawPool lets runners come and go, and breakers open and close.
@@ -138,7 +142,7 @@ func (w *world) graph() []Node {
 	nodes := make([]Node, count)
 	w.plan = echo{nodes: map[string]Node{}}
 	for i := range nodes {
-		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Description: rapid.SampledFrom([]string{"", "b"}).Draw(w.t, "given"), Type: ResourceNode, Executor: w.executor(i)}
+		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Idempotent: w.repeats[i], Description: rapid.SampledFrom([]string{"", "b"}).Draw(w.t, "given"), Type: ResourceNode, Executor: w.executor(i)}
 		if rapid.IntRange(0, 6).Draw(w.t, "expires") == 0 {
 			n.Expiry = time.Minute
 		}
@@ -193,6 +197,7 @@ func (w *world) decide(in Input) *event.Answer {
 // check holds what must be true of a single fact, seen from outside.
 func (w *world) check(f Fact) {
 	w.keeper.check(w, f)
+	w.ledger.check(w, f)
 	w.checkProtection(f)
 	w.others.check(w, f)
 	w.planner.check(w, f)
@@ -217,14 +222,14 @@ func (w *world) check(f Fact) {
 		if o := w.state.Operation; o.Kind == RunOperation && (b.Step != w.asked || o.Before == DestroyFailed) {
 			w.t.Fatalf("%s is offered, but only %s was asked for", b.Step, w.asked)
 		}
-		if looks := w.state.Operation.Kind.looks(); looks != (b.Verb == event.Observe || (b.Verb == event.Propose && w.planner.doing == nil)) || (looks && b.Inputs != nil) {
+		if looks := w.state.Operation.Kind.looks() || w.ledger.doubts[b.Step] != nil; looks != (b.Verb == event.Observe || (b.Verb == event.Propose && w.planner.doing == nil)) || (looks && b.Inputs != nil) {
 			w.t.Fatalf("%s is offered for %s in an operation of kind %s", b.Step, b.Verb, w.state.Operation.Kind)
 		}
 		w.checkOrder(b)
 		w.begin(b)
 		w.offered[b.Step] = b
 		w.latest[b.Step] = b.Attempt
-		w.tasks = append(w.tasks, event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt})
+		w.tasks = append(w.tasks, event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt, Epoch: w.epoch})
 	case StepError:
 		w.checkLatest(b.Step, b.Attempt)
 	case ResourceObserved:
@@ -423,6 +428,9 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 		r.Observation = rapid.SampledFrom([]*event.Observation{nil, {Presence: event.Present}, {Presence: event.Absent},
 			{Presence: event.Present, Drifted: true, Differences: []event.Difference{{Path: "a", Change: event.ChangeUpdate}}}}).Draw(w.t, "found")
 	}
+	if e := w.ledger.doubts[ref.Step]; e != nil && r.Observation != nil {
+		r.Observation = w.sight(ref.Step)
+	}
 	if w.offered[ref.Step].Verb == event.Propose {
 		r.Outputs = nil
 		w.proposition(&r)
@@ -463,6 +471,12 @@ func (w *world) act() {
 		w.propose()
 	case what == 27:
 		w.look()
+	case what == 26 && rapid.IntRange(0, 2).Draw(w.t, "takes over") == 0:
+		w.promote()
+	case what == 25 && w.ledger.hold != nil:
+		w.ledger.hold = nil
+	case what == 25 && rapid.Bool().Draw(w.t, "settles"):
+		w.clear(false)
 	case what >= 25:
 		w.update()
 	case what <= 1:
@@ -691,11 +705,13 @@ func TestSimulation(t *testing.T) {
 		if w.state.Busy() && w.state.Operation.Paused {
 			w.decide(ResumeInput{CommandMeta: w.meta()})
 		}
+		w.ledger.hold = nil
 		for round := 0; w.state.Busy(); round++ { // every operation ends once tasks are answered or have lapsed
 			require.Less(t, round, 2000, "the operation does not end")
 			for len(w.tasks) > 0 {
 				w.decide(w.resultOf(w.take(0)))
 			}
+			w.clear(true)
 			w.elapse()
 			for len(w.tasks) > 0 {
 				w.decide(w.resultOf(w.take(0)))

@@ -111,6 +111,10 @@ type Step struct {
 	Health   *EndpointHealth
 	// Drift is what the last look has found, nil when there was none since the last apply.
 	Drift *Drift `json:",omitempty"`
+	// Doubt is there while it is not known whether the attempt was done that was in flight when its side was lost. It outlives
+	// operations. Looking: the attempt that is under way only finds that out.
+	Doubt   *Doubt `json:",omitempty"`
+	Looking bool   `json:",omitempty"`
 	// Proposes and Unknown are of a step of a plan: what its executor is asked for, and which inputs are not known yet.
 	Proposes event.Verb          `json:",omitempty"`
 	Unknown  map[string][]string `json:",omitempty"`

@@ -29,7 +29,7 @@ const (
 // Commands are the names of all commands.
 func Commands() []string {
 	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock,
-		EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply}
+		EnvironmentSettle, EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply}
 }
 
 // Create is the data of environment.create. Only Templates is required.

@@ -141,6 +141,9 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		}
 		return in, err
 	}
+	if name == event.EnvironmentSettle {
+		return readSettle(e, meta)
+	}
 	if in, err := readOrigin(e, name, meta, t.now); in != nil {
 		return in, err
 	}

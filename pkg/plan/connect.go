@@ -169,6 +169,9 @@ func (p *Plan) makeNodes() {
 			Consumes: inst.consumes, Probed: b.Probed(), Probe: b.Probe(), RunOn: b.RunOn, Bundle: b.BundleHash, Commit: b.Commit, Description: b.Description,
 		}
 		node.PreventDestroy, node.Retain = inst.settings.PreventDestroy, inst.settings.Retain
+		if node.Idempotent = b.Kind.Idempotent; inst.settings.Idempotent != nil {
+			node.Idempotent = *inst.settings.Idempotent
+		}
 		if node.Bundle != "" {
 			node.TemplateHash = inst.group.scope.t.Hash
 		}

@@ -57,14 +57,14 @@ type Block struct {
 
 // CommonAttributes are the attributes and blocks that every resource and action may have besides its kind's own.
 var CommonAttributes = []string{
-	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "expiry", "retry", "status", "lifecycle", "run_on",
+	"group", "description", "for_each", "count", "depends_on", "after", "pool", "timeout", "expiry", "idempotent", "retry", "status", "lifecycle", "run_on",
 }
 
 // onlyActions are those of them that only actions have; lifecycle is for resources alone.
 var onlyActions = []string{"after", "run_on"}
 
 var commonSchema = &hcl.BodySchema{
-	Attributes: attributes(nil, "group", "description", "for_each", "count", "depends_on", "pool", "timeout", "expiry").Attributes,
+	Attributes: attributes(nil, "group", "description", "for_each", "count", "depends_on", "pool", "timeout", "expiry", "idempotent").Attributes,
 	Blocks:     []hcl.BlockHeaderSchema{{Type: "retry"}, {Type: "status"}},
 }
 

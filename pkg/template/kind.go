@@ -25,6 +25,9 @@ type Kind struct {
 	// Retry and Timeout (of one attempt) hold for blocks that say nothing of their own; nil and 0 leave it to the server.
 	Retry   *environment.RetryPolicy
 	Timeout time.Duration
+	// Idempotent: an apply that follows on one of whose end nobody knows finds what that has made, and takes it over. Blocks may
+	// say otherwise.
+	Idempotent bool
 	// Check, when not nil, finds what Spec can't say of a decoded body, such as that one of two attributes has to be there. What is
 	// not known yet is not null. A diagnostic without a place is put where the block begins.
 	Check func(body cty.Value) hcl.Diagnostics

@@ -22,12 +22,15 @@ type Settings struct {
 	// Expiry is how long a step may wait for a runner, 0 for ever.
 	Expiry time.Duration
 	Retry  *environment.RetryPolicy
+	// Idempotent is what the block says of running it again when it is not known whether it ran; nil: it says nothing.
+	Idempotent *bool
 	Lifecycle
 }
 
 // settings are the expressions that Settings and the status endpoint come from; what is absent is nil.
 type settings struct {
 	pool, timeout, expiry         *Expr
+	idempotent                    *Expr
 	retry                         *hcl.Range
 	attempts, backoff, maxBackoff *Expr
 	status                        *hcl.Range
@@ -41,7 +44,7 @@ type settings struct {
 // static are those that have to be known before anything is applied.
 func (s *settings) static() []*Expr {
 	return present(s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window, s.datacenter, s.passing,
-		s.preventDestroy, s.retain)
+		s.preventDestroy, s.retain, s.idempotent)
 }
 
 // address are those that say where the status endpoint is.
@@ -56,6 +59,7 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 	c.setting(&s.pool, content.Attributes["pool"])
 	c.setting(&s.timeout, content.Attributes["timeout"])
 	c.setting(&s.expiry, content.Attributes["expiry"])
+	c.setting(&s.idempotent, content.Attributes["idempotent"])
 	for _, nested := range content.Blocks {
 		place, schema := &s.retry, attributes([]string{"attempts"}, "backoff", "max_backoff")
 		switch nested.Type {
@@ -111,6 +115,10 @@ func (b *Block) Settings(eval Eval) (Settings, hcl.Diagnostics) {
 		Expiry: r.duration(b.settings.expiry, "expiry"), Lifecycle: r.lifecycle(&b.settings)}
 	if s.Pool != "" && !ValidName(s.Pool) {
 		r.fail(b.settings.pool, "Invalid pool", fmt.Sprintf("%q can't be the name of a pool. %s", s.Pool, nameRule))
+	}
+	if v := r.value(b.settings.idempotent, "idempotent", cty.Bool); v != cty.NilVal {
+		again := v.True()
+		s.Idempotent = &again
 	}
 	if b.settings.retry != nil {
 		s.Retry = &environment.RetryPolicy{

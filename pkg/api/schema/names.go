@@ -53,7 +53,7 @@ func nameOf(t reflect.Type) string {
 var enums = map[reflect.Type][]any{
 	reflect.TypeFor[environment.Status](): list(environment.Statuses()...),
 	reflect.TypeFor[environment.StepState](): list(environment.StateBlocked, environment.StateQueued, environment.StateWaiting,
-		environment.StateRunning, environment.StateComplete, environment.StateError, environment.StateSkipped),
+		environment.StateRunning, environment.StateComplete, environment.StateError, environment.StateSkipped, environment.StateUncertain),
 	reflect.TypeFor[environment.OperationKind](): list(environment.CreateOperation, environment.DestroyOperation, environment.RetryOperation,
 		environment.RunOperation, environment.UpdateOperation, environment.CheckOperation,
 		environment.PlanOperation),
@@ -62,7 +62,7 @@ var enums = map[reflect.Type][]any{
 		environment.OperationSucceeded, environment.OperationFailed, environment.OperationCancelled),
 	reflect.TypeFor[environment.ReasonCode](): list(environment.BecauseDependency, environment.BecauseDependencyFailed,
 		environment.BecauseEnvironmentLimit, environment.BecausePoolLimit, environment.BecauseNoRunner, environment.BecauseBreaker,
-		environment.BecauseBackoff, environment.BecausePaused, environment.BecauseOffered, environment.BecauseLost, environment.BecauseCancelled),
+		environment.BecauseBackoff, environment.BecausePaused, environment.BecauseOffered, environment.BecauseLost, environment.BecauseCancelled, environment.BecauseUncertain, environment.BecauseTakeover),
 	reflect.TypeFor[event.HealthStatus](): list(event.HealthStatuses()...),
 	reflect.TypeFor[event.Verb]():         list(event.Apply, event.Destruct, event.Validate, event.Propose, event.Observe),
 }

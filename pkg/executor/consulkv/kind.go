@@ -39,7 +39,8 @@ func (*Executor) Kind() template.Kind {
 	return template.Kind{
 		Name: Name,
 		// Cheap to repeat.
-		Retry: &environment.RetryPolicy{Attempts: 5, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}, Timeout: 5 * time.Minute,
+		Idempotent: true,
+		Retry:      &environment.RetryPolicy{Attempts: 5, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}, Timeout: 5 * time.Minute,
 		Spec: hcldec.ObjectSpec{
 			"prefix":     &hcldec.AttrSpec{Name: "prefix", Type: cty.String, Required: true},
 			"keys":       &hcldec.AttrSpec{Name: "keys", Type: cty.DynamicPseudoType, Required: true},

@@ -35,7 +35,8 @@ func New() *Executor { return &Executor{} }
 // Kind is a block with the optional attributes inputs and triggers of any type; both come back as outputs.
 func (*Executor) Kind() template.Kind {
 	return template.Kind{
-		Name: Name,
+		Name:       Name,
+		Idempotent: true,
 		Spec: hcldec.ObjectSpec{
 			inputs:   &hcldec.AttrSpec{Name: inputs, Type: cty.DynamicPseudoType},
 			triggers: &hcldec.AttrSpec{Name: triggers, Type: cty.DynamicPseudoType},

@@ -39,8 +39,9 @@ type appRoleBlock struct {
 // Kind is a block with a role's settings and the place where its secret id is kept.
 func (*appRoleExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name:  AppRoleName,
-		Retry: retries, Timeout: 5 * time.Minute,
+		Name:       AppRoleName,
+		Idempotent: true,
+		Retry:      retries, Timeout: 5 * time.Minute,
 		Spec: storeSpec(hcldec.ObjectSpec{
 			"mount": text("mount", false), "role_name": text("role_name", true), "policies": texts("policies"),
 			"token_ttl": duration("token_ttl"), "token_max_ttl": duration("token_max_ttl"), "token_period": duration("token_period"),

@@ -35,8 +35,9 @@ type pkiBlock struct {
 // Kind is a block with what the certificate says and the place where it is kept with its key.
 func (*pkiExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name:  PKIName,
-		Retry: retries, Timeout: 5 * time.Minute,
+		Name:       PKIName,
+		Idempotent: true,
+		Retry:      retries, Timeout: 5 * time.Minute,
 		Spec: storeSpec(hcldec.ObjectSpec{
 			"mount": text("mount", false), "role": text("role", true), "common_name": text("common_name", true),
 			"alt_names": texts("alt_names"), "ip_addresses": texts("ip_addresses"),

@@ -37,8 +37,9 @@ type policyBlock struct {
 // Kind is a block with the name of a policy and its rules.
 func (*policyExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name:  PolicyName,
-		Retry: retries, Timeout: 5 * time.Minute,
+		Name:       PolicyName,
+		Idempotent: true,
+		Retry:      retries, Timeout: 5 * time.Minute,
 		Spec: hcldec.ObjectSpec{"name": text("name", true), "rules": text("rules", true)},
 		Outputs: map[string]template.Output{
 			"name": {Type: cty.String, Description: "The name of the policy, for tokens and roles."},

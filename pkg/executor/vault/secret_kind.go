@@ -50,8 +50,9 @@ type recipe struct {
 // Kind is a block with a path, values that are given and values that are to be generated.
 func (*secretExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name:  SecretName,
-		Retry: retries, Timeout: 5 * time.Minute,
+		Name:       SecretName,
+		Idempotent: true,
+		Retry:      retries, Timeout: 5 * time.Minute,
 		Spec: hcldec.ObjectSpec{
 			"mount": text("mount", false),
 			"path":  text("path", true),

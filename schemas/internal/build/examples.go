@@ -83,6 +83,7 @@ func commandExamples() map[string]any {
 			Templates: []string{"notes@1.3.0"}, Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("3")},
 		},
 		event.EnvironmentCheck:    event.Check{Resources: []string{exampleStep}},
+		event.EnvironmentSettle:   event.Settle{Step: exampleStep, Verdict: event.Done, Outputs: json.RawMessage(`{"id":"net-1"}`)},
 		event.EnvironmentLock:     event.Lock{Reason: "the audit runs until Friday"},
 		event.EnvironmentUnlock:   event.Unlock{},
 		event.EnvironmentRollback: event.Rollback{Revision: 3},
@@ -142,6 +143,7 @@ func environmentExamples() []environment.Body {
 		environment.Cancelling{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the wrong template"},
 		environment.Paused{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the cloud has maintenance"},
 		environment.Resumed{CommandID: exampleCommand, Operation: exampleOperation},
+		environment.TakenOver{Operation: exampleOperation, Epoch: 2},
 		environment.Held{Operation: exampleOperation, Pool: "default", Executor: "terraform", Reason: &environment.Reason{
 			Code: environment.BecauseNoRunner, Detail: "no runner of pool \"default\" with the executor \"terraform\" is there",
 		}},
@@ -186,6 +188,12 @@ func stepExamples() []environment.Body {
 			Operation: exampleOperation, Step: exampleStep, Presence: event.Present, Drifted: true, At: later,
 			Differences: []event.Difference{{Path: "tags.team", Change: event.ChangeUpdate, Before: "notes", After: "nobody"}},
 		},
+		environment.StepDoubted{Operation: exampleOperation, Step: exampleStep, Verb: event.Apply, Attempt: 1, Runner: exampleRunner},
+		environment.StepUncertain{
+			Operation: exampleOperation, Step: exampleStep, Detail: "terraform knows of what its last saved state tells (absent), and of nothing that was made after that",
+			Found: &event.Observation{Presence: event.Absent},
+		},
+		environment.StepSettled{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Step: exampleStep, Verdict: event.Done},
 		environment.StepRetained{Operation: exampleOperation, Step: exampleStep},
 		environment.StepUnchanged{Operation: exampleOperation, Step: exampleStep},
 	}

@@ -52,6 +52,7 @@ func Messages() []Message {
 		{event.EnvironmentPlan, Command, event.Proposal{}},
 		{event.EnvironmentLock, Command, event.Lock{}},
 		{event.EnvironmentUnlock, Command, event.Unlock{}},
+		{event.EnvironmentSettle, Command, event.Settle{}},
 		{event.EnvironmentRollback, Command, event.Rollback{}},
 		{event.EnvironmentClone, Command, event.Clone{}},
 		{event.EnvironmentPromote, Command, event.Promote{}},

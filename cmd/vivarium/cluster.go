@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+)
+
+func newCluster(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "Both sides of a cluster, and taking over from one to the other",
+		RunE:  groupOnly,
+	}
+	x := connectionFlags(c, cmd)
+	cmd.AddCommand(newClusterUncertain(x))
+	return cmd
+}
+
+func newClusterUncertain(x *connection) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "uncertain",
+		Short: "List the steps of which it is not known whether they were done",
+		Long: "Lists the steps that were in flight when their side was lost, and about which nothing is known yet: those that are\n" +
+			"still to be looked at, and those of which a person has to say it (`vivarium env settle`). Nothing of them is run again\n" +
+			"before that.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := x.api()
+			if err != nil {
+				return err
+			}
+			list, err := uncertain(cmd.Context(), api)
+			if err != nil {
+				return err
+			}
+			return x.c.showUncertain(list, format)
+		},
+	}
+	outputFlag(cmd, &format, formatTable, formatJSON)
+	return cmd
+}
+
+// doubtful is a step in doubt.
+type doubtful struct {
+	Environment string                `json:"environment"`
+	Step        string                `json:"step"`
+	State       environment.StepState `json:"state"`
+	*environment.Doubt
+}
+
+// uncertain looks through the environments in which something is under way, or has failed.
+func uncertain(ctx context.Context, api *client.API) ([]doubtful, error) {
+	list := []doubtful{}
+	f := client.Filter{Limit: 1000, Statuses: []environment.Status{environment.Deploying, environment.Failed, environment.Destroying,
+		environment.DestroyFailed, environment.Running, environment.Deployed}}
+	for {
+		page, err := api.Environments(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.Items {
+			if e.Status == environment.Deployed && e.Uncertain == 0 {
+				continue
+			}
+			resources, err := api.Resources(ctx, e.Name)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range resources {
+				if r.Step.Doubt != nil {
+					list = append(list, doubtful{e.Name, r.Address, r.Step.State, r.Step.Doubt})
+				}
+			}
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			return list, nil
+		}
+	}
+}
+
+func (c *cli) showUncertain(list []doubtful, format string) error {
+	if format == formatJSON {
+		return writeJSON(c.out, list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(c.out, "Nothing is uncertain.")
+		return err
+	}
+	var b strings.Builder
+	s := c.style(c.out)
+	for _, d := range list {
+		fmt.Fprintf(&b, "%s %s  %s, attempt %d of %s, lost %s\n", s.bold(clean(d.Environment)), clean(d.Step), d.Verb, d.Attempt, clean(d.Operation), d.Since.Local().Format(time.DateTime))
+		if d.State != environment.StateUncertain {
+			fmt.Fprintf(&b, "    it is %s: it is looked at before anything else\n", d.State)
+			continue
+		}
+		fmt.Fprintf(&b, "    %s\n", clean(d.Detail))
+		fmt.Fprintf(&b, "    %s vivarium env settle %s '%s' done|again\n", s.dim("→"), clean(d.Environment), clean(d.Step))
+	}
+	fmt.Fprintf(&b, "%d steps are uncertain.\n", len(list))
+	_, err := fmt.Fprint(c.out, b.String())
+	return err
+}
