@@ -47,7 +47,7 @@ func (f *createFlags) command(now time.Time) (json.RawMessage, error) {
 		return nil, err
 	}
 	return json.Marshal(event.Create{
-		Templates: f.templates, Parameters: params, Description: f.description, Tags: f.tags, DestroyAt: at,
+		Templates: f.templates, Parameters: params, Description: f.description, Tags: f.tags, DestroyAt: at, Lifetime: f.lifetime,
 		FailFast: f.failFast, Parallelism: f.parallelism,
 	})
 }

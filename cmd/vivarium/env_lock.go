@@ -63,8 +63,12 @@ func protectionFacts(r environment.Record) (facts [][2]string) {
 
 // statusText is the status of an environment in a list.
 func statusText(r environment.Record) string {
-	if r.Lock != nil {
-		return string(r.Status) + " (locked)"
+	text := string(r.Status)
+	if r.Status == environment.Destroyed && len(r.Next) > 0 {
+		text += ", next: " + r.Next[0].What + " at " + moment(r.Next[0].At)
 	}
-	return string(r.Status)
+	if r.Lock != nil {
+		text += " (locked)"
+	}
+	return text
 }

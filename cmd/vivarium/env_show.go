@@ -72,7 +72,7 @@ func (c *cli) show(w io.Writer, r environment.Record, resources []environment.Re
 	if r.DestroyAt != nil {
 		facts = append(facts, [2]string{"Destroy at", moment(*r.DestroyAt)})
 	}
-	facts = append(facts, protectionFacts(r)...)
+	facts = append(append(facts, standingFacts(r)...), protectionFacts(r)...)
 	for _, f := range facts {
 		if f[1] != "" {
 			fmt.Fprintf(&b, "%-12s %s\n", f[0], clean(f[1]))

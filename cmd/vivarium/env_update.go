@@ -48,7 +48,7 @@ func (f *updateFlags) command(described bool, now time.Time) (json.RawMessage, e
 	if err != nil {
 		return nil, err
 	}
-	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, DestroyAt: at, Heal: f.heal, FailFast: f.failFast, Parallelism: f.parallelism}
+	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, DestroyAt: at, Lifetime: f.lifetime, Heal: f.heal, FailFast: f.failFast, Parallelism: f.parallelism}
 	if described {
 		u.Description = &f.description
 	}

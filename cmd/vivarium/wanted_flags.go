@@ -46,6 +46,7 @@ type wantedFlags struct {
 	contentFlags
 	tags                   []string
 	description, destroyAt string
+	lifetime               string
 	failFast               bool
 	parallelism            int
 	follow                 followFlags
@@ -56,6 +57,7 @@ func (f *wantedFlags) addRest(cmd *cobra.Command, tags string) {
 	flags.StringVar(&f.description, "description", "", "what it is for")
 	flags.StringArrayVar(&f.tags, "tag", nil, tags)
 	flags.StringVar(&f.destroyAt, "destroy-at", "", "when it is destroyed by itself: 2027-01-31T18:00:00Z, or a duration from now such as 8h")
+	flags.StringVar(&f.lifetime, "lifetime", "", "the same, as a duration; 0s is for ever, whatever its templates say")
 	flags.BoolVar(&f.failFast, "fail-fast", false, "stop what runs at the first failure, instead of letting it finish")
 	flags.IntVar(&f.parallelism, "parallelism", 0, "how many steps run at once (default: the server's limit)")
 	f.follow.add(cmd)

@@ -138,9 +138,10 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	}
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: in.DestroyAt, Plan: in.Executes.id(), FailFast: in.FailFast,
+		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: c.firstDay(in), Standing: in.Standing, Plan: in.Executes.id(), FailFast: in.FailFast,
 		Sources: in.Sources, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
+	c.appoint()
 	return nil
 }
 
@@ -151,7 +152,10 @@ func (c *decision) inTheWay() *fault.Error {
 	return fault.New(fault.Reject, fault.Exists, "environment %q exists already and is %s: destroy it first, or choose another name", c.s.Name, c.s.Status)
 }
 
-func (c *decision) destroy(in DestroyInput) *fault.Error {
+func (c *decision) destroy(in DestroyInput) *fault.Error { return c.destroyed(in, false) }
+
+// destroyed begins a destroy, for good or until the environment's hours make it again.
+func (c *decision) destroyed(in DestroyInput, hours bool) *fault.Error {
 	switch {
 	case !c.s.Exists():
 		return c.notThere()
@@ -162,7 +166,7 @@ func (c *decision) destroy(in DestroyInput) *fault.Error {
 		return err
 	}
 	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
-		Plan: in.Executes.id(), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
+		Hours: hours, Plan: in.Executes.id(), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
 	return nil
 }
 
@@ -174,7 +178,7 @@ func (c *decision) retry(in RetryInput) *fault.Error {
 	case c.s.Busy():
 		return c.inTheWay()
 	case c.s.Status == DestroyFailed:
-		return c.destroy(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.Operation.Force}})
+		return c.destroyed(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.Operation.Force}}, c.s.Operation.Hours)
 	case c.s.Status != Failed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing of it failed that could be tried again", c.s.Name, c.s.Status)
 	}
@@ -230,6 +234,10 @@ func (c *decision) cancel(in CancelInput) *fault.Error {
 }
 
 func (c *decision) notThere() *fault.Error {
+	if c.s.Down {
+		return fault.New(fault.Reject, fault.NotFound, "environment %q is down until %s by its hours: create it before, or take them back with environment.schedule",
+			c.s.Name, c.s.Next.Up.Format(time.RFC3339))
+	}
 	return fault.New(fault.Reject, fault.NotFound, "there is no environment %q", c.s.Name)
 }
 

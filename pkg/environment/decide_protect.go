@@ -16,7 +16,7 @@ func harmless(command string) bool {
 
 func (c *decision) lock(in LockInput) *fault.Error {
 	switch {
-	case !c.s.Exists():
+	case !c.s.Remains():
 		return c.notThere()
 	case c.s.Lock != nil:
 		return c.s.locked()

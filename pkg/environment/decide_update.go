@@ -16,12 +16,21 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	if err := c.s.keeps(in.Nodes); err != nil {
 		return err
 	}
+	at := in.DestroyAt
+	if in.Update.Lifetime != "" {
+		at = Lifetime(in.Update.Lifetime, c.now)
+	}
+	hours := c.s.hours()
 	c.emit(Updated{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: in.DestroyAt, Heal: in.Heal,
-		Sources: in.Sources, Plan: in.Executes.id(), FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
+		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: at, Heal: in.Heal,
+		Forever: at == nil && in.Update.Lifetime != "", Standing: in.Standing, Plan: in.Executes.id(),
+		Sources: in.Sources, FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
 		Origin: in.Origin, Kept: in.Kept, Changed: in.Changed})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
+	if c.s.hours() != hours {
+		c.appoint()
+	}
 	return nil
 }
 

@@ -11,5 +11,5 @@
 //
 // Project turns the state into the records that the store keeps for readers.
 //
-// Imports: event, fault, graph and the standard library.
+// Imports: calendar, event, fault, graph and the standard library.
 package environment

@@ -29,8 +29,10 @@ func (s *State) evolve(f Fact) error {
 	case StatusDestroying:
 		s.destroying(b, f.At)
 	case Scheduled:
-		s.planDestruction(b.DestroyAt)
-		s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentSchedule})
+		s.scheduled(b)
+	case Appointed:
+		s.Next, s.DestroyHeld = b.Appointments, nil
+		s.Down = s.Down && b.Up != nil
 	case DestructionAhead:
 		s.Warned = b.Warning
 	case DestructionHeld:
@@ -109,6 +111,10 @@ func (s *State) created(b Created, at time.Time) error {
 	life := NewState(s.Name)
 	life.Operations, life.Commands, life.Retained = s.Operations, s.Commands, s.Retained
 	life.Plans, life.Spent = s.Plans, s.Spent
+	life.TemplateStanding = b.Standing
+	if b.Planned {
+		life.OwnStanding, life.Next = s.OwnStanding, s.Next
+	}
 	life.dirty = s.dirty.anew()
 	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
 	life.Description, life.Tags, life.Templates = b.Description, b.Tags, b.Templates
@@ -153,10 +159,10 @@ func (s *State) leaveOut(i int) {
 
 func (s *State) destroying(b StatusDestroying, at time.Time) {
 	s.Status, s.Epoch, s.Error, s.DestroyHeld = Destroying, b.Epoch, nil, nil
-	if b.Planned {
+	if b.Planned && !b.Hours {
 		s.DestroyAt = nil // it is tried once by itself
 	}
-	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Force: b.Force,
+	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Force: b.Force, Hours: b.Hours,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
 	farewells := s.farewells()
 	for i, n := range s.Nodes {
@@ -196,7 +202,10 @@ func (n *Step) applied() bool {
 
 // destroyed: nothing is left that a state could tell about.
 func (s *State) destroyed() {
-	s.Status, s.Outputs, s.Entrypoints, s.Error, s.Lock = Destroyed, nil, nil, nil, nil
+	s.Status, s.Outputs, s.Entrypoints, s.Error = Destroyed, nil, nil, nil
+	if s.Down = s.Operation.Hours && s.Next.Up != nil; !s.Down {
+		s.Lock, s.Next = nil, Appointments{}
+	}
 	for _, n := range s.Nodes {
 		n.StateHash = ""
 	}

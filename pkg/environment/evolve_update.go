@@ -18,7 +18,8 @@ func (s *State) updated(b Updated, at time.Time) error {
 	if b.Tags != nil {
 		s.Tags = b.Tags
 	}
-	if b.DestroyAt != nil {
+	s.TemplateStanding = b.Standing
+	if b.DestroyAt != nil || b.Forever {
 		s.planDestruction(b.DestroyAt)
 	}
 	if b.Kept != nil {

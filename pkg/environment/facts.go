@@ -44,7 +44,11 @@ type Created struct {
 	Nodes       []Node                     `json:"nodes"`
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
 	// Plan is the operation whose plan is carried out, and nothing else; "" where none was asked for.
-	Plan        string  `json:"plan,omitempty"`
+	Plan string `json:"plan,omitempty"`
+	// Standing is what the templates say.
+	Standing
+	// Planned: nobody sent a command; its hours had come.
+	Planned     bool    `json:"planned,omitempty"`
 	FailFast    bool    `json:"fail_fast,omitempty"`
 	Parallelism int     `json:"parallelism"`
 	Epoch       uint64  `json:"epoch"`
@@ -83,8 +87,10 @@ type StatusDestroying struct {
 	RequestedBy string `json:"requested_by,omitempty"`
 	Operation   string `json:"operation"`
 	// Planned: nobody sent a command; its time had come.
-	Planned     bool   `json:"planned,omitempty"`
-	Plan        string `json:"plan,omitempty"` // as in Created
+	Planned bool   `json:"planned,omitempty"`
+	Plan    string `json:"plan,omitempty"` // as in Created
+	// Hours: it is made again at its next up.
+	Hours       bool   `json:"hours,omitempty"`
 	Force       bool   `json:"force,omitempty"`
 	FailFast    bool   `json:"fail_fast,omitempty"`
 	Parallelism int    `json:"parallelism"`
@@ -117,9 +123,11 @@ type StatusChecking struct {
 	RequestedBy string `json:"requested_by,omitempty"`
 	Operation   string `json:"operation"`
 	// Resources are those that are looked at; absent: all that are there.
-	Resources   []string `json:"resources,omitempty"`
-	Parallelism int      `json:"parallelism"`
-	Epoch       uint64   `json:"epoch"`
+	Resources []string `json:"resources,omitempty"`
+	// Planned: nobody sent a command; its hours had come.
+	Planned     bool   `json:"planned,omitempty"`
+	Parallelism int    `json:"parallelism"`
+	Epoch       uint64 `json:"epoch"`
 }
 
 // ResourceObserved: a look at a resource has found something that was not known: its first since the last apply, or other
@@ -204,6 +212,10 @@ type Updated struct {
 	Nodes       []Node                     `json:"nodes"`
 	Steps       []string                   `json:"steps,omitempty"`
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
+	// Forever: it is not destroyed by itself any more.
+	Forever bool `json:"forever,omitempty"`
+	// Standing is what the templates say.
+	Standing
 	// Heal: what was found gone, or other than it was left, is applied in any case.
 	Heal        bool   `json:"heal,omitempty"`
 	Plan        string `json:"plan,omitempty"` // as in Created
@@ -230,6 +242,8 @@ type Scheduled struct {
 	CommandID   string     `json:"command_id"`
 	RequestedBy string     `json:"requested_by,omitempty"`
 	DestroyAt   *time.Time `json:"destroy_at,omitempty"`
+	// Standing is what was said of the environment itself; absent: as it was.
+	Standing
 }
 
 // DestructionAhead: the environment is going to be destroyed by itself.
@@ -473,8 +487,8 @@ func Bodies() []Body {
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
 		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
 		TakenOver{}, StepDoubted{}, StepUncertain{}, StepSettled{},
-		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{},
 		StatusPlanning{}, StepPlanned{}, StatusPlanned{}, PlansLapsed{},
+		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{}, Appointed{},
 	}
 }
 
@@ -536,6 +550,7 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepRetained{}.Type():        decode[StepRetained],
 	DestructionHeld{}.Type():     decode[DestructionHeld],
 	PlansLapsed{}.Type():         decode[PlansLapsed],
+	Appointed{}.Type():           decode[Appointed],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

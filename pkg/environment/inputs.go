@@ -39,6 +39,9 @@ type Resolved struct {
 	Changed []ParameterChange
 	// Sources are the outputs that the environment is to have, with the addresses that each comes from.
 	Sources map[string][]string
+	// Lifetime that the templates give an environment that has none of its own, "" for none.
+	Lifetime string
+	Standing
 }
 
 // UpdateInput is environment.update, its templates resolved with the parameters that are to be in force.

@@ -262,6 +262,10 @@ type Record struct {
 	// DestroyHeld is why it is not destroyed although its time has come.
 	DestroyHeld *fault.Error `json:"destroy_held,omitempty"`
 	Lock        *Lock        `json:"lock,omitempty"`
+	// Standing is what is done with it again and again, and Next when, the soonest first. One that is destroyed, and has a
+	// next create, is down by its hours.
+	Standing
+	Next []Appointment `json:"next,omitempty"`
 	// Retained are resources that were left where they are when they would have been destroyed.
 	Retained  []Retained `json:"retained,omitempty"`
 	CreatedAt time.Time  `json:"created_at"`

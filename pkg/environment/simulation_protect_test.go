@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -30,6 +31,9 @@ func (w *world) checkProtection(f Fact) {
 		if w.locked {
 			w.t.Fatalf("%s of a locked environment", f.Body.Type())
 		}
+		if b, again := f.Body.(Created); again && b.Planned {
+			w.anew() // of what it was made of before, which the world knows still
+		}
 	case StepWaiting:
 		if n := w.state.Step(b.Step); n != nil && b.Verb == event.Destruct && (n.PreventDestroy || n.Retain) {
 			w.t.Fatalf("%s is to be destroyed, but is protected: %+v", b.Step, n.Protection)
@@ -42,13 +46,25 @@ func (w *world) checkProtection(f Fact) {
 
 // lock locks, or unlocks.
 func (w *world) lock() {
-	exists, locked := w.state.Exists(), w.state.Lock != nil
+	exists, locked := w.state.Remains(), w.state.Lock != nil
 	if rapid.Bool().Draw(w.t, "locks") {
 		require.Equal(w.t, exists && !locked, w.decide(LockInput{CommandMeta: w.meta(), Lock: event.Lock{Reason: "because"}}).Accepted)
 		return
 	}
 	w.locked = false
 	require.Equal(w.t, locked, w.decide(UnlockInput{CommandMeta: w.meta()}).Accepted)
+}
+
+// anew forgets what a former life has done. What is there of it was left where it is.
+func (w *world) anew() {
+	w.on = map[string]map[string]bool{}
+	maps.DeleteFunc(w.applied, func(address string, _ bool) bool { return w.actions[address] })
+}
+
+// quiet takes back what would go on by itself for ever.
+func (w *world) quiet() {
+	w.decide(ScheduleInput{CommandMeta: w.meta(), Schedule: event.Schedule{Hours: &event.Hours{}}})
+	w.decide(ScheduleInput{CommandMeta: w.meta()})
 }
 
 // schedule says when it is destroyed by itself, or that it is not.
@@ -59,6 +75,11 @@ func (w *world) schedule() {
 		at := w.now.Add(time.Duration(rapid.IntRange(-1, 20).Draw(w.t, "minutes")) * time.Minute)
 		in.DestroyAt = &at
 	}
-	may := w.state.Exists() && (in.DestroyAt == nil || !in.DestroyAt.Before(w.now))
+	if rapid.Bool().Draw(w.t, "hours") {
+		in.DestroyAt = nil
+		in.Hours = rapid.SampledFrom([]*event.Hours{{}, {Down: "*/10 * * * *"}, {Up: "5,25,45 * * * *", Down: "10,30,50 * * * *"},
+			{Check: "*/15 * * * *"}, {Up: "*/20 * * * *", Down: "*/15 * * * *", Check: "*/7 * * * *"}}).Draw(w.t, "times")
+	}
+	may := w.state.Remains() && (in.DestroyAt == nil || !in.DestroyAt.Before(w.now))
 	require.Equal(w.t, may, w.decide(in).Accepted)
 }

@@ -455,7 +455,9 @@ func (w *world) act() {
 	switch what := rapid.IntRange(0, 31).Draw(w.t, "what"); {
 	case what == 28:
 		w.lock()
-	case what == 29:
+	case what == 30 && w.state.Next != (Appointments{}):
+		w.elapse()
+	case what >= 29:
 		w.schedule()
 	case what == 30:
 		w.others.move(w)
@@ -666,13 +668,10 @@ func (w *world) mutate() []Node {
 
 // resolved draws a graph only where it will be taken: a rejected create must not change what the world knows.
 func (w *world) resolved() Resolved {
-	if w.state.Exists() {
+	if w.state.Exists() || w.state.Lock != nil {
 		return Resolved{}
 	}
-	w.applied, w.on = map[string]bool{}, map[string]map[string]bool{}
-	for _, r := range w.state.Retained {
-		w.applied[r.Address] = true
-	}
+	w.anew()
 	return Resolved{Nodes: w.graph()}
 }
 
@@ -701,6 +700,7 @@ func TestSimulation(t *testing.T) {
 		}
 		w.replay()
 		w.others.settle()
+		w.quiet()
 		w.pools = map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 1, Concurrency: 2}}
 		if w.state.Busy() && w.state.Operation.Paused {
 			w.decide(ResumeInput{CommandMeta: w.meta()})

@@ -31,6 +31,12 @@ type State struct {
 	// DestroyHeld is why the planned destruction waits although its time has come.
 	DestroyHeld *fault.Error `json:",omitempty"`
 	Lock        *Lock        `json:",omitempty"`
+	// TemplateStanding is what the templates say of every environment, OwnStanding what was said of this one.
+	TemplateStanding Standing `json:",omitzero"`
+	OwnStanding      Standing `json:",omitzero"`
+	// Next is when its hours come next. Down: they have taken it down, and it is made again.
+	Next Appointments `json:",omitzero"`
+	Down bool         `json:",omitempty"`
 	// Retained are resources of this and former lives that were left where they are.
 	Retained  []Leftover `json:",omitempty"`
 	Error     *fault.Error
@@ -141,6 +147,7 @@ type Operation struct {
 	RequestedBy string
 	FailFast    bool
 	Force       bool
+	Hours       bool `json:",omitempty"` // a destroy after which the environment is made again by itself
 	Parallelism int
 	Validating  bool
 	Paused      bool

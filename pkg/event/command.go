@@ -42,6 +42,9 @@ type Create struct {
 	Tags        []string                   `json:"tags,omitempty" jsonschema:"maxItems=64"`
 	// DestroyAt is when the environment is to be destroyed by itself.
 	DestroyAt *time.Time `json:"destroy_at,omitempty"`
+	// Lifetime, such as "72h", says the same from now on; "0s" is for ever, whatever the templates say. Without either, the
+	// templates' own lifetime counts.
+	Lifetime string `json:"lifetime,omitempty"`
 	// FailFast cancels what still runs at the first failure, instead of letting it finish.
 	FailFast bool `json:"fail_fast,omitempty"`
 	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
@@ -59,18 +62,14 @@ type Update struct {
 	Tags        []string                   `json:"tags,omitempty" jsonschema:"maxItems=64"`
 	// DestroyAt is when the environment is to be destroyed by itself.
 	DestroyAt *time.Time `json:"destroy_at,omitempty"`
+	// Lifetime, such as "72h", says the same from now on; "0s" is for ever.
+	Lifetime string `json:"lifetime,omitempty"`
 	// Heal applies again, besides, what the last check found gone or other than it was left.
 	Heal bool `json:"heal,omitempty"`
 	// FailFast cancels what still runs at the first failure, instead of letting it finish.
 	FailFast bool `json:"fail_fast,omitempty"`
 	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
 	Parallelism int `json:"parallelism,omitempty" jsonschema:"minimum=0"`
-}
-
-// Schedule is the data of environment.schedule: when the environment is destroyed by itself. It may be sent at any time.
-type Schedule struct {
-	// DestroyAt null, or left out: it is not destroyed by itself.
-	DestroyAt *time.Time `json:"destroy_at"`
 }
 
 // Destroy is the data of environment.destroy.

@@ -72,7 +72,7 @@ func (p *Partition) Committed(b store.Batch) {
 	}
 	p.checkpoint = last.Seq
 	for name := range p.touched {
-		if s := p.States[name]; !s.Exists() {
+		if s := p.States[name]; !s.Remains() {
 			delete(p.States, name)
 		}
 	}

@@ -65,7 +65,7 @@ func (p *Partition) snapshots(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if s.Exists() {
+		if s.Remains() {
 			p.States[sn.Environment] = s
 		}
 	}

@@ -82,8 +82,10 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		return in, checkUpdate(in.Update, t.now)
 	case event.EnvironmentSchedule:
 		in := environment.ScheduleInput{CommandMeta: meta}
-		err := event.DecodeData(e.Data, &in.Schedule)
-		return in, err
+		if err := event.DecodeData(e.Data, &in.Schedule); err != nil {
+			return nil, err
+		}
+		return in, checkSchedule(in.Schedule)
 	case event.EnvironmentDestroy:
 		in := environment.DestroyInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Destroy)
@@ -173,12 +175,18 @@ func checkCreate(c event.Create, now time.Time) error {
 	if len(c.Templates) == 0 {
 		return fault.New(fault.Reject, fault.Invalid, "field \"templates\" is required: a list of name@version, or of names")
 	}
+	if err := checkLifetime(c.DestroyAt, c.Lifetime); err != nil {
+		return err
+	}
 	return checkCommon(c.Description, c.Tags, c.Parallelism, c.DestroyAt, now)
 }
 
 func checkUpdate(u event.Update, now time.Time) error {
 	if u.Templates != nil && len(u.Templates) == 0 {
 		return fault.New(fault.Reject, fault.Invalid, "field \"templates\" is empty: leave it out to keep the templates as they are")
+	}
+	if err := checkLifetime(u.DestroyAt, u.Lifetime); err != nil {
+		return err
 	}
 	description := ""
 	if u.Description != nil {

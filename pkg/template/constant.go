@@ -84,12 +84,13 @@ func (c *compiler) declareTemplate(b *hclsyntax.Block) {
 	if c.claim("template", b.Labels[0], b.LabelRanges[0]) {
 		c.t.Name = b.Labels[0]
 	}
-	a := c.content(b, attributes([]string{"version"}, "description", "tags", "parallelism")).Attributes
+	a := c.content(b, attributes([]string{"version"}, "description", "tags", "parallelism", "lifetime")).Attributes
 	c.t.Version = c.text(a["version"])
 	if _, err := semver.StrictNewVersion(c.t.Version); err != nil && c.t.Version != "" {
 		c.fail(a["version"].Expr.Range(), "Invalid version", fmt.Sprintf("%q is not a semantic version such as \"1.2.0\".", c.t.Version))
 	}
 	c.t.Description = c.text(a["description"])
+	c.t.Lifetime = c.lifetime(a["lifetime"])
 	if tags := c.constant(a["tags"], cty.List(cty.String)); tags != cty.NilVal && !tags.IsNull() {
 		for _, v := range tags.AsValueSlice() {
 			if v.IsNull() {

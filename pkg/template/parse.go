@@ -94,6 +94,8 @@ var blockLabels = map[string][]string{
 	"entrypoint": {"name"},
 	"status":     {"name"},
 	"output":     {"name"},
+	"schedule":   {},
+	"drift":      {},
 }
 
 // declare takes in what one file declares.
@@ -135,6 +137,10 @@ func (c *compiler) block(b *hclsyntax.Block) {
 		c.declareEntrypoint(b)
 	case "output":
 		c.declareOutput(b)
+	case "schedule":
+		c.declareSchedule(b)
+	case "drift":
+		c.declareDrift(b)
 	}
 }
 

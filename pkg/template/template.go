@@ -2,6 +2,7 @@ package template
 
 import (
 	"io/fs"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty/function"
@@ -24,6 +25,9 @@ type Template struct {
 	Tags        []string
 	// Parallelism bounds how many steps of an environment run at once; 0 for no bound of its own.
 	Parallelism int
+	// Lifetime of an environment that is given none; 0 for none. Standing is what is done with it again and again.
+	Lifetime time.Duration
+	Standing environment.Standing
 
 	parameters  []*Parameter
 	locals      []*LocalValue
