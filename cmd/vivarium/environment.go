@@ -18,7 +18,7 @@ func newEnvironment(c *cli) *cobra.Command {
 		newEnvironmentJournal(x), newEnvironmentAt(x), newEnvironmentRetry(x), newEnvironmentPause(x), newEnvironmentResume(x),
 		newEnvironmentRun(x), newEnvironmentUsage(x), newEnvironmentCheck(x), newEnvironmentPlan(x), newEnvironmentApply(x),
 		newEnvironmentSettle(x), newEnvironmentLock(x), newEnvironmentUnlock(x),
-		newEnvironmentRevisions(x), newEnvironmentRollback(x), newEnvironmentClone(x), newEnvironmentPromote(x),
+		newEnvironmentRevisions(x), newEnvironmentRollback(x), newEnvironmentClone(x), newEnvironmentPromote(x), newEnvironmentAdopt(x),
 	)
 	return cmd
 }

@@ -29,47 +29,68 @@ func (f *plannedFlags) add(cmd *cobra.Command) {
 	f.follow.add(cmd)
 }
 
-// planned shows what a command would change and asks, unless it is told not to; then it publishes the command. A plan in
-// which something could not be told is shown, and asked about, like any other.
+// planned shows what a command would change and asks, and then has that plan carried out and nothing else; or it publishes the
+// command at once when it is told not to ask. A plan in which something could not be told is shown, and asked about, like any
+// other. An adoption is carried out by its own command, since a plan of it can't be.
 func (x *connection) planned(ctx context.Context, f plannedFlags, p event.Proposal, o order) error {
 	if f.parallelism < 0 {
 		return usage("--parallelism can't be negative")
 	}
-	if !f.yes {
-		if err := x.ask(ctx, p, o); err != nil {
+	if f.yes {
+		return x.order(ctx, o)
+	}
+	plan, err := x.ask(ctx, p, o)
+	if err != nil {
+		return err
+	}
+	if o.command != event.EnvironmentAdopt {
+		if o, err = applying(o, plan); err != nil {
 			return err
 		}
 	}
 	return x.order(ctx, o)
 }
 
-func (x *connection) ask(ctx context.Context, p event.Proposal, o order) error {
+// applying is the order to carry out a plan, with what the order that it takes the place of says besides.
+func applying(o order, plan string) (order, error) {
+	var data event.ApplyPlan
+	if err := json.Unmarshal(o.data, &data); err != nil {
+		return o, err
+	}
+	data.Plan = plan
+	text, err := json.Marshal(data)
+	o.command, o.data = event.EnvironmentApply, text
+	return o, err
+}
+
+// ask returns the plan's id.
+func (x *connection) ask(ctx context.Context, p event.Proposal, o order) (string, error) {
 	if !x.c.terminal(x.c.in) {
-		return usage("there is no terminal to show the plan and ask on; say --yes to go on without, or see it with `vivarium env plan`")
+		return "", usage("there is no terminal to show the plan and ask on; say --yes to go on without, or see it with `vivarium env plan`")
 	}
 	api, err := x.api()
 	if err != nil {
-		return err
+		return "", err
 	}
 	data, err := json.Marshal(p)
 	if err != nil {
-		return err
+		return "", err
 	}
 	answer, err := x.send(ctx, order{command: event.EnvironmentPlan, environment: o.environment, data: data})
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := untilOver(ctx, api, o.environment, answer.Operation); err != nil {
-		return err
+		return "", err
 	}
 	plan, err := api.Plan(ctx, o.environment, answer.Operation)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := x.c.plan(x.c.err, order{environment: o.environment}, answer.Operation, plan); err != nil {
-		return err
+		return "", err
 	}
-	return x.c.agreed(o.environment)
+	return answer.Operation, x.c.agreed(o.environment)
 }
 
 // agreed asks a person.

@@ -59,6 +59,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentLock, func() *fault.Error { return c.lock(in) })
 	case UnlockInput:
 		c.command(in.CommandMeta, event.EnvironmentUnlock, func() *fault.Error { return c.unlock(in) })
+	case AdoptInput:
+		c.command(in.CommandMeta, event.EnvironmentAdopt, func() *fault.Error { return c.adopt(in) })
 	case RollbackInput:
 		c.command(in.CommandMeta, event.EnvironmentRollback, func() *fault.Error { return c.rollback(in) })
 	case CloneInput:
@@ -139,7 +141,7 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: c.firstDay(in), Standing: in.Standing, Plan: in.Executes.id(), FailFast: in.FailFast,
-		Sources: in.Sources, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin})
+		Sources: in.Sources, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin, Adopts: in.Adopts})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	c.appoint()
 	return nil

@@ -29,6 +29,9 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	if o := c.s.Operation; o != nil {
 		b.Parallelism = c.parallelism(o.Parallelism)
 	}
+	if _, err := c.adoptions(event.Adopt{Resources: in.Proposal.Adopt}, in.Nodes); err != nil {
+		return err
+	}
 	var err error
 	if in.Destroy {
 		b.Steps, err = c.goodbyes()
@@ -68,7 +71,8 @@ func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err
 			continue
 		}
 		changing[n.Address] = true
-		steps = append(steps, Proposed{Node: n, Proposes: event.Apply, Inputs: p.Data, Fingerprint: p.Fingerprint, Unknown: p.Unknown})
+		steps = append(steps, Proposed{Node: n, Proposes: event.Apply, Inputs: p.Data, Fingerprint: p.Fingerprint, Unknown: p.Unknown,
+			Adopt: c.proposedAdoption(n.Address, in.Proposal.Adopt)})
 	}
 	return steps, unchanged, nil
 }

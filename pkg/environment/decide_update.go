@@ -26,7 +26,7 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: at, Heal: in.Heal,
 		Forever: at == nil && in.Update.Lifetime != "", Standing: in.Standing, Plan: in.Executes.id(),
 		Sources: in.Sources, FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
-		Origin: in.Origin, Kept: in.Kept, Changed: in.Changed})
+		Origin: in.Origin, Kept: in.Kept, Changed: in.Changed, Adopts: in.Adopts})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	if c.s.hours() != hours {
 		c.appoint()

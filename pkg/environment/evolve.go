@@ -132,8 +132,9 @@ func (s *State) created(b Created, at time.Time) error {
 		return err
 	}
 	s.begin(Operation{Kind: CreateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan),
-		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Origin.command(event.EnvironmentCreate))
+		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Adopts.command(b.Origin.command(event.EnvironmentCreate)))
 	for i, n := range s.Nodes {
+		n.adopted(b.Adopts)
 		if n.made() {
 			s.include(i, event.Apply)
 		} else {

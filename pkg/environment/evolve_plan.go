@@ -29,6 +29,9 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 	s.Nodes = steps
 	s.Operation.Makes = &KeptPlan{Operation: s.Operation.ID, RequestedBy: b.RequestedBy, Create: !before.exists(), Destroy: b.Destroy, Heal: b.Heal,
 		Templates: b.Templates, Parameters: b.Parameters, Given: b.Given, Origin: b.Origin, Keep: b.Kept}
+	if slices.ContainsFunc(b.Steps, func(p Proposed) bool { return p.Adopt != nil }) {
+		s.Operation.Makes.Flaw = "it takes over what is there already, which environment.adopt does"
+	}
 	s.dirty.environment = true
 	if err := s.link(); err != nil {
 		return err
@@ -43,7 +46,7 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 
 // proposal is a step that waits for no other, with what is kept of the node. An action that would run does so anew.
 func (s *State) proposal(p Proposed) *Step {
-	n := &Step{Node: p.Node, Status: Pending, Proposes: p.Proposes, Inputs: p.Inputs, Unknown: p.Unknown, Offered: p.Fingerprint}
+	n := &Step{Node: p.Node, Status: Pending, Proposes: p.Proposes, Inputs: p.Inputs, Unknown: p.Unknown, Offered: p.Fingerprint, Adopt: p.Adopt}
 	n.DependsOn = nil
 	if now := s.Step(p.Address); now != nil {
 		n.Exists, n.StateHash = now.Exists, now.StateHash

@@ -111,7 +111,7 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	switch n.Verb {
 	case event.Apply:
 		n.Status, n.Outputs, n.Applied = Deployed, b.Outputs, n.Offered
-		n.Stale, n.Due = false, false
+		n.Stale, n.Due, n.Adopt = false, false, nil
 		s.makeDue(n)
 		s.forgetAsked(n)
 		if s.Operation.Kind == DestroyOperation {

@@ -31,12 +31,13 @@ func (s *State) updated(b Updated, at time.Time) error {
 		return err
 	}
 	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan),
-		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Origin.command(event.EnvironmentUpdate))
+		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Adopts.command(b.Origin.command(event.EnvironmentUpdate)))
 	steps := make(map[string]bool, len(b.Steps))
 	for _, address := range b.Steps {
 		steps[address] = true
 	}
 	for i, n := range s.Nodes {
+		n.adopted(b.Adopts)
 		switch {
 		case n.Doomed:
 			s.doom(i)

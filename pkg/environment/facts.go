@@ -55,6 +55,7 @@ type Created struct {
 	Origin      *Origin `json:"origin,omitempty"` // of a clone
 	// Sources are the outputs, with the addresses that each comes from.
 	Sources map[string][]string `json:"sources,omitempty"`
+	Adopts  Adoptions           `json:"adopts,omitzero"` // resources that are taken over, by address
 }
 
 // StatusDeploying: the create operation has begun to act.
@@ -173,6 +174,8 @@ type Proposed struct {
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Unknown are the parts of Inputs that are not known yet (event.Task.Unknown).
 	Unknown map[string][]string `json:"unknown,omitempty"`
+	// Adopt: it would be taken over.
+	Adopt *event.Adoption `json:"adopt,omitempty"`
 }
 
 // StepPlanned: an executor has said what would change.
@@ -225,6 +228,8 @@ type Updated struct {
 	// Origin is that of a rollback or a promotion, and Kept are the parameters that a promotion leaves alone.
 	Origin *Origin  `json:"origin,omitempty"`
 	Kept   []string `json:"kept,omitzero"`
+	// Adopts are resources that are taken over, by address; null gives that up.
+	Adopts Adoptions `json:"adopts,omitzero"`
 	// Changed are the parameters in force that become others; absent in journals of before they were told.
 	Changed []ParameterChange `json:"changed,omitzero"`
 	// Sources are the outputs, with the addresses that each comes from.

@@ -25,6 +25,7 @@ type CreateInput struct {
 	Origin *Origin
 	// Executes is the plan that is carried out; nil for the command itself. So it is with the two below.
 	Executes *KeptPlan
+	Adopts   Adoptions // nil unless environment.adopt is behind it
 }
 
 // Resolved is what templates and parameters gave.
@@ -52,6 +53,7 @@ type UpdateInput struct {
 	Origin   *Origin
 	Kept     []string // of a promotion (Promote.Keep)
 	Executes *KeptPlan
+	Adopts   Adoptions // nil unless environment.adopt is behind it
 }
 
 // ScheduleInput is environment.schedule.

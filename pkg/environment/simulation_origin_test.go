@@ -25,6 +25,9 @@ func (w *world) revise(in UpdateInput, may bool) Input {
 		}
 		w.origin = &Origin{Revision: number}
 		return r
+	case how == 2 && rapid.Bool().Draw(w.t, "adopts"):
+		w.healing, w.origin = false, nil
+		return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Nodes), FailFast: in.FailFast}, Resolved: in.Resolved}
 	case how == 1:
 		w.healing, w.origin = false, &Origin{Environment: "other", Revision: 7}
 		return PromoteInput{CommandMeta: in.CommandMeta, Promote: event.Promote{From: "other", FailFast: in.FailFast}, Resolved: in.Resolved,
@@ -42,9 +45,15 @@ func (w *world) revised(nodes []Node) {
 
 // like has a create be a clone, as often as not.
 func (w *world) like(in CreateInput) Input {
-	if rapid.Bool().Draw(w.t, "clone") {
+	switch rapid.IntRange(0, 3).Draw(w.t, "like") {
+	case 0, 1:
 		w.origin = nil
 		return in
+	case 2:
+		w.origin = nil
+		if !w.state.Exists() {
+			return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Nodes), FailFast: in.FailFast}, Resolved: in.Resolved}
+		}
 	}
 	w.origin = &Origin{Environment: "other", Revision: 7}
 	return CloneInput{CommandMeta: in.CommandMeta, Clone: event.Clone{From: "other", FailFast: in.FailFast}, Resolved: in.Resolved, Origin: w.origin}
@@ -52,7 +61,7 @@ func (w *world) like(in CreateInput) Input {
 
 // create asks for an environment; one that is made begins its past anew.
 func (w *world) create(in CreateInput) {
-	if w.decide(w.like(in)).Accepted {
+	if w.takeOver(w.like(in)).Accepted {
 		w.past = nil
 		w.revised(in.Nodes)
 	}
@@ -65,6 +74,8 @@ func resolvedOf(in Input) []Node {
 	case RollbackInput:
 		return in.Nodes
 	case PromoteInput:
+		return in.Nodes
+	case AdoptInput:
 		return in.Nodes
 	}
 	return nil

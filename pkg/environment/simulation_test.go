@@ -97,6 +97,7 @@ type world struct {
 	before    string          // what the plan that was asked for last has to leave alone
 	past      [][]Node        // what it was to be after each operation that changed that, in this life
 	origin    *Origin         // of the create or update that was asked for last
+	adopts    map[string]bool // what is to be taken over, and has not been
 	keeper    *keeper
 	others    *others
 	planner   *planner
@@ -203,6 +204,7 @@ func (w *world) check(f Fact) {
 	w.planner.check(w, f)
 	switch b := f.Body.(type) {
 	case StepWaiting:
+		w.checkAdoption(b)
 		ability := w.executors[b.Step]
 		if n := w.state.Step(b.Step); n != nil {
 			ability = n.ability()
@@ -243,6 +245,7 @@ func (w *world) check(f Fact) {
 			return // nothing was done
 		}
 		w.applied[b.Step] = w.offered[b.Step].Verb != event.Destruct
+		w.tookOver(b.Step)
 		w.made(b.Step)
 		w.demanded = w.demanded || w.state.Operation.Kind == RunOperation
 	}
@@ -329,6 +332,7 @@ func (w *world) checkEnd() {
 
 // checkDeployed: what is there is what a create of what is wanted now would have made, and nothing else.
 func (w *world) checkDeployed() {
+	w.forgetAdoptions()
 	require.Len(w.t, w.state.Nodes, len(w.plan.nodes))
 	w.demanded = w.demanded && w.state.Operation.Kind != UpdateOperation
 	for address, node := range w.plan.nodes {
@@ -623,7 +627,7 @@ func (w *world) update() {
 		in.Nodes = w.mutate()
 	}
 	asked := w.revise(in, may)
-	if answer := w.decide(asked); !answer.Accepted {
+	if answer := w.takeOver(asked); !answer.Accepted {
 		w.plan, w.healing = before, healing
 	} else {
 		w.revised(resolvedOf(asked))

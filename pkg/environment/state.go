@@ -121,6 +121,8 @@ type Step struct {
 	// operations. Looking: the attempt that is under way only finds that out.
 	Doubt   *Doubt `json:",omitempty"`
 	Looking bool   `json:",omitempty"`
+	// Adopt is what an apply takes over instead of making it; nil once it has.
+	Adopt *event.Adoption `json:",omitempty"`
 	// Proposes and Unknown are of a step of a plan: what its executor is asked for, and which inputs are not known yet.
 	Proposes event.Verb          `json:",omitempty"`
 	Unknown  map[string][]string `json:",omitempty"`

@@ -29,7 +29,7 @@ const (
 // Commands are the names of all commands.
 func Commands() []string {
 	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock,
-		EnvironmentSettle, EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply}
+		EnvironmentSettle, EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply, EnvironmentAdopt}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -136,6 +136,8 @@ type Proposal struct {
 	Revision int `json:"revision,omitempty" jsonschema:"minimum=0"`
 	// From plans a promotion of what another environment is, or a clone of it where there is no environment yet.
 	From string `json:"from,omitempty"`
+	// Adopt is Adopt.Resources.
+	Adopt map[string]json.RawMessage `json:"adopt,omitempty"`
 	// Keep is Promote.Keep.
 	Keep []string `json:"keep,omitzero"`
 }

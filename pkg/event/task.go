@@ -67,6 +67,8 @@ type Task struct {
 	Occasion string `json:"occasion,omitempty"`
 	// PreventDestroy: an apply that would destroy or replace the resource fails, and changes nothing.
 	PreventDestroy bool `json:"prevent_destroy,omitempty"`
+	// Adopt has an apply, or a plan of one, take over what is there already.
+	Adopt *Adoption `json:"adopt,omitempty"`
 	// Inputs is what the executor's schema describes, wholly known but for a plan; secrets are sealed leaves.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
 	// Outputs are those of the last apply.

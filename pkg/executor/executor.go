@@ -26,6 +26,9 @@ type Request struct {
 	// Plan is what an earlier Plan saved: Apply does that and nothing else, or fails with fault.Conflict when the world has
 	// moved since. nil when no plan was asked for.
 	Plan []byte
+	// Adopt is what a Plan of an apply, and an Adopter's Adopt, take over: something that is there already, found by this. nil:
+	// the resource is this environment's own.
+	Adopt json.RawMessage
 	// State is what SaveState took last, whichever runner that was on; nil before.
 	State []byte
 	// SaveState keeps what the executor has to know the next time, such as Terraform's state, with the server; no data removes

@@ -146,6 +146,9 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 	if name == event.EnvironmentSettle {
 		return readSettle(e, meta)
 	}
+	if name == event.EnvironmentAdopt {
+		return t.readAdopt(e, meta)
+	}
 	if in, err := readOrigin(e, name, meta, t.now); in != nil {
 		return in, err
 	}

@@ -45,6 +45,9 @@ func (t *turn) resolved(s *environment.State, in environment.Input) (environment
 	if in, ok := in.(environment.PlanInput); ok {
 		return t.proposed(s, in)
 	}
+	if in, ok := in.(environment.AdoptInput); ok {
+		return t.adopting(s, in)
+	}
 	return t.originated(s, in)
 }
 
@@ -72,6 +75,9 @@ func (t *turn) proposed(s *environment.State, in environment.PlanInput) (environ
 	p, resolved, err := t.resolve(s.Name, templates, parameters)
 	if in.Resolved = resolved; err == nil && s.Exists() {
 		in.Changed = t.differing(s.Parameters, in.Resolved.Parameters)
+	}
+	if err == nil {
+		err = t.canAdopt(in.Proposal.Adopt, in.Resolved.Nodes)
 	}
 	return in, p, err
 }

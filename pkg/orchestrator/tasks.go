@@ -34,6 +34,9 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 	if b.Plan != nil {
 		t.attach(s, n, *b.Plan, &task)
 	}
+	if b.Verb == event.Apply || b.Verb == event.Propose {
+		task.Adopt = n.Adopt
+	}
 	if n.Bundle != "" && b.Verb != event.Validate {
 		bundle, err := t.bundle(s.Name, n)
 		if err != nil {

@@ -100,7 +100,7 @@ func (w *worker) apply(ctx context.Context) (executor.Outputs, error) {
 		if err := w.spare(ctx, &request); err != nil {
 			return err
 		}
-		outputs, err = w.executor().Apply(ctx, request)
+		outputs, err = w.make(ctx, request)
 		return err
 	})
 	return outputs, err
@@ -140,6 +140,9 @@ func (w *worker) request() (executor.Request, error) {
 	request := executor.Request{
 		TaskRef: w.task.TaskRef, Occasion: w.task.Occasion, Inputs: w.inputs, Outputs: w.outputs, Secrets: w.secrets,
 		State: w.state, SaveState: w.saveState, Log: w.lines.add, Progress: w.progress,
+	}
+	if w.task.Adopt != nil {
+		request.Adopt = w.task.Adopt.ID
 	}
 	var err error
 	if w.task.Bundle != nil {

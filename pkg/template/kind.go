@@ -28,6 +28,8 @@ type Kind struct {
 	// Idempotent: an apply that follows on one of whose end nobody knows finds what that has made, and takes it over. Blocks may
 	// say otherwise.
 	Idempotent bool
+	// Adopts tells whether what exists already can be taken over (executor.Adopter).
+	Adopts bool
 	// Check, when not nil, finds what Spec can't say of a decoded body, such as that one of two attributes has to be there. What is
 	// not known yet is not null. A diagnostic without a place is put where the block begins.
 	Check func(body cty.Value) hcl.Diagnostics

@@ -40,6 +40,9 @@ func (w *work) converge(ctx context.Context, p place, want wanted, keep func(*ap
 		if len(foreign) > 0 {
 			return nil, w.taken(foreign)
 		}
+		if err := w.absent(found); err != nil && want != nil {
+			return nil, err
+		}
 		if len(changes) == 0 {
 			w.say(p, done, len(want))
 			return found, nil

@@ -58,6 +58,7 @@ type Executor struct {
 var (
 	_ executor.Executor = (*Executor)(nil)
 	_ executor.Targeter = (*Executor)(nil)
+	_ executor.Adopter  = (*Executor)(nil)
 )
 
 // New makes the executor. It touches nothing: an address or a certificate that is no good shows when it is first needed.

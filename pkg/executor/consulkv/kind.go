@@ -37,7 +37,7 @@ type block struct {
 // Kind is a block with a prefix and the values of the keys below it.
 func (*Executor) Kind() template.Kind {
 	return template.Kind{
-		Name: Name,
+		Name: Name, Adopts: true,
 		// Cheap to repeat.
 		Idempotent: true,
 		Retry:      &environment.RetryPolicy{Attempts: 5, Backoff: 500 * time.Millisecond, MaxBackoff: 30 * time.Second}, Timeout: 5 * time.Minute,

@@ -68,7 +68,10 @@ func (w *work) planApply(ctx context.Context) (event.Plan, error) {
 	if len(foreign) > 0 {
 		return event.Plan{}, w.taken(foreign)
 	}
-	plan := event.Plan{Differences: w.planned(w.here, found, changes)}
+	if err := w.absent(found); err != nil {
+		return event.Plan{}, err
+	}
+	plan := event.Plan{Differences: w.planned(w.here, found, w.besidesMarks(found, changes))}
 	moved, err := w.planLeave(ctx, want, &plan)
 	if err != nil {
 		return plan, err

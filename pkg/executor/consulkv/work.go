@@ -24,6 +24,7 @@ type work struct {
 	here   place
 	mark   uint64
 	before previous
+	taking map[string]bool // keys, in full, that are to be taken over
 }
 
 func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error) {
@@ -38,7 +39,8 @@ func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error)
 	if err != nil {
 		return nil, err
 	}
-	return &work{Executor: e, consul: consul, r: r, block: b, here: b.place(), mark: markOf(r.TaskRef), before: previously(r)}, nil
+	w := &work{Executor: e, consul: consul, r: r, block: b, here: b.place(), mark: markOf(r.TaskRef), before: previously(r)}
+	return w, w.adopting()
 }
 
 // hiddenFlag is set beside the mark of a key whose value nobody may see, so that this is known when the value is read again.
@@ -99,7 +101,7 @@ func (w *work) places() []place {
 // mine tells whose a key is. The mark is gone when somebody has written the key anew by other means; it is still ours
 // when it has been there, without a break, since we last wrote it.
 func (w *work) mine(p place, pair *api.KVPair) bool {
-	return pair.Flags&^hiddenFlag == w.mark ||
+	return pair.Flags&^hiddenFlag == w.mark || w.adopts(pair) ||
 		w.before.place == p && w.before.keys[pair.Key] && pair.CreateIndex <= w.before.index
 }
 

@@ -127,7 +127,7 @@ func (b *bench) plan(t *testing.T, verb event.Verb) executor.Plan {
 func (b *bench) observe(t *testing.T) event.Observation {
 	t.Helper()
 	r := b.looking(t)
-	r.Unknown = nil
+	r.Unknown, r.Adopt = nil, nil
 	if b.applied != nil {
 		r.Inputs = b.applied
 	}

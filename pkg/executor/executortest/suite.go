@@ -40,12 +40,14 @@ type Suite struct {
 	Slow func(gate string) json.RawMessage
 	// Tamper changes behind the executor's back what an apply of the request made, so that the next apply has to mend it.
 	Tamper func(t *testing.T, r executor.Request)
+	// Adopt has somebody else make what the request asks for, and returns what an executor.Adopter finds it by.
+	Adopt func(t *testing.T, r executor.Request) json.RawMessage
 	// Unobservable executors always answer event.PresenceUnknown, and find nothing to destroy.
 	Unobservable bool
 	// Changed, when not nil, tells from the log of an apply whether it changed anything.
 	Changed func(lines []string) bool
-	// Lacks says why the suite has no Other, Partial, Slow or Tamper, by the name of the field, and why a test that needs one of
-	// them, or "Plan" or "Runners", is not for this executor. Without a reason the suite fails.
+	// Lacks says why the suite has no Other, Partial, Slow, Tamper or Adopt, by the name of the field, and why a test that needs one of
+	// them, or "Plan", "Runners" or "Foreign", is not for this executor. Without a reason the suite fails.
 	Lacks map[string]string
 }
 
@@ -75,6 +77,12 @@ func Run(t *testing.T, s Suite) {
 	s.with(t, "Plan", true, "plan as saved", s.saved)
 	s.with(t, "Other", s.Other != nil, "plan of other inputs", s.planOther)
 	s.with(t, "Partial", s.Partial != nil, "plan of what is not known", s.planPartial)
+	if s.adopter(t) {
+		s.with(t, "Adopt", s.Adopt != nil, "adopt", s.adopt)
+		s.with(t, "Adopt", s.Adopt != nil, "adopt what is other", s.adoptOther)
+		s.with(t, "Adopt", s.Adopt != nil, "adopt what is not there", s.adoptAbsent)
+		s.with(t, "Foreign", s.Adopt != nil, "adopt what is another's", s.adoptForeign)
+	}
 	s.with(t, "Tamper", s.Tamper != nil, "drift", s.drift)
 	s.with(t, "Tamper", s.Tamper != nil, "drift of secrets", s.driftOfSecrets)
 	for name, test := range map[string]func(*testing.T){"cancel": s.cancel, "deadline": s.deadline, "killed": s.killed} {

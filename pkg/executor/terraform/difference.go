@@ -38,6 +38,9 @@ func (run *run) planned(found *tfjson.Plan, verb event.Verb) event.Plan {
 		list.resource(c.Address, change, c.Change)
 	}
 	for _, name := range slices.Sorted(maps.Keys(found.OutputChanges)) {
+		if run.request.Adopt != nil {
+			break // outputs are in the state, and what is taken over is not yet
+		}
 		if c := found.OutputChanges[name]; c != nil && changeOf(c.Actions) != event.ChangeNone {
 			changed = true
 			list.values("output."+name, c)

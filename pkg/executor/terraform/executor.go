@@ -42,7 +42,10 @@ type Executor struct {
 	initialising sync.Mutex
 }
 
-var _ executor.Executor = (*Executor)(nil)
+var (
+	_ executor.Executor = (*Executor)(nil)
+	_ executor.Adopter  = (*Executor)(nil)
+)
 
 // New makes the executor; it touches nothing yet.
 func New(o Options) *Executor {

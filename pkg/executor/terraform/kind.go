@@ -27,7 +27,7 @@ type block struct {
 // what comes out.
 func (e *Executor) Kind() template.Kind {
 	return template.Kind{
-		Name: Name,
+		Name: Name, Adopts: true,
 		// A registry or a cloud that is away for a moment; large modules take their time.
 		Retry: &environment.RetryPolicy{Attempts: 3, Backoff: 2 * time.Second, MaxBackoff: time.Minute}, Timeout: 2 * time.Hour,
 		Spec: hcldec.ObjectSpec{

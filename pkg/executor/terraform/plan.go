@@ -58,6 +58,8 @@ func (run *run) foreseen(verb event.Verb) (plan executor.Plan, certain bool) {
 	switch {
 	case verb == event.Destruct:
 		plan.Change = event.ChangeNone
+	case len(run.request.Unknown) > 0 && run.request.Adopt != nil:
+		plan.Change, plan.Until = event.ChangeUnknown, run.request.Until()
 	case len(run.request.Unknown) > 0:
 		plan.Change = event.ChangeCreate
 	default:
@@ -83,7 +85,7 @@ func (run *run) planUnknown(ctx context.Context, verb event.Verb) (executor.Plan
 		return executor.Plan{Plan: p}, nil
 	case verb == event.Destruct:
 		return executor.Plan{Plan: event.Plan{Change: event.ChangeNone}}, nil
-	case len(there) == 0:
+	case len(there) == 0 && run.request.Adopt == nil:
 		return executor.Plan{Plan: event.Plan{Change: event.ChangeCreate}}, nil
 	}
 	return executor.Plan{Plan: event.Plan{Change: event.ChangeUnknown, Until: run.request.Until()}}, nil

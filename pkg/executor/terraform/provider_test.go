@@ -88,6 +88,11 @@ func TestContractWithAProvider(t *testing.T) {
 		Slow: func(gate string) json.RawMessage {
 			return inputs(t, "./file", values(map[string]any{"gate": gate, "announce": true}))
 		},
+		Adopt: func(t *testing.T, _ executor.Request) json.RawMessage {
+			require.NoError(t, os.WriteFile(place, []byte("as planned\n"), 0o600))
+			return json.RawMessage(`{"sample_file.this":"` + place + `"}`)
+		},
+		Lacks: map[string]string{"Foreign": "a state is no mark: Terraform can't tell that another state has the resource too"},
 		Tamper: func(t *testing.T, _ executor.Request) {
 			require.NoError(t, os.WriteFile(place, []byte("by hand\nand secretly\n"), 0o600))
 		},

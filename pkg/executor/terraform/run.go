@@ -86,7 +86,10 @@ func (run *run) open(ctx context.Context) (err error) {
 	if err := run.adopt(); err != nil {
 		return run.unsaved(ctx, err)
 	}
-	return run.prepare(ctx)
+	if err := run.prepare(ctx); err != nil || run.missing {
+		return err
+	}
+	return run.imports(ctx)
 }
 
 func (run *run) close() {

@@ -74,7 +74,8 @@ func TestContract(t *testing.T) {
 			Inputs:  inputs(t, "./modules/sample", map[string]any{"name": nil}),
 			Unknown: map[string][]string{"inputs.name": {"resource.terraform.network is applied"}},
 		},
-		Lacks: map[string]string{"Tamper": "what is built into OpenTofu can't drift; see TestDrift"},
+		Lacks: map[string]string{"Adopt": "what is built into OpenTofu is nowhere but in its state; see TestContractWithAProvider",
+			"Foreign": "as Adopt", "Tamper": "what is built into OpenTofu can't drift; see TestDrift"},
 	})
 }
 

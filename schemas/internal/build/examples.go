@@ -92,6 +92,10 @@ func commandExamples() map[string]any {
 		event.EnvironmentClone:    event.Clone{From: "notes", Parameters: map[string]json.RawMessage{"replicas": json.RawMessage("1")}, DestroyAt: &exampleTime},
 		event.EnvironmentPromote:  event.Promote{From: "notes-staging", Keep: []string{"replicas"}},
 		event.EnvironmentApply:    event.ApplyPlan{Plan: exampleOperation},
+		event.EnvironmentAdopt: event.Adopt{
+			Templates: []string{"notes@1.3.0"}, Resources: map[string]json.RawMessage{"notes.consul_kv.settings": json.RawMessage("true"),
+				exampleStep: json.RawMessage(`{"docker_network.main":"3f1c"}`)},
+		},
 		answerName(): event.Answer{
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, Environment: "notes", Accepted: true, Operation: exampleOperation,
 		},

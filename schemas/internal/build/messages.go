@@ -57,6 +57,7 @@ func Messages() []Message {
 		{event.EnvironmentClone, Command, event.Clone{}},
 		{event.EnvironmentPromote, Command, event.Promote{}},
 		{event.EnvironmentApply, Command, event.ApplyPlan{}},
+		{event.EnvironmentAdopt, Command, event.Adopt{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},

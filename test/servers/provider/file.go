@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -103,6 +104,13 @@ func (*file) Delete(ctx context.Context, q resource.DeleteRequest, r *resource.D
 	m.crash("delete")
 	if err := os.Remove(m.Path.ValueString()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.Diagnostics.AddError("The file can't be removed", err.Error())
+	}
+}
+
+// ImportState takes over a file by its path.
+func (*file) ImportState(ctx context.Context, q resource.ImportStateRequest, r *resource.ImportStateResponse) {
+	for _, name := range []string{"id", "path"} {
+		r.Diagnostics.Append(r.State.SetAttribute(ctx, path.Root(name), q.ID)...)
 	}
 }
 

@@ -1,0 +1,107 @@
+package environment
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// AdoptInput is environment.adopt, its templates resolved: of an update, or of a create where there is no environment.
+type AdoptInput struct {
+	CommandMeta
+	event.Adopt
+	Resolved
+}
+
+func (AdoptInput) input() {}
+
+// Adoptions are what is taken over, by address; nil gives up what was to be.
+type Adoptions map[string]*event.Adoption
+
+// adoptions reads the command's, and says what is wrong with them.
+func (c *decision) adoptions(in event.Adopt, nodes []Node) (Adoptions, *fault.Error) {
+	all := Adoptions{}
+	for _, address := range slices.Sorted(maps.Keys(in.Resources)) {
+		if err := c.adoptable(address, nodes); err != nil {
+			return nil, err
+		}
+		all[address] = nil
+		if id := in.Resources[address]; present(id) != nil {
+			all[address] = &event.Adoption{ID: id, Force: in.Force}
+		}
+	}
+	return all, nil
+}
+
+// adoptable says why a resource can't be taken over; one that the environment has made, or has taken over, is its own.
+func (c *decision) adoptable(address string, nodes []Node) *fault.Error {
+	i := slices.IndexFunc(nodes, func(n Node) bool { return n.Address == address })
+	switch now := c.s.Step(address); {
+	case i < 0:
+		return fault.New(fault.Reject, fault.NotFound, "field \"resources\": environment %q is to have no %q", c.s.Name, address)
+	case nodes[i].Type != ResourceNode:
+		return fault.New(fault.Reject, fault.Invalid, "field \"resources\": %s is no resource: there is nothing of it to take over", address)
+	case c.s.Exists() && now != nil && (now.Outputs != nil || now.Status == Deployed):
+		return fault.New(fault.Reject, fault.Conflict, "field \"resources\": %s is the environment's own already", address)
+	}
+	return nil
+}
+
+func (c *decision) adopt(in AdoptInput) *fault.Error {
+	if c.s.Busy() || c.s.Status == DestroyFailed {
+		return c.update(UpdateInput{}) // which says why not
+	}
+	adopts, err := c.adoptions(in.Adopt, in.Nodes)
+	if c.s.Exists() {
+		u := UpdateInput{CommandMeta: in.CommandMeta, Resolved: in.Resolved, Adopts: adopts}
+		u.Description, u.Tags, u.DestroyAt, u.FailFast, u.Update.Parallelism = in.Description, in.Tags, in.DestroyAt, in.FailFast, in.Adopt.Parallelism
+		return unless(err, func() *fault.Error { return c.update(u) })
+	}
+	n := CreateInput{CommandMeta: in.CommandMeta, Resolved: in.Resolved, Adopts: adopts}
+	n.Tags, n.DestroyAt, n.FailFast, n.Create.Parallelism = in.Tags, in.DestroyAt, in.FailFast, in.Adopt.Parallelism
+	if in.Description != nil {
+		n.Description = *in.Description
+	}
+	return unless(err, func() *fault.Error { return c.create(n) })
+}
+
+func unless(err *fault.Error, then func() *fault.Error) *fault.Error {
+	if err != nil {
+		return err
+	}
+	return then()
+}
+
+// adopted settles what a step takes over, before the operation begins: an adoption that did not succeed is still wanted
+// until it is given up.
+func (n *Step) adopted(all Adoptions) {
+	if a, named := all[n.Address]; named {
+		n.Adopt = a
+	}
+}
+
+// command is the name of the command behind a create or an update that takes something over.
+func (all Adoptions) command(otherwise string) string {
+	if all == nil {
+		return otherwise
+	}
+	return event.EnvironmentAdopt
+}
+
+// proposedAdoption is what a step of a plan takes over.
+func (c *decision) proposedAdoption(address string, ids map[string]json.RawMessage) *event.Adoption {
+	id, named := ids[address]
+	if named {
+		if present(id) == nil {
+			return nil
+		}
+		return &event.Adoption{ID: id}
+	}
+	if now := c.s.Step(address); now != nil && c.s.Exists() {
+		return now.Adopt
+	}
+	return nil
+}
