@@ -93,14 +93,13 @@ func (c *decision) looked(i int, in ResultInput) {
 
 // judge says what a look tells of a step in doubt; "" when only a person can tell.
 func (n *Step) judge(found event.Observation) (event.Verdict, string) {
-	known := found.Presence == event.Present || found.Presence == event.Absent
 	switch {
-	case !known:
-		return "", "a look can't tell whether it is there"
 	case n.Verb == event.Destruct && found.Presence == event.Absent && (n.Idempotent || n.Doubt.Verb == event.Destruct):
 		return event.Done, ""
 	case n.Doubt.Verb == event.Destruct:
 		return event.Again, "" // destroying makes nothing, so nothing is made twice
+	case !n.Idempotent && found.Presence == event.PresenceUnknown:
+		return "", "a look can't tell whether it is there"
 	case !n.Idempotent:
 		return "", fmt.Sprintf("%s knows of what its last saved state tells (%s), and of nothing that was made after that", n.Executor, found.Presence)
 	case n.Verb == event.Apply && found.Presence == event.Present && !found.Drifted && n.Offered != "" && n.Offered == n.Applied && n.Doubt.Operation == n.Operation:

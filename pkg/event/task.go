@@ -257,6 +257,8 @@ type Logs struct {
 type ServerPresence struct {
 	Server string `json:"server"`
 	Owned  []int  `json:"owned"`
+	// Until is how long the side may act, by what this server knows, and its clock; absent when it knows of no bound.
+	Until *time.Time `json:"until,omitempty"`
 	// Leaving: it takes over nothing more.
 	Leaving bool      `json:"leaving,omitempty"`
 	Time    time.Time `json:"time"`

@@ -53,6 +53,7 @@ const (
 	SecretUnavailable Code = "secret-unavailable"
 	BreakerOpen       Code = "breaker-open"
 	Expired           Code = "expired"
+	AuthorityLost     Code = "authority-lost"
 	NotMeasured       Code = "not-measured"
 	Locked            Code = "locked"
 	Protected         Code = "protected"

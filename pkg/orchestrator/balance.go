@@ -105,6 +105,7 @@ func (x *Orchestrator) heardControl(m *bus.Message) {
 		var s event.ServerPresence
 		if json.Unmarshal(e.Data, &s) == nil && s.Server != "" {
 			x.peers.alive(s, time.Now())
+			x.authority.hear(s)
 		}
 	default:
 		x.heardUsage(name, e.Data)
@@ -114,7 +115,7 @@ func (x *Orchestrator) heardControl(m *bus.Message) {
 // present tells the other servers that this one is there.
 func (x *Orchestrator) present(leaving bool) {
 	m := x.message(bus.Address{Exchange: bus.Control, Key: topicServers}, event.TypeOf(event.ServerAlive),
-		event.ServerPresence{Server: x.Server, Owned: x.owned(), Leaving: leaving, Time: time.Now().UTC()})
+		event.ServerPresence{Server: x.Server, Owned: x.owned(), Until: x.authority.until(time.Now()), Leaving: leaving, Time: time.Now().UTC()})
 	m.Transient = true
 	x.send(m, "presence")
 }

@@ -116,6 +116,7 @@ func (x *Orchestrator) tick() {
 				continue
 			}
 			x.present(false)
+			x.word(now)
 			x.runners.expire(now)
 			x.usage.expire(now)
 			x.balance(now)

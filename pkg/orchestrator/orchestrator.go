@@ -52,7 +52,12 @@ type Options struct {
 	HeartbeatEvery time.Duration
 	// WatchEvery is how often runners are told what to watch; 5 s unless set. A lease holds four times as long.
 	WatchEvery time.Duration
-	Log        *slog.Logger
+	// Authority says how long this side may act from a moment on, or why it may not (fault.AuthorityLost): nil is always. It is asked
+	// before every turn, before it is written and before anything follows from it.
+	Authority func(now time.Time) (left time.Duration, always bool, err error)
+	// OfferFrom is when steps may be offered after a takeover; commands are taken before.
+	OfferFrom time.Time
+	Log       *slog.Logger
 }
 
 // Orchestrator is a pkg/service Service.
@@ -67,6 +72,7 @@ type Orchestrator struct {
 	peers      *peers
 	control    bus.Listener
 	usage      *usages
+	authority  authority
 
 	run     context.Context // ends when what is left has to be dropped
 	cancel  context.CancelFunc
@@ -119,6 +125,7 @@ func New(o Options) (*Orchestrator, error) {
 	o.Policy.Epoch = o.Epoch
 	x := &Orchestrator{Options: o, decider: environment.NewDecider(o.Policy)}
 	x.plans.orchestrator = x
+	x.authority.own = o.Authority
 	x.runners, x.peers, x.usage = newRegistry(), newPeers(o.Server), newUsages()
 	x.run, x.cancel = context.WithCancel(context.Background())
 	for n := range o.Partitions {

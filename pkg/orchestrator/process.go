@@ -61,6 +61,9 @@ func (p *partition) process(deliveries []bus.Delivery) {
 
 // attempt is one try of process. When it fails nothing has happened but what is in memory.
 func (p *partition) attempt(deliveries []bus.Delivery) error {
+	if err := p.mayAct(); err != nil {
+		return err
+	}
 	if p.memory == nil {
 		if err := p.load(p.run); err != nil {
 			return err
@@ -91,6 +94,8 @@ func (p *partition) complain(err error) (leave bool) {
 		return true
 	case p.run.Err() != nil:
 		return true
+	case lostAuthority(err):
+		p.Log.Debug("what came in is held: this side may not act", "partition", p.number)
 	default:
 		p.Log.Error("the store can't be used; what came in is held and tried again", "partition", p.number, "error", err)
 	}
@@ -308,6 +313,9 @@ func (t *turn) commit() error {
 		return err
 	}
 	t.batch.States = t.states.saved
+	if err := t.p.mayAct(); err != nil {
+		return err
+	}
 	if err := t.p.Store.Append(t.ctx, t.batch); err != nil {
 		return err
 	}
@@ -317,6 +325,9 @@ func (t *turn) commit() error {
 
 // publish is what follows from a commit: nothing here has to succeed for the journal to stay true.
 func (t *turn) publish() {
+	if t.p.mayAct() != nil {
+		t.tasks, t.answers = nil, nil // offers lapse, and whoever asks again is answered by whoever acts then
+	}
 	for name, pl := range t.plans {
 		if s := t.p.states[name]; s != nil && s.Busy() {
 			t.p.plans.put(name, pl)

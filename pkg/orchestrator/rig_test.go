@@ -52,6 +52,9 @@ type rig struct {
 	policy    environment.Policy
 	heartbeat time.Duration
 
+	// options changes those of the orchestrator that start makes; nil leaves them.
+	options func(*Options)
+
 	// faulty wraps what the orchestrator gets; nil is as it is.
 	faultyStore func(store.Store) store.Store
 	faultyBus   func(bus.Bus) bus.Bus
@@ -136,6 +139,9 @@ func (r *rig) start() (x *Orchestrator, stop func()) {
 	}
 	if r.faultyBus != nil {
 		o.Bus = r.faultyBus(o.Bus)
+	}
+	if r.options != nil {
+		r.options(&o)
 	}
 	x, err := New(o)
 	require.NoError(r, err)

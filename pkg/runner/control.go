@@ -32,6 +32,11 @@ func (r *Runner) control(m *bus.Message) {
 		if err = json.Unmarshal(envelope.Data, &w); err == nil && r.raiseEpoch(w.Epoch) {
 			r.watching.lease(w)
 		}
+	case event.TypeOf(event.ClusterAuthority):
+		var w event.Authority
+		if err = json.Unmarshal(envelope.Data, &w); err == nil {
+			r.authority(w)
+		}
 	case event.TypeOf(event.RunnerRollCall):
 		r.tellNews()
 	case event.TypeOf(event.RunnerWelcome):

@@ -21,6 +21,7 @@ func (r *Runner) beatAll() {
 			return
 		}
 		r.cancelUnheard()
+		r.cancelUngranted()
 		r.watching.expire(time.Now())
 		// Half a quarter of slack, or a timer that fires a moment early would cost a whole quarter.
 		if every := r.heartbeatEvery(); time.Since(last) >= every-every/8 {

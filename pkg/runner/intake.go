@@ -142,6 +142,9 @@ func (r *Runner) refusal(task *event.Task, redelivered bool) (fault.Code, string
 	if c, ok := r.remembered(task.TaskRef); ok {
 		return fault.Cancelled, c.reason
 	}
+	if !r.grant.allows(time.Now()) {
+		return fault.AuthorityLost, "no server says that this side may still act"
+	}
 	if !r.raiseEpoch(task.Epoch) {
 		return fault.StaleEpoch, fmt.Sprintf("it is of epoch %d, and epoch %d has been seen", task.Epoch, r.epoch.Load())
 	}

@@ -94,6 +94,7 @@ type Runner struct {
 	news     chan struct{} // holds one token when the servers are to hear of the runner at once
 	telling  sync.Mutex    // held while one message of that is made and sent
 	breakers *resilience.Breakers
+	grant    grant
 	watching *watching
 
 	// Three phases of stopping: no new tasks, nothing in the background, no sending any more.

@@ -73,7 +73,7 @@ func runnerChannels(all []Message) []channel {
 		summary: "What one runner hears: all that it has to watch of a partition", messages: named(all, event.WatchesLeased),
 	}, {
 		name: "rollCall", exchange: bus.Control, address: "roll-call", action: send,
-		summary: "Asks all runners whether they are there", messages: named(all, event.RunnerRollCall),
+		summary: "Asks all runners whether they are there", messages: named(all, event.RunnerRollCall, event.ClusterAuthority),
 	}, {
 		name: "runnersHeard", exchange: bus.Control, address: "runners", action: receive,
 		summary: "What every runner tells every server all the time: that it is there, and what it can't reach", messages: named(all, event.RunnerAlive, event.UsageReported),

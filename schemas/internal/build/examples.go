@@ -228,8 +228,9 @@ func runnerExamples() map[string]any {
 			Name: "rack-4", Runner: exampleRunner, Pools: []string{"default"}, Executors: []string{"terraform", "action"}, Concurrency: 8, Running: 3,
 			Breakers: []event.Breaker{{Executor: "terraform", Target: "registry", Until: later, Error: "no answer"}}, Time: exampleTime,
 		},
-		event.RunnerRollCall: RollCall{},
-		event.ServerAlive:    event.ServerPresence{Server: "server-1", Owned: []int{1, 2}, Time: exampleTime},
+		event.RunnerRollCall:   RollCall{},
+		event.ClusterAuthority: event.Authority{Server: "server-1", Epoch: 1, Left: 18 * time.Second, Heard: map[string]time.Time{exampleRunner: exampleTime}},
+		event.ServerAlive:      event.ServerPresence{Server: "server-1", Owned: []int{1, 2}, Time: exampleTime},
 		event.WatchesLeased: event.Watches{Partition: 7, Epoch: 1, Runner: exampleRunner, Lease: 20 * time.Second, Watches: []event.Watch{{
 			Environment: "notes", Operation: exampleOperation, Step: exampleStep, Known: event.Healthy,
 			Endpoint: &event.Endpoint{URL: "http://10.40.0.10:8080/healthz"},

@@ -71,6 +71,7 @@ func Messages() []Message {
 		{event.RunnerWelcome, Runner, event.Welcome{}},
 		{event.RunnerAlive, Runner, event.Alive{}},
 		{event.RunnerRollCall, Runner, RollCall{}},
+		{event.ClusterAuthority, Runner, event.Authority{}},
 		{event.ServerAlive, Runner, event.ServerPresence{}},
 		{event.PartitionTick, Runner, event.Tick{}},
 		{event.WatchesLeased, Runner, event.Watches{}},
