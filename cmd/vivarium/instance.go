@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/api"
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/nats"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/orchestrator"
 	"github.com/vivarium-env/vivarium/pkg/runner"
@@ -42,7 +43,10 @@ type instance struct {
 	key          []byte
 	box          *secret.Box
 	epoch        uint64
-	consul       *consulLink // nil where none is configured
+	consul       *consulLink           // nil where none is configured
+	source       *replication.Source   // nil where no token is set
+	follower     *replication.Follower // of a secondary; nil where no token is set
+	refuser      *orchestrator.Refuser // of a secondary
 	store        store.Store
 	embedded     *nats.Embedded
 	bus          bus.Bus // nil in a secondary
@@ -74,10 +78,12 @@ func (c *cli) newInstance(settings config.Settings) (*instance, error) {
 		s.member("store", s.openStore, s.closeStore),
 		s.member("catalogue", s.openCatalogue, nil),
 		s.member("bus", s.openBus, s.closeBus),
+		s.member("replication source", s.openSource, s.closeSource),
 		s.member("API", s.startAPI, s.stopAPI),
 	)
 	s.work = service.NewGroup(
 		s.member("orchestrator", s.startOrchestrator, s.stopOrchestrator),
+		s.member("follower", s.startFollower, s.stopFollower),
 		s.member("runner", s.startRunner, s.stopRunner),
 		s.member("registration", s.register, s.deregister),
 		s.member("address file", s.announce, s.withdraw),

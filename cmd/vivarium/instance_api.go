@@ -18,7 +18,8 @@ func (s *instance) startAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(api.Options{
 		Listen: s.settings.Listen, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
-		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows, Draw: s.draws(),
+		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows,
+		Replication: s.replicationHandler(), Lag: s.lag(), Cluster: s.cluster, Draw: s.draws(),
 	})
 	if err != nil {
 		return err
@@ -99,6 +100,9 @@ func (s *instance) info() api.Info {
 		info.Bus = bus.Status{Driver: "none", Since: s.begun}
 	} else {
 		info.Bus = s.bus.Status()
+	}
+	if !s.settings.Primary {
+		info.Replication = s.following()
 	}
 	if s.up.Load() && s.orchestrator != nil {
 		info.Partitions = s.orchestrator.Status().Owned

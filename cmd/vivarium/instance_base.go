@@ -38,6 +38,12 @@ func (s *instance) openKey() (err error) {
 	if err != nil {
 		return err
 	}
+	if s.settings.Key == "" {
+		if adopted, err := s.adoptedKey(); err != nil || adopted != nil {
+			s.box = adopted
+			return err
+		}
+	}
 	s.box, err = secret.NewBox(s.key)
 	return err
 }
@@ -65,12 +71,10 @@ func (s *instance) openStore(ctx context.Context) (err error) {
 
 func (s *instance) closeStore(context.Context) error { return s.store.Close() }
 
-// openBus connects a primary. A secondary has nothing to say on the bus.
+// openBus connects. A secondary answers there that it takes no commands.
 func (s *instance) openBus(ctx context.Context) (err error) {
 	log := s.log.With("part", "bus")
 	switch {
-	case !s.settings.Primary:
-		return nil
 	case s.settings.Bus != "embedded":
 		if s.busURL, err = s.consul.bus(ctx, s.settings.Bus); err != nil {
 			return err

@@ -29,7 +29,7 @@ func newServer(c *cli) *cobra.Command {
 			return c.serve(cmd.Context(), settings)
 		},
 	}
-	settingFlags(cmd, "primary", "primary-cluster-name", "consul", "bus", "store", "data-dir", "listen", "catalogue", "parallelism",
+	settingFlags(cmd, "primary", "primary-cluster-name", "consul", "follow", "bus", "store", "data-dir", "listen", "catalogue", "parallelism",
 		"stop-timeout", "pool", "label", "concurrency", "plugins", "log-level", "log-format")
 	cmd.Flags().BoolVar(&noRunner, "no-runner", false, "run no tasks in this process ($VIVARIUM_RUNNER_ENABLED=false)")
 	return cmd

@@ -91,6 +91,7 @@ func requests() map[string][]string {
 			"/api/v1/environments/notes/at?time=yesterday"},
 		wire.Prefix + "/search":                     {"/api/v1/search?text=notes", "/api/v1/search?text=nothing&kind=resource", "/api/v1/search", "/api/v1/search?text=x&kind=y"},
 		wire.Prefix + "/runners":                    {"/api/v1/runners"},
+		wire.Prefix + "/cluster":                    {"/api/v1/cluster"},
 		wire.Prefix + "/templates":                  {"/api/v1/templates", "/api/v1/templates?limit=1"},
 		wire.Prefix + "/templates/{name}":           {"/api/v1/templates/notes", "/api/v1/templates/none"},
 		wire.Prefix + "/templates/{name}/{version}": {"/api/v1/templates/notes/1.2.0", "/api/v1/templates/broken/0.1.0", "/api/v1/templates/panic/1"},
@@ -122,7 +123,7 @@ func TestUsage(t *testing.T) {
 func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 	f := start(t, func(o *Options) {
 		o.Runners, o.Pools = heard, func() []string { return []string{"eu", "void"} }
-		o.Usage = used
+		o.Usage, o.Cluster = used, both
 	})
 	document := read[schema.Object](f, "/doc")
 	closeObjects(document["components"])

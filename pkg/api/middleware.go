@@ -116,6 +116,9 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
 		c.Response().Header().Set(echo.HeaderXContentTypeOptions, "nosniff")
+		if s.options.Lag != nil {
+			c.Response().Header().Set(HeaderLag, lagText(s.options.Lag()))
+		}
 		return next(c)
 	}
 }

@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -66,6 +68,12 @@ type Options struct {
 	Follows func(kind string) bool
 	// Draw makes an SVG picture of a graph in Graphviz' language, see package draw; nil where there is no program for it.
 	Draw func(ctx context.Context, dot string) ([]byte, error)
+	// Replication serves what is below replication.Prefix; nil serves nothing there.
+	Replication http.Handler
+	// Lag is how far a secondary is behind, told with every answer; nil in a primary.
+	Lag func() replication.Lag
+	// Cluster tells of both sides; nil knows of none.
+	Cluster func(ctx context.Context) (wire.Cluster, error)
 	// Ready and Started tell how far the server is; nil is yes.
 	Ready   func() bool
 	Started func() bool

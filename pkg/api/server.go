@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -56,7 +58,18 @@ func New(o Options) (*Server, error) {
 }
 
 // Handler is the API without a listener, for tests and for servers that have one.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler {
+	if s.options.Replication == nil {
+		return s.echo
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, replication.Prefix) {
+			s.options.Replication.ServeHTTP(w, r)
+			return
+		}
+		s.echo.ServeHTTP(w, r)
+	})
+}
 
 // Addr is the address that Start bound, host:port; empty before.
 func (s *Server) Addr() string {
@@ -80,7 +93,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.addr = listener.Addr().String()
 	s.http = &http.Server{
-		Handler:           s.echo,
+		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

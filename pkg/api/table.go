@@ -26,6 +26,7 @@ func routes() []route {
 		description: "All of them on one page. A runner that was not heard for some seconds is not listed.",
 		answers:     one("The runners", wire.List[wire.Runner]{}), handle: (*Server).runners,
 	})
+	all = append(all, clusterRoute())
 	all = append(all, environmentRoutes()...)
 	all = append(all, operationRoutes()...)
 	all = append(all, revisionRoutes()...)

@@ -140,3 +140,18 @@ func keyText(text string) error {
 	}
 	return nil
 }
+
+func tokenText(text string) error {
+	if text != "" && len(text) < 16 {
+		return errors.New("has to have at least 16 characters, as `openssl rand -base64 32` makes them")
+	}
+	return nil
+}
+
+func httpURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
+		return errors.New("has to be http:// or https:// with host and port, and nothing else")
+	}
+	return nil
+}

@@ -35,12 +35,13 @@ type Settings struct {
 	// DestroyWarnings are how long before a planned destruction it is announced.
 	DestroyWarnings []time.Duration
 
-	Log        Log
-	Runner     Runner
-	Terraform  Terraform
-	Container  Container
-	Kubernetes Kubernetes
-	Consul     Consul
+	Log         Log
+	Runner      Runner
+	Terraform   Terraform
+	Container   Container
+	Kubernetes  Kubernetes
+	Consul      Consul
+	Replication Replication
 
 	origins map[string]origin
 }
@@ -94,6 +95,15 @@ type Consul struct {
 	CAFile, CertFile, KeyFile, ServerName string
 	Service                               string // what the names of the services begin with
 	Advertise                             string // host:port of the API; empty: where it listens
+}
+
+// Replication is how secondaries get the journal.
+type Replication struct {
+	// Token is known to both sides; without it a primary serves none, and a secondary follows nobody.
+	Token string
+	// Primary are addresses of the primary's servers; empty: Consul knows them.
+	Primary []string
+	CAFile  string // roots for their certificates; empty: the system's
 }
 
 // Origin says where a setting's value came from, such as "--bus", "VIVARIUM_BUS", "vivarium.hcl:3" or "default".

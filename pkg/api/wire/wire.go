@@ -62,6 +62,8 @@ type Info struct {
 	// Partitions that this server owns now, of PartitionCount.
 	Partitions     []int `json:"partitions"`
 	PartitionCount int   `json:"partition_count"`
+	// Replication is how a secondary follows its primary; absent in a primary.
+	Replication *Replication `json:"replication,omitempty"`
 }
 
 // Consul is where the instances of the cluster find each other.

@@ -94,3 +94,10 @@ consul {
   service     = "vivarium" # vivarium-server and vivarium-runner
   advertise   = "" # host:port of the API
 }
+
+# What a primary and its secondaries share.
+replication {
+  # token   = "..." # openssl rand -base64 32
+  primary = [] # https://10.0.0.4:8090; Consul is asked for it
+  ca_file = ""
+}

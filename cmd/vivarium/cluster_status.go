@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+)
+
+func newClusterStatus(x *connection) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show role, epoch, and how far each side is",
+		Long: "Shows what the server that is asked knows: a primary tells of its secondaries, a secondary of the primary that it\n" +
+			"follows. Entries are those of the journal; seconds say how old what a secondary shows is.",
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		api, err := x.api()
+		if err != nil {
+			return err
+		}
+		found, err := api.Cluster(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if format == formatJSON {
+			return writeJSON(x.c.out, found)
+		}
+		return printCluster(x.c.out, found)
+	}
+	outputFlag(cmd, &format, formatTable, formatJSON)
+	return cmd
+}
+
+func printCluster(out io.Writer, c wire.Cluster) error {
+	_, _ = fmt.Fprintf(out, "Cluster  %s, epoch %d\nServer   %s, %s\n", c.Name, c.Epoch, c.Server, c.Role)
+	if f := c.Following; f != nil {
+		printFollowing(out, f)
+	}
+	if len(c.Secondaries) > 0 {
+		_, _ = fmt.Fprintln(out)
+		if err := table(out, secondaryRows(c.Secondaries, c.Time)); err != nil {
+			return err
+		}
+	}
+	_, _ = fmt.Fprintln(out)
+	return table(out, partitionRows(c))
+}
+
+func printFollowing(out io.Writer, f *replication.Status) {
+	state := string(f.State)
+	if f.Address != "" {
+		state += ", " + f.Address
+	}
+	_, _ = fmt.Fprintf(out, "Follows  %s\nLag      %s\n", state, lagWords(f.Lag))
+	if f.Reason != "" {
+		_, _ = fmt.Fprintf(out, "Reason   %s\n", f.Reason)
+	}
+	if f.Missing > 0 {
+		_, _ = fmt.Fprintf(out, "Missing  %d states of steps that the journal names\n", f.Missing)
+	}
+}
+
+func lagWords(l replication.Lag) string {
+	if !l.Known {
+		return "unknown: the primary was not heard since the start"
+	}
+	return fmt.Sprintf("%d entries, %.1f s", l.Entries, l.Seconds)
+}
+
+func secondaryRows(all []replication.Peer, now time.Time) [][]string {
+	rows := [][]string{{"SECONDARY", "SERVER", "STATE", "LAG", "HEARD"}}
+	for _, p := range all {
+		state := "connected"
+		if !p.Connected {
+			state = "away"
+		}
+		if len(p.Stopped) > 0 {
+			state = fmt.Sprintf("%d partitions stopped: %s", len(p.Stopped), p.Stopped[0].Reason)
+		}
+		rows = append(rows, []string{p.Cluster, p.Server, state, lagWords(p.Lag), elapsed(max(now.Sub(p.Heard), 0)) + " ago"})
+	}
+	return rows
+}
+
+func partitionRows(c wire.Cluster) [][]string {
+	rows := [][]string{{"PARTITION", "ENTRIES", "BEHIND", "CHAIN", "STATE"}}
+	for i, p := range c.Partitions {
+		if p.Seq == 0 && (c.Following == nil || c.Following.Partitions[i].Head == 0) {
+			continue // nothing was ever there
+		}
+		behind, state := "", ""
+		if p.Owned {
+			state = "owned"
+		}
+		if f := c.Following; f != nil && i < len(f.Partitions) {
+			if at := f.Partitions[i]; at.Head > at.Seq {
+				behind = strconv.FormatUint(at.Head-at.Seq, 10)
+			}
+			if s := f.Partitions[i].Stopped; s != nil {
+				state = "stopped: " + s.Reason
+			}
+		}
+		rows = append(rows, []string{strconv.Itoa(p.Partition), strconv.FormatUint(p.Seq, 10), behind, beginningOf(p.Chain), state})
+	}
+	return rows
+}
+
+// beginningOf a checksum is enough to compare it by eye.
+func beginningOf(chain string) string {
+	if len(chain) > 12 {
+		return chain[:12]
+	}
+	return chain
+}

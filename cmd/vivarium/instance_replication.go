@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/orchestrator"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+)
+
+// keyFile is where a secondary keeps its primary's key. Its own stays: the embedded bus's files are under it.
+const keyFile = "key.cluster"
+
+// adoptedKey is the key that a primary gave, nil when none did.
+func (s *instance) adoptedKey() (*secret.Box, error) {
+	if _, err := os.Stat(s.path(keyFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // the own key is the cluster's
+	}
+	key, err := secret.LoadKey(s.path(keyFile))
+	if err != nil {
+		return nil, err
+	}
+	return secret.NewBox(key)
+}
+
+// keyID is that of the cluster's key, empty in a secondary that was given none yet.
+func (s *instance) keyID() string {
+	if s.settings.Key != "" {
+		return s.box.ID()
+	}
+	box, err := s.adoptedKey()
+	if err != nil {
+		s.log.Error("the cluster's key can't be read", "error", err)
+	}
+	if box == nil {
+		return ""
+	}
+	return box.ID()
+}
+
+// takeKey keeps what the primary gave; it counts from the next start on, or from a takeover.
+func (s *instance) takeKey(key []byte) error {
+	s.log.Info("the primary has given the cluster's key", "file", s.path(keyFile))
+	return writePrivate(s.path(keyFile), []byte(base64.StdEncoding.EncodeToString(key)+"\n"))
+}
+
+// openSource serves secondaries, where both sides have a token. A secondary serves, too: it says who it is, and no more.
+func (s *instance) openSource(ctx context.Context) (err error) {
+	if s.settings.Replication.Token == "" {
+		return nil
+	}
+	s.source, err = replication.NewSource(replication.SourceOptions{Store: s.store, Partitions: s.settings.Partitions, Self: s.identity,
+		Box: s.box, Token: s.settings.Replication.Token, Log: s.log.With("part", "replication")})
+	if err != nil {
+		return err
+	}
+	return s.source.Start(ctx)
+}
+
+func (s *instance) closeSource(ctx context.Context) error {
+	if s.source == nil {
+		return nil
+	}
+	return s.source.Stop(ctx)
+}
+
+func (s *instance) identity() replication.Identity {
+	return replication.Identity{Cluster: s.settings.PrimaryClusterName, Server: s.id, Version: version, Role: replication.Role(s.role()), Epoch: s.epoch}
+}
+
+func (s *instance) replicationHandler() http.Handler {
+	if s.source == nil {
+		return nil
+	}
+	return s.source
+}
+
+// startFollower lets a secondary follow, and answer commands with who takes them.
+func (s *instance) startFollower(ctx context.Context) (err error) {
+	if s.settings.Primary {
+		return nil
+	}
+	s.refuser = orchestrator.NewRefuser(orchestrator.RefuserOptions{Bus: s.bus, Cluster: s.settings.PrimaryClusterName, Primary: s.whereIsThePrimary, Log: s.log})
+	if err := s.refuser.Start(ctx); err != nil {
+		return err
+	}
+	if s.settings.Replication.Token == "" {
+		s.log.Warn("this secondary follows nobody: set replication.token on both sides")
+		return nil
+	}
+	client, err := s.replicationClient()
+	if err != nil {
+		return errors.Join(err, s.refuser.Stop(ctx))
+	}
+	s.follower, err = replication.NewFollower(replication.Options{Store: s.store, Partitions: s.settings.Partitions, Find: s.finder(),
+		Token: s.settings.Replication.Token, Self: replication.Name{Cluster: s.ownCluster(), Server: runnerName(s.settings, "server"), Version: version},
+		Primary: s.followed(), KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
+	if err == nil {
+		err = s.follower.Start(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, s.refuser.Stop(ctx))
+	}
+	return nil
+}
+
+func (s *instance) stopFollower(ctx context.Context) error {
+	var all error
+	if s.follower != nil {
+		all = s.follower.Stop(ctx)
+	}
+	if s.refuser != nil {
+		all = errors.Join(all, s.refuser.Stop(ctx))
+	}
+	return all
+}
+
+// ownCluster is what this secondary's side is called.
+func (s *instance) ownCluster() string {
+	if s.consul != nil && s.consul.self.Datacentre != "" {
+		return s.consul.self.Datacentre
+	}
+	return "secondary"
+}
+
+// followed is the cluster that is followed; whoever is at a given address where no name is.
+func (s *instance) followed() string {
+	if s.settings.IsDefault("primary_cluster_name") {
+		return ""
+	}
+	return s.settings.PrimaryClusterName
+}
+
+func (s *instance) replicationClient() (*http.Client, error) {
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: 20 * time.Second, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute}
+	if file := s.settings.Replication.CAFile; file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(text) {
+			return nil, usage("replication.ca_file: %s has no certificate in PEM", file)
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: t}, nil
+}
+
+// finder knows where the primary is: by its addresses, or by Consul.
+func (s *instance) finder() replication.Finder {
+	if len(s.settings.Replication.Primary) > 0 || s.consul == nil {
+		return replication.Static(s.settings.Replication.Primary)
+	}
+	return consulFinder{s}
+}
+
+// consulFinder looks for the primary's servers in its datacentre.
+type consulFinder struct{ *instance }
+
+// Find implements replication.Finder.
+func (f consulFinder) Find(ctx context.Context) (addresses []string, err error) {
+	all, err := f.consul.client.Find(ctx, f.consul.service+"-server", f.settings.PrimaryClusterName)
+	for _, i := range all {
+		if i.Role == string(replication.Primary) {
+			addresses = append(addresses, "http://"+i.Address)
+		}
+	}
+	return addresses, err
+}
+
+// whereIsThePrimary is for people who asked the wrong side.
+func (s *instance) whereIsThePrimary() string {
+	if s.follower != nil {
+		if st := s.follower.Status(); st.Address != "" {
+			return st.Address
+		}
+	}
+	return strings.Join(s.settings.Replication.Primary, " ")
+}
+
+// lag is nil in a primary, which is behind nobody.
+func (s *instance) lag() func() replication.Lag {
+	if s.settings.Primary {
+		return nil
+	}
+	return func() replication.Lag {
+		if !s.up.Load() || s.follower == nil {
+			return replication.Lag{}
+		}
+		return s.follower.Lag()
+	}
+}
+
+func (s *instance) following() *wire.Replication {
+	if !s.up.Load() || s.follower == nil {
+		return &wire.Replication{State: "off", Reason: "no replication.token is set"}
+	}
+	st := s.follower.Status()
+	return &wire.Replication{State: st.State, Code: st.Code, Reason: st.Reason, Lag: st.Lag}
+}
+
+// cluster is what this server knows of both sides.
+func (s *instance) cluster(ctx context.Context) (wire.Cluster, error) {
+	c := wire.Cluster{Name: s.settings.PrimaryClusterName, Server: s.id, Role: s.role(), Epoch: s.epoch, Time: time.Now().UTC()}
+	if !s.up.Load() {
+		return c, fault.New(fault.Wait, fault.Unavailable, "the server is still starting")
+	}
+	var owned []int
+	if s.orchestrator != nil {
+		owned = s.orchestrator.Status().Owned
+	}
+	for n := range s.settings.Partitions {
+		h, err := s.store.Head(ctx, n)
+		if err != nil {
+			return c, err
+		}
+		c.Partitions = append(c.Partitions, wire.ClusterPartition{Partition: n, Seq: h.Seq, Chain: h.Chain, Relayed: h.Relayed, Owned: slices.Contains(owned, n)})
+	}
+	if s.follower != nil {
+		st := s.follower.Status()
+		c.Following = &st
+	} else if s.source != nil {
+		c.Secondaries = s.source.Peers()
+	}
+	return c, nil
+}

@@ -1,0 +1,160 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/service"
+)
+
+// RefuserOptions of a Refuser. Bus is required.
+type RefuserOptions struct {
+	Bus bus.Bus
+	// Cluster is the primary's name, and Primary says where it is, empty when nobody knows.
+	Cluster string
+	Primary func() string
+	Log     *slog.Logger
+}
+
+// Refuser answers every command on the bus of a secondary with who takes it. Where it hears a server that does take commands,
+// since both sides share a broker or a takeover has begun, it leaves the commands alone.
+type Refuser struct {
+	RefuserOptions
+	heard    atomic.Int64 // Unix time in ns of the last word of a server that takes commands
+	listener bus.Listener
+
+	run     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+var _ service.Service = (*Refuser)(nil)
+
+// NewRefuser makes one that does nothing before Start.
+func NewRefuser(o RefuserOptions) *Refuser {
+	if o.Primary == nil {
+		o.Primary = func() string { return "" }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &Refuser{RefuserOptions: o}
+	r.run, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// Start listens for servers first; commands are answered once none was heard for as long as a server may be silent.
+func (r *Refuser) Start(ctx context.Context) (err error) {
+	if err := r.Bus.Declare(ctx, bus.Topology{}); err != nil {
+		return err
+	}
+	r.heard.Store(time.Now().UnixNano())
+	r.listener, err = r.Bus.Listen(ctx, []bus.Address{{Exchange: bus.Control, Key: topicServers}}, func(m *bus.Message) {
+		var s event.ServerPresence
+		if e, err := event.Decode(m.Body); err == nil && json.Unmarshal(e.Data, &s) == nil && !s.Leaving {
+			r.heard.Store(time.Now().UnixNano())
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.running.Go(r.watch)
+	return nil
+}
+
+// Stop ends answering; what comes later waits for who takes it.
+func (r *Refuser) Stop(ctx context.Context) error {
+	r.cancel()
+	r.running.Wait()
+	if r.listener == nil {
+		return nil
+	}
+	return r.listener.Stop(ctx)
+}
+
+// watch consumes commands while nobody else is there to.
+func (r *Refuser) watch() {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	var sub bus.Subscription
+	stop := func() {
+		if sub == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := sub.Stop(ctx); err != nil {
+			r.Log.Warn("commands could not be left alone", "error", err)
+		}
+		sub = nil
+	}
+	defer stop()
+	for {
+		others := time.Since(time.Unix(0, r.heard.Load())) < peerGone
+		switch {
+		case others:
+			stop()
+		case sub == nil:
+			var err error
+			if sub, err = r.Bus.Consume(r.run, bus.ConsumeOptions{Queue: bus.Commands, Prefetch: 64}, r.refuse); err != nil && !errors.Is(err, context.Canceled) {
+				r.Log.Warn("commands can't be answered now", "error", err)
+			}
+		}
+		select {
+		case <-r.run.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// refuse answers one command. What can't be read has nobody to be answered.
+func (r *Refuser) refuse(d bus.Delivery) {
+	m := d.Message()
+	e, err := event.Decode(m.Body)
+	if err != nil {
+		f := fault.From(err)
+		d.Dead(string(f.Code), f.Message)
+		return
+	}
+	name, _ := event.NameOf(e.Type)
+	a := event.Answer{CommandID: e.ID, Command: name, Environment: e.Subject, Error: r.reason()}
+	if m.ReplyTo == "" {
+		r.Log.Warn("a command came to a secondary, and nobody is to be answered", "command", name, "id", e.ID)
+		d.Ack()
+		return
+	}
+	body, _ := json.Marshal(a) // our own type: always JSON
+	now, id := time.Now().UTC(), uuid.Must(uuid.NewV7()).String()
+	answer := event.Envelope{SpecVersion: event.SpecVersion, ID: id, Source: "vivarium/" + r.Cluster, Type: event.AnswerType, Time: &now,
+		DataContentType: "application/json", Data: body}
+	err = r.Bus.Send(r.run, bus.Message{To: bus.Address{Key: m.ReplyTo}, ID: id, Type: event.AnswerType, ContentType: event.ContentType,
+		CorrelationID: m.CorrelationID, Transient: true, Body: answer.Encode()}, func(err error) {
+		if err != nil {
+			d.Requeue(time.Second)
+			return
+		}
+		d.Ack()
+	})
+	if err != nil {
+		d.Requeue(time.Second)
+	}
+}
+
+func (r *Refuser) reason() *fault.Error {
+	where := ""
+	if at := r.Primary(); at != "" {
+		where = " (" + at + ")"
+	}
+	return fault.New(fault.Reject, fault.NotPrimary, "this is a secondary and takes no commands: send it to the primary cluster %q%s, or promote this one", r.Cluster, where)
+}
