@@ -537,7 +537,7 @@ func (w *world) act() {
 // report says how something stands; only what is watched, of the right operation, is believed, and only what is new.
 func (w *world) report(n *Step) {
 	w.sequence++
-	in := event.ResourceHealth{Environment: "sim", Step: n.Address, Operation: n.Operation, Runner: "r/1", Sequence: w.sequence,
+	in := event.ResourceHealth{Environment: "sim", Step: n.Address, Operation: n.Operation, Runner: "r/1", Sequence: w.sequence, Epoch: w.epoch,
 		Status: rapid.SampledFrom(event.HealthStatuses()).Draw(w.t, "health")}
 	if rapid.IntRange(0, 5).Draw(w.t, "stale") == 0 {
 		in.Operation = "op-0"

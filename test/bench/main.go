@@ -23,6 +23,7 @@ var sections = []section{
 	{"embedded", overheadEmbedded},
 	{"rabbitmq", overheadRabbitMQ},
 	{"plan", planning},
+	{"changes", changes},
 	{"idle", idle},
 	{"restart", restart},
 	{"scaling", scaling},
@@ -41,7 +42,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, idle, restart, scaling, takeover, logs, consul, terraform")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, changes, idle, restart, scaling, takeover, logs, consul, terraform")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

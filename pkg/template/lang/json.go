@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,10 @@ func writePrimitive(out *bytes.Buffer, v cty.Value) error {
 		f := v.AsBigFloat()
 		if exp := f.MantExp(nil); f.IsInf() || exp > maxExponent || exp < -maxExponent {
 			return errors.New("a number is too large or too small")
+		}
+		if n, exact := f.Int64(); exact == big.Exact { // which most numbers are, and big.Float takes long to write
+			out.Write(strconv.AppendInt(out.AvailableBuffer(), n, 10))
+			return nil
 		}
 	}
 	data, err := ctyjson.Marshal(v, v.Type())
