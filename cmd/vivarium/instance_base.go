@@ -59,7 +59,7 @@ func (s *instance) openStore(ctx context.Context) (err error) {
 	if s.settings.Store, err = s.consul.store(ctx, s.settings.Store); err != nil {
 		return err
 	}
-	if s.store, err = openStore(ctx, s.settings, s.path("store.db"), s.vars, s.log.With("part", "store")); err != nil {
+	if s.store, err = openStore(ctx, s.settings, s.path("store.db"), true, s.vars, s.log.With("part", "store")); err != nil {
 		return err
 	}
 	if s.epoch, err = s.store.Epoch(ctx); err != nil {

@@ -64,7 +64,7 @@ func (x *storeCommand) withStore(ctx context.Context, alone, made bool, work fun
 		}
 		defer func() { err = errors.Join(err, release()) }()
 	}
-	s, err := openStore(ctx, settings, file, x.variables, slog.New(slog.DiscardHandler))
+	s, err := openStore(ctx, settings, file, false, x.variables, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

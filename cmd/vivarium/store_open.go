@@ -14,15 +14,16 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
-// openStore opens the store that the settings name; file is where SQLite's is unless they say.
-func openStore(ctx context.Context, settings config.Settings, file string, variables map[string]string, log *slog.Logger) (store.Store, error) {
+// openStore opens the store that the settings name; file is where SQLite's is unless they say, and alone says that nobody else writes
+// that one.
+func openStore(ctx context.Context, settings config.Settings, file string, alone bool, variables map[string]string, log *slog.Logger) (store.Store, error) {
 	if strings.HasPrefix(settings.Store, "arangodb") {
 		return asStore(openArango(ctx, settings, variables, log))
 	}
 	if p, ok := strings.CutPrefix(settings.Store, "sqlite:"); ok {
-		file = p
+		file, alone = p, false
 	}
-	return asStore(sqlite.Open(ctx, sqlite.Options{Path: file, LogRetention: settings.LogRetention, Log: log}))
+	return asStore(sqlite.Open(ctx, sqlite.Options{Path: file, Alone: alone, LogRetention: settings.LogRetention, Log: log}))
 }
 
 // asStore keeps a nil pointer from becoming an interface that is not nil.

@@ -30,12 +30,16 @@ func (r route) offers() []string {
 // agree finds the type of the answer by the header Accept. What can't be read in it is left out, as the wildcards that old clients
 // send are; without anything in it the first type is sent.
 func (r route) agree(c echo.Context) (string, error) {
-	offers := r.offers()
+	offers := r.offered
 	if len(offers) > 1 {
 		c.Response().Header().Add(echo.HeaderVary, echo.HeaderAccept)
 	}
+	accept := c.Request().Header.Values(echo.HeaderAccept)
+	if len(accept) == 0 {
+		return offers[0], nil
+	}
 	var wanted []string
-	for _, element := range strings.Split(strings.Join(c.Request().Header.Values(echo.HeaderAccept), ","), ",") {
+	for _, element := range strings.Split(strings.Join(accept, ","), ",") {
 		named, parameters, err := mime.ParseMediaType(element)
 		if err != nil || !strings.Contains(named, "/") {
 			continue

@@ -33,9 +33,12 @@ const maxText = 1024 // bytes of a parameter
 
 func newCall(r route, c echo.Context) (*call, error) {
 	k := &call{echo: c, route: r, values: map[string][]string{}, given: map[string]bool{}}
-	query, err := url.ParseQuery(c.Request().URL.RawQuery)
-	if err != nil {
-		return nil, badParameter("?", "the query can't be read: %v", err)
+	var query url.Values
+	var err error
+	if raw := c.Request().URL.RawQuery; raw != "" {
+		if query, err = url.ParseQuery(raw); err != nil {
+			return nil, badParameter("?", "the query can't be read: %v", err)
+		}
 	}
 	for name := range query {
 		if !slices.ContainsFunc(r.query, func(p parameter) bool { return p.name == name }) {
@@ -72,7 +75,10 @@ func known(all []parameter) string {
 
 // take keeps the values of a parameter; empty ones count as not given.
 func (k *call) take(p parameter, raw []string) error {
-	k.given[p.name] = len(raw) > 0
+	if len(raw) == 0 {
+		return nil
+	}
+	k.given[p.name] = true
 	var values []string
 	for _, text := range raw {
 		parts := []string{text}

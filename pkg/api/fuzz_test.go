@@ -1,12 +1,15 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/store"
 	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
@@ -17,6 +20,9 @@ func FuzzQueries(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = s.Close() })
+	if err := s.Append(f.Context(), fuzzed()); err != nil {
+		f.Fatal(err)
+	}
 	server, err := New(Options{Store: s, Templates: catalogue{}, Info: info})
 	if err != nil {
 		f.Fatal(err)
@@ -27,7 +33,8 @@ func FuzzQueries(f *testing.F) {
 			paths = append(paths, r.path)
 		}
 	}
-	for i, seed := range []string{"depth=-1", "depth=1000000000", "text=%22%20OR%20*", "cursor=x&limit=1", "format=nonsense", "a=b;c", "%zz", "limit=1&limit=2", strings.Repeat("x=1&", 900)} {
+	for i, seed := range []string{"depth=-1", "depth=1000000000", "text=%22%20OR%20*", "cursor=x&limit=1", "format=nonsense", "a=b;c", "%zz", "limit=1&limit=2", "sort=-updated_at&fields=name",
+		"fields=name,nonsense", "status=pending&sort=-status&limit=1", "cursor=eyJsIjoiIn0&sort=status", "health=&drifted", "format=svg&depth=3", strings.Repeat("x=1&", 900)} {
 		f.Add(uint(i*7), "a", seed)
 	}
 	f.Fuzz(func(t *testing.T, which uint, name, query string) {
@@ -41,8 +48,26 @@ func FuzzQueries(f *testing.F) {
 		server.Handler().ServeHTTP(w, r)
 		switch w.Code {
 		case 200, 400, 404, 405, 503:
+			if w.Code == 503 && !strings.Contains(w.Body.String(), "draws no pictures") && !strings.Contains(path, "/self/") && !strings.Contains(path, "/usage") {
+				t.Fatalf("%s?%s: %s", r.URL.Path, query, w.Body)
+			}
 		default:
 			t.Fatalf("%s?%s: %d %s", r.URL.Path, query, w.Code, w.Body)
 		}
 	})
+}
+
+// fuzzed is a batch with a little of everything in it, of the environment a.
+func fuzzed() store.Batch {
+	node := func(address string, on ...string) environment.ResourceRecord {
+		return environment.ResourceRecord{Environment: "a", CreatedBy: "op-1", Status: environment.Deployed,
+			Node: environment.Node{Address: address, Type: environment.ResourceNode, Template: "notes", Executor: "noop", DependsOn: on}}
+	}
+	created := environment.Created{CommandID: "c", Operation: "op-1", Parallelism: 1, Epoch: 1}
+	data, _ := json.Marshal(created) // it has nothing that could fail
+	return store.Batch{Epoch: 1, Entries: []store.Entry{{Seq: 1, Environment: "a", Type: created.Type(), Data: data}}, Changes: environment.Changes{
+		Created: []string{"a"}, Environments: []environment.Record{{Name: "a", Status: environment.Deployed, Tags: []string{"team:a"}, Description: "the notes"}},
+		Resources:  []environment.ResourceRecord{node("a"), node("b", "a"), node("c", "a", "b")},
+		Operations: []environment.OperationRecord{{ID: "op-1", Environment: "a", RequestedBy: "/teams/a"}},
+	}}
 }

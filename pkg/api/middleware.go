@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -63,6 +64,7 @@ func limiting(perSecond int) echo.MiddlewareFunc {
 
 // handler parses what the route declares, bounds the request and answers.
 func (s *Server) handler(r route) echo.HandlerFunc {
+	r.offered = r.offers()
 	return func(c echo.Context) error {
 		call, err := newCall(r, c)
 		if err != nil {
@@ -140,6 +142,9 @@ func (s *Server) access(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 		request, response := c.Request(), c.Response()
+		if !s.options.Log.Enabled(request.Context(), slog.LevelDebug) {
+			return nil
+		}
 		s.options.Log.Debug("request", "method", request.Method, "path", request.URL.Path, "status", response.Status,
 			"bytes", response.Size, "took", time.Since(begin), "request_id", response.Header().Get(echo.HeaderXRequestID))
 		return nil

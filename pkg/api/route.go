@@ -18,6 +18,8 @@ type route struct {
 	// live routes may stream instead of answering; see call.streams.
 	live   bool
 	handle func(*Server, *call) error
+	// offered are its offers, found once.
+	offered []string
 }
 
 // kind of a parameter's value.

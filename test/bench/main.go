@@ -29,6 +29,7 @@ var sections = []section{
 	{"scaling", scaling},
 	{"takeover", takeover},
 	{"logs", slowReaders},
+	{"reads", reading},
 	{"consul", consulKV},
 	{"terraform", terraformUnits},
 }
@@ -42,7 +43,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, changes, idle, restart, scaling, takeover, logs, consul, terraform")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, changes, idle, restart, scaling, takeover, logs, reads, consul, terraform")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -41,13 +41,16 @@ func FuzzTexts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, other string) {
 		ctx := t.Context()
 		_, _, e1 := s.Environments(ctx, store.Filter{Text: text, Template: other, Tags: []string{other}})
+		_, _, e8 := s.Environments(ctx, store.Filter{Health: []string{text}, Sort: store.Sort{By: store.Order(other), Descending: true}})
+		sort := store.Sort{By: store.Orders()[len(text)%len(store.Orders())], Descending: len(other)%2 == 0}
+		_, _, e9 := s.Environments(ctx, store.Filter{Text: other, Health: []string{text}, Sort: sort})
 		_, e2 := s.Search(ctx, store.Search{Text: text + " " + other})
 		_, _, e3 := s.Made(ctx, store.Origin{Template: text, Commit: other, RequestedBy: other})
 		_, _, e4 := s.Usage(ctx, store.Origin{Template: text, Version: other})
 		_, e5 := s.Walk(ctx, store.Walk{From: store.Ref{Environment: text, Address: other}, Direction: store.Dependents, Depth: len(text)})
 		_, e6 := s.Path(ctx, store.Ref{Environment: "a", Address: text}, store.Ref{Environment: other, Address: "notes.noop.x"})
 		_, e7 := s.Lineage(ctx, store.Ref{Environment: text, Address: other})
-		for i, err := range []error{e1, e2, e3, e4, e5, e6, e7} {
+		for i, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9} {
 			if !allowedError(err) {
 				t.Fatalf("question %d: %v", i+1, err)
 			}
@@ -76,10 +79,11 @@ func FuzzCursors(f *testing.F) {
 			t.Fatalf("a cursor that was not given is taken: %v", own)
 		}
 		_, _, e1 := s.Environments(t.Context(), store.Filter{Page: p})
+		_, _, e5 := s.Environments(t.Context(), store.Filter{Page: p, Sort: store.Sort{By: store.ByUpdatedAt, Descending: true}})
 		_, _, e2 := s.Operations(t.Context(), "a", p)
 		_, _, e3 := s.Usage(t.Context(), store.Origin{Template: "notes", Page: p})
 		_, _, e4 := s.Made(t.Context(), store.Origin{Template: "notes", Page: p})
-		for i, err := range []error{e1, e2, e3, e4} {
+		for i, err := range []error{e1, e2, e3, e4, e5} {
 			if cursor != "" && !errors.Is(err, store.ErrCursor) {
 				t.Fatalf("list %d takes another's cursor: %v", i+1, err)
 			}

@@ -72,6 +72,7 @@ func (t *transaction) clear(environment string) error {
 // environment writes an environment. Nearly always only its document changes, and what is beside it for filters and sorting; only when
 // not, the tables that are derived from it are made again.
 func (t *transaction) environment(e *environmentRow) error {
+	t.changed = append(t.changed, e.Name)
 	n, err := t.exec("UPDATE environments SET status = ?, updated = ?, health = ?, drifted = ?, data = ? WHERE name = ? AND facets = ?",
 		string(e.Status), store.Microseconds(e.UpdatedAt), store.HealthOf(e.Record), int64(e.Drifted), e.data, e.Name, e.facets)
 	if err != nil || n > 0 {

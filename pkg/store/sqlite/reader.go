@@ -21,10 +21,17 @@ func (s *Store) decode(data []byte, record any) error {
 
 // Environment by name.
 func (s *Store) Environment(ctx context.Context, name string) (environment.Record, error) {
-	var r environment.Record
+	r, known, before := s.records.get(name)
+	if known && ctx.Err() == nil && !s.writer.isClosed() {
+		return r, nil
+	}
+	r = environment.Record{}
 	found, err := s.document(ctx, &r, "SELECT data FROM environments WHERE name = ?", name)
 	if err == nil && !found {
 		err = store.ErrNotFound
+	}
+	if err == nil && s.options.Alone {
+		s.records.put(r, before)
 	}
 	return r, err
 }

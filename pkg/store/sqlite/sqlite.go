@@ -27,6 +27,9 @@ type Options struct {
 	Path string
 	// Log takes what nobody else hears of; nil discards it.
 	Log *slog.Logger
+	// Alone: no other process writes the file while it is open here. Then environments that were read are remembered; their maps and
+	// slices are shared by all who read them, who may not change them.
+	Alone bool
 	// BusyTimeout is how long to wait for another process's transaction; 0 takes 10 seconds.
 	BusyTimeout time.Duration
 	// StepLogLines and EnvironmentLogLines bound the log lines that are kept of one step of one operation and of one
@@ -89,6 +92,7 @@ type Store struct {
 
 	relayed  relayed
 	watchers watchers
+	records  records
 
 	closing sync.Once
 	closed  error

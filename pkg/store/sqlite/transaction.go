@@ -11,7 +11,8 @@ type transaction struct {
 	*conn
 	store   *Store
 	epoch   int64
-	journal bool // something was appended to the journal
+	journal bool     // something was appended to the journal
+	changed []string // environments that were written
 }
 
 // begin takes the file's write lock at once: what is read in the transaction can't change under it.

@@ -222,7 +222,9 @@ func (w *writer) transact(group []*call, marks map[int]uint64) (journal bool, er
 	if err := t.mark(marks); err != nil {
 		return false, t.rollback(err)
 	}
-	if _, err := w.conn.exec("COMMIT"); err != nil {
+	_, err = w.conn.exec("COMMIT")
+	w.store.records.forget(t.changed) // whatever came of it
+	if err != nil {
 		return false, t.rollback(err)
 	}
 	return t.journal, nil
