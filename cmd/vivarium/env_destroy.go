@@ -23,7 +23,7 @@ func newEnvironmentDestroy(x *connection) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes {
-				if err := x.c.confirm(args[0]); err != nil {
+				if err := x.c.confirm(args[0], x.usedBy(cmd.Context(), args[0])); err != nil {
 					return err
 				}
 			}
@@ -37,18 +37,19 @@ func newEnvironmentDestroy(x *connection) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&data.Force, "force", false, "go on destroying what a failed destroy depends on")
+	cmd.Flags().BoolVar(&data.DespiteConsumers, "despite-consumers", false, "destroy it although other environments use what it puts out")
 	cmd.Flags().BoolVar(&data.FailFast, "fail-fast", false, "stop what runs at the first failure")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	follow.add(cmd)
 	return cmd
 }
 
-// confirm asks a person to type the environment's name.
-func (c *cli) confirm(name string) error {
+// confirm asks a person to type the environment's name. A warning is shown before.
+func (c *cli) confirm(name, warning string) error {
 	if !c.terminal(c.in) {
 		return usage("there is no terminal to ask on; say --yes to destroy %q", name)
 	}
-	_, _ = fmt.Fprintf(c.err, "This destroys environment %q and everything in it. Type its name to go on: ", clean(name))
+	_, _ = fmt.Fprintf(c.err, "%sThis destroys environment %q and everything in it. Type its name to go on: ", warning, clean(name))
 	answer, _ := bufio.NewReader(c.in).ReadString('\n')
 	if strings.TrimSpace(answer) != name {
 		return errors.New("the name does not match; nothing was destroyed")

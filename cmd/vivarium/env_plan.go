@@ -158,6 +158,7 @@ func (c *cli) plan(w io.Writer, o order, operation string, p environment.PlanRec
 	for _, step := range p.Steps {
 		writePlanned(&b, s, step)
 	}
+	writeAgainst(&b, s, p.Against)
 	n := p.Counts
 	fmt.Fprintf(&b, "%s, operation %s: %d to create, %d to update, %d to replace, %s, %d unknown, %d unchanged.\n", clean(o.environment), operation,
 		n[event.ChangeCreate], n[event.ChangeUpdate], n[event.ChangeReplace], destroys(s, n[event.ChangeDestroy]), n[event.ChangeUnknown], n[event.ChangeNone])

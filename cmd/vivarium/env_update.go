@@ -13,7 +13,7 @@ import (
 // updateFlags are what the command line says about an environment to be changed.
 type updateFlags struct {
 	wantedFlags
-	heal bool
+	heal, despite bool
 }
 
 func newEnvironmentUpdate(x *connection) *cobra.Command {
@@ -38,6 +38,7 @@ func newEnvironmentUpdate(x *connection) *cobra.Command {
 	}
 	f.addChange(cmd)
 	cmd.Flags().BoolVar(&f.heal, "heal", false, "apply again, besides, what the last check found gone or other than it was left")
+	cmd.Flags().BoolVar(&f.despite, "despite-consumers", false, "take away outputs although other environments use them")
 	f.addRest(cmd, "all tags it is to have (may be repeated)")
 	return cmd
 }
@@ -48,7 +49,7 @@ func (f *updateFlags) command(described bool, now time.Time) (json.RawMessage, e
 	if err != nil {
 		return nil, err
 	}
-	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, DestroyAt: at, Lifetime: f.lifetime, Heal: f.heal, FailFast: f.failFast, Parallelism: f.parallelism}
+	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, DestroyAt: at, Lifetime: f.lifetime, Heal: f.heal, DespiteConsumers: f.despite, FailFast: f.failFast, Parallelism: f.parallelism}
 	if described {
 		u.Description = &f.description
 	}

@@ -88,6 +88,8 @@ func advice(code environment.ReasonCode, name, pool string) string {
 		return "it begins by itself when the target answers again; who can't reach what: vivarium runner list"
 	case environment.BecauseBackoff, environment.BecauseLost:
 		return "it is tried again by itself"
+	case environment.BecauseEnvironment:
+		return "it begins by itself when that environment is deployed"
 	case environment.BecausePaused:
 		return "let it go on: vivarium env resume " + name
 	case environment.BecauseOffered:

@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
 func (s *Server) graph(k *call) error {
@@ -14,7 +15,12 @@ func (s *Server) graph(k *call) error {
 	if err != nil {
 		return err
 	}
+	uses, err := s.options.Store.Consumers(k.context(), record.Name)
+	if err != nil {
+		return err
+	}
 	graph := graphOf(record, all)
+	graph.Around = append(graph.Around, uses...)
 	if k.format() == formatJSON {
 		return k.answer(graph)
 	}
@@ -35,6 +41,12 @@ func graphOf(record environment.Record, all []environment.ResourceRecord) wire.G
 		g.Nodes = append(g.Nodes, graphNode(&all[i]))
 	}
 	for i := range all {
+		for _, of := range all[i].Consumes {
+			for _, address := range of.Targets() {
+				g.Around = append(g.Around, store.Edge{From: store.Ref{Environment: record.Name, Address: all[i].Address},
+					To: store.Ref{Environment: of.Environment, Address: address}, Kind: store.Consumes, Output: of.Output})
+			}
+		}
 		for _, on := range all[i].DependsOn {
 			if known[on] {
 				g.Edges = append(g.Edges, wire.GraphEdge{From: all[i].Address, To: on})

@@ -65,7 +65,30 @@ func pictureOf(g wire.Graph) picture {
 			p.edges = append(p.edges, pictureEdge{from: from, to: to})
 		}
 	}
+	p.around(g, number)
 	return p
+}
+
+// around draws what the environment uses of others, and they of it, each other one as a group.
+func (p *picture) around(g wire.Graph, own map[string]int) {
+	number := map[store.Ref]int{}
+	place := func(r store.Ref) int {
+		if i, known := own[r.Address]; known && r.Environment == g.Environment {
+			return i
+		}
+		if _, known := number[r]; !known {
+			number[r] = len(p.nodes)
+			node := pictureNode{name: r.Address, group: "environment " + r.Environment}
+			if r.Address == "" {
+				node.name = r.Environment
+			}
+			p.nodes = append(p.nodes, node)
+		}
+		return number[r]
+	}
+	for _, e := range g.Around {
+		p.edges = append(p.edges, pictureEdge{from: place(e.From), to: place(e.To), label: e.Output})
+	}
 }
 
 // pictureOfEdges draws what a question about the graph found: the environments are the groups. What is marked was asked about.

@@ -17,6 +17,7 @@ type street struct {
 	*State
 	decider *Decider
 	other   map[string]Record
+	users   []Consumer
 	now     time.Time
 	facts   []Fact
 	plan    echo
@@ -42,7 +43,7 @@ func (s *street) decide(in Input) *event.Answer {
 			return r.Supply(output)
 		}
 		return Supply{}
-	}}
+	}, Uses: func(string) []Consumer { return s.users }}
 	s.now = s.now.Add(time.Second)
 	d := s.decider.Decide(s.State, around, in, s.now)
 	s.facts = append(s.facts, d.Facts...)
@@ -162,4 +163,68 @@ func TestADestroyByForceWaitsForNoOtherEnvironment(t *testing.T) {
 	require.Equal(t, StateError, s.Step("t.action.bye").State)
 	s.finish("t.x.a")
 	require.Equal(t, DestroyFailed, s.Status)
+}
+
+func TestWhatOthersUseIsNotDestroyed(t *testing.T) {
+	s := newStreet(t, Node{Address: "t.x.a", Type: ResourceNode})
+	s.finish("t.x.a")
+	s.users = []Consumer{{"garden", "g.noop.fence", "door"}, {"garden", "g.noop.fence", "vpc"}, {"house", "h.noop.wall", "vpc"}}
+	said := `environment "street" can't be destroyed, since others use what it puts out: garden (g.noop.fence uses door, g.noop.fence uses vpc); ` +
+		`house (h.noop.wall uses vpc); see to those before, or say despite_consumers`
+	for _, force := range []bool{false, true} {
+		answer := s.decide(DestroyInput{CommandMeta: CommandMeta{CommandID: "d" + map[bool]string{true: "1"}[force]}, Destroy: event.Destroy{Force: force}})
+		require.False(t, answer.Accepted, "force is about this environment's own resources")
+		require.Equal(t, fault.Consumed, answer.Error.Code)
+		require.Equal(t, said, answer.Error.Message)
+	}
+	s.decide(PlanInput{CommandMeta: CommandMeta{CommandID: "plan"}, Proposal: event.Proposal{Destroy: true}})
+	require.Equal(t, s.users, s.Operation.Plan.Against)
+	s.finish("t.x.a")
+
+	at := s.now.Add(time.Minute)
+	s.decide(ScheduleInput{CommandMeta: CommandMeta{CommandID: "at"}, Schedule: event.Schedule{DestroyAt: &at}})
+	s.now = at
+	held := func() (n int) {
+		for _, f := range s.facts {
+			n += count(f.Body.Type() == DestructionHeld{}.Type())
+		}
+		return n
+	}
+	for range 3 {
+		require.True(t, s.decider.Imminent(s.State, s.now), "it is asked again")
+		s.decide(TickInput{})
+	}
+	require.Equal(t, 1, held())
+	require.Equal(t, said, s.DestroyHeld.Message)
+	s.users = s.users[2:]
+	s.decide(TickInput{})
+	require.Contains(t, s.DestroyHeld.Message, "puts out: house")
+	require.Equal(t, 2, held())
+	s.users = nil
+	s.decide(TickInput{})
+	require.Equal(t, Destroying, s.Status)
+	require.Nil(t, s.DestroyHeld)
+}
+
+func TestAnUpdateDoesNotTakeAwayWhatOthersUse(t *testing.T) {
+	nodes := []Node{{Address: "t.x.a", Type: ResourceNode}}
+	s := newStreet(t, nodes...)
+	s.finish("t.x.a")
+	s.Outputs = json.RawMessage(`{"vpc":1,"door":2}`)
+	s.users = []Consumer{{"garden", "g.noop.fence", "door"}, {"garden", "g.noop.fence", "never"}}
+	update := func(id string, despite bool, outputs ...string) *event.Answer {
+		in := UpdateInput{CommandMeta: CommandMeta{CommandID: id}, Update: event.Update{DespiteConsumers: despite}, Resolved: Resolved{Nodes: nodes, Sources: map[string][]string{}}}
+		for _, name := range outputs {
+			in.Sources[name] = nil
+		}
+		return s.decide(in)
+	}
+	answer := update("u1", false, "vpc")
+	require.Equal(t, fault.Consumed, answer.Error.Code)
+	require.Contains(t, answer.Error.Message, "garden (g.noop.fence uses door)")
+	s.decide(PlanInput{CommandMeta: CommandMeta{CommandID: "plan"}, Resolved: Resolved{Nodes: nodes, Sources: map[string][]string{}}})
+	require.Equal(t, s.users[:1], s.Operation.Plan.Against)
+	require.True(t, update("u2", false, "door").Accepted, "nobody uses vpc")
+	s.Outputs = json.RawMessage(`{"door":2}`)
+	require.True(t, update("u3", true).Accepted)
 }

@@ -50,27 +50,27 @@ func consumption(key string) (c Consumption, is bool) {
 	return c, is
 }
 
-// Use is the use of an output by a node of another environment.
-type Use struct {
+// Consumer is a node of another environment that uses an output of one.
+type Consumer struct {
 	Environment string `json:"environment"`
 	Address     string `json:"address"`
 	Output      string `json:"output"`
 }
 
 // Compare orders by environment, address and output.
-func (u Use) Compare(v Use) int {
+func (u Consumer) Compare(v Consumer) int {
 	return cmp.Or(strings.Compare(u.Environment, v.Environment), strings.Compare(u.Address, v.Address), strings.Compare(u.Output, v.Output))
 }
 
 // UsesOf are the nodes of a living environment that use outputs of another one.
-func (s *State) UsesOf(environment string) (list []Use) {
+func (s *State) UsesOf(environment string) (list []Consumer) {
 	if !s.Exists() {
 		return nil
 	}
 	for _, n := range s.real() {
 		for _, of := range n.Consumes {
 			if of.Environment == environment {
-				list = append(list, Use{s.Name, n.Address, of.Output})
+				list = append(list, Consumer{s.Name, n.Address, of.Output})
 			}
 		}
 	}

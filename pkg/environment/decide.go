@@ -167,6 +167,9 @@ func (c *decision) destroyed(in DestroyInput, hours bool) *fault.Error {
 	if err := c.s.undestroyable(); err != nil {
 		return err
 	}
+	if err := c.destroyable(); err != nil && !in.DespiteConsumers {
+		return err
+	}
 	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Hours: hours, Plan: in.Executes.id(), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
 	return nil

@@ -48,7 +48,7 @@ func (c *decision) appointed() {
 	s := c.s
 	switch {
 	case s.wantedDown(c.now):
-		if why := s.undestroyable(); why != nil {
+		if why := c.undestroyable(); why != nil {
 			if !s.heldFor(why) {
 				c.emit(DestructionHeld{DestroyAt: *s.Next.Down, Error: why})
 			}

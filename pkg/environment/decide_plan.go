@@ -25,7 +25,7 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	}
 	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
 		Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters, Given: in.Given, Heal: in.Heal,
-		Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed, Kept: c.s.promotionKeeps(in)}
+		Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed, Kept: c.s.promotionKeeps(in), Against: c.against(in)}
 	if o := c.s.Operation; o != nil {
 		b.Parallelism = c.parallelism(o.Parallelism)
 	}

@@ -86,7 +86,10 @@ func (d *Decider) Imminent(s *State, now time.Time) bool {
 
 // heldFor tells whether it was said already that the destruction waits, and why.
 func (s *State) heldFor(why *fault.Error) bool {
-	return why != nil && s.DestroyHeld != nil && s.DestroyHeld.Code == why.Code
+	if why == nil || s.DestroyHeld == nil || s.DestroyHeld.Code != why.Code {
+		return false
+	}
+	return why.Code != fault.Consumed || s.DestroyHeld.Message == why.Message // the record says who it is
 }
 
 // planDestruction settles when the environment is destroyed by itself; nil: it is not.
@@ -127,7 +130,7 @@ func (c *decision) planned() {
 
 func (c *decision) lastDayCome() {
 	s := c.s
-	if why := s.undestroyable(); why != nil {
+	if why := c.undestroyable(); why != nil {
 		if !s.heldFor(why) {
 			c.emit(DestructionHeld{DestroyAt: *s.DestroyAt, Error: why})
 		}

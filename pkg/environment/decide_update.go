@@ -16,6 +16,9 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	if err := c.s.keeps(in.Nodes); err != nil {
 		return err
 	}
+	if err := used("updated to that", c.s.Name, c.losses(in.Resolved)); err != nil && !in.DespiteConsumers {
+		return err
+	}
 	at := in.DestroyAt
 	if in.Update.Lifetime != "" {
 		at = Lifetime(in.Update.Lifetime, c.now)

@@ -24,7 +24,7 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 	}
 	s.Status, s.Epoch = Planning, b.Epoch
 	s.begin(Operation{Kind: PlanOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: b.Parallelism, Before: before,
-		StartedAt: at, Origin: b.Origin, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Before: templates, Steps: []PlannedStep{}, Changed: b.Changed,
+		StartedAt: at, Origin: b.Origin, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Before: templates, Steps: []PlannedStep{}, Changed: b.Changed, Against: b.Against,
 			Counts: map[event.Change]int{event.ChangeNone: b.Unchanged}}}, event.EnvironmentPlan)
 	s.Nodes = steps
 	s.Operation.Makes = &KeptPlan{Operation: s.Operation.ID, RequestedBy: b.RequestedBy, Create: !before.exists(), Destroy: b.Destroy, Heal: b.Heal,

@@ -163,6 +163,8 @@ type StatusPlanning struct {
 	Origin  *Origin           `json:"origin,omitempty"`
 	Changed []ParameterChange `json:"changed,omitzero"`
 	Kept    []string          `json:"kept,omitempty"` // of a promotion
+	// Against are the uses of outputs by other environments that it would take away.
+	Against []Consumer `json:"against,omitempty"`
 }
 
 // Proposed is a node whose executor is asked what a verb would change.

@@ -219,6 +219,8 @@ type Surroundings struct {
 	// Again resolves what a kept plan was made of. When what is decided begins to carry that out, Resolver evaluates it from
 	// then on. nil when nothing can be carried out.
 	Again func(KeptPlan) (Resolved, error)
+	// Uses tells which nodes of other environments use outputs of one, in the order of Consumer.Compare; nil: none is known.
+	Uses func(environment string) []Consumer
 }
 
 // Policy holds the decider's bounds. The zero value of a field takes the default.

@@ -365,6 +365,8 @@ type PlanRecord struct {
 	Changed []ParameterChange `json:"changed,omitempty"`
 	// Until is how long environment.apply can carry it out, if nothing changes the environment before; absent: it can't be.
 	Until *time.Time `json:"until,omitempty"`
+	// Against are the uses of outputs by other environments for which it would be refused unless despite_consumers is said.
+	Against []Consumer `json:"against,omitempty"`
 }
 
 // PlannedStep is what would change of one node.

@@ -91,7 +91,7 @@ func (w *world) carryOut() {
 	answer := w.decide(ApplyInput{CommandMeta: w.meta(), ApplyPlan: event.ApplyPlan{Plan: id, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
 	if !answer.Accepted {
 		w.plan, w.healing, w.applied, w.on = before, healing, applied, on
-		gone := answer.Error.Code == fault.NotFound || answer.Error.Code == fault.Protected // the template, or the plan
+		gone := answer.Error.Code == fault.NotFound || answer.Error.Code == fault.Protected || answer.Error.Code == fault.Consumed // the template, or the plan
 		require.False(w.t, may && !gone, "%s: %v", id, answer.Error)
 		return
 	}
@@ -173,7 +173,7 @@ func (p *planner) overtaken(by string) {
 
 // offered: nothing is done but what was shown, or what was asked about since and takes nothing away.
 func (p *planner) offered(w *world, b StepWaiting) {
-	if p.doing == nil || b.Verb == event.Validate || b.Verb == event.Propose {
+	if p.doing == nil || b.Verb == event.Validate || b.Verb == event.Propose || b.Verb == event.Observe {
 		return
 	}
 	shown, ok := p.doing.shown[b.Step]

@@ -14,6 +14,9 @@ import (
 type others struct {
 	records map[string]Record
 	moved   bool // something of them has changed since what is there was decided on
+	used    bool // one of them uses this environment
+	despite bool // the destroy that was asked for last does not mind
+	before  Status
 }
 
 func newOthers() *others { return &others{records: map[string]Record{}} }
@@ -40,8 +43,21 @@ func (o *others) draw(w *world, n *Node) {
 	}
 }
 
+func (o *others) uses(string) []Consumer {
+	if o.used {
+		return []Consumer{{Environment: "alpha", Address: "t.x.a", Output: "o"}}
+	}
+	return nil
+}
+
+func (o *others) drawDespite(w *world) bool {
+	o.despite = rapid.Bool().Draw(w.t, "despite")
+	return o.despite
+}
+
 func (o *others) move(w *world) {
 	o.moved = true
+	o.used = rapid.IntRange(0, 4).Draw(w.t, "is used") == 0
 	name := rapid.SampledFrom([]string{"alpha", "beta"}).Draw(w.t, "other")
 	r := Record{Name: name, Sources: map[string][]string{"o": {"t.x.o"}}}
 	switch rapid.IntRange(0, 9).Draw(w.t, "becomes") {
@@ -62,6 +78,7 @@ func (o *others) move(w *world) {
 
 // settle has all of them deployed, so that nothing has to wait any more.
 func (o *others) settle() {
+	o.used = false
 	for _, name := range []string{"alpha", "beta"} {
 		if r := o.records[name]; !r.Supply("o").Ready {
 			o.records[name], o.moved = Record{Name: name, Status: Deployed, Outputs: json.RawMessage(`{"o":"0"}`)}, true
@@ -73,6 +90,10 @@ func (o *others) check(w *world, f Fact) {
 	switch b := f.Body.(type) {
 	case Created, Updated:
 		o.moved = false
+	case StatusDestroying:
+		if o.used && o.before != DestroyFailed && (b.Planned || !o.despite) {
+			w.t.Fatalf("what others use is destroyed")
+		}
 	case StepWaiting:
 		if b.Verb == event.Apply || b.Verb == event.Validate {
 			o.checkUsed(w, b.Step, b.Consumed)

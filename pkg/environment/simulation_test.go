@@ -119,7 +119,7 @@ func newWorld(t *rapid.T) *world {
 
 func (w *world) around() Surroundings {
 	return Surroundings{Resolver: &w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply,
-		Again: w.again, Hold: w.ledger.hold}
+		Again: w.again, Hold: w.ledger.hold, Uses: w.others.uses}
 }
 
 // drawPool lets runners come and go, and breakers open and close.
@@ -179,6 +179,10 @@ func (w *world) graph() []Node {
 
 func (w *world) decide(in Input) *event.Answer {
 	before := w.state.Busy()
+	w.others.before = w.state.Status
+	if _, is := in.(DestroyInput); !is {
+		w.others.despite = false
+	}
 	w.locked = w.state.Lock != nil
 	d := w.decider.Decide(w.state, w.around(), in, w.now)
 	for _, f := range d.Facts {
@@ -488,7 +492,7 @@ func (w *world) act() {
 	case what <= 1:
 		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
 	case what == 2:
-		w.decide(DestroyInput{CommandMeta: w.meta(), Destroy: event.Destroy{Force: rapid.Bool().Draw(w.t, "force")}})
+		w.decide(DestroyInput{CommandMeta: w.meta(), Destroy: event.Destroy{Force: rapid.Bool().Draw(w.t, "force"), DespiteConsumers: w.others.drawDespite(w)}})
 	case what == 3 && rapid.Bool().Draw(w.t, "really"):
 		w.decide(CancelInput{CommandMeta: w.meta()})
 	case what == 4 && w.command > 0:

@@ -66,6 +66,8 @@ type Update struct {
 	Lifetime string `json:"lifetime,omitempty"`
 	// Heal applies again, besides, what the last check found gone or other than it was left.
 	Heal bool `json:"heal,omitempty"`
+	// DespiteConsumers takes away outputs although other environments use them.
+	DespiteConsumers bool `json:"despite_consumers,omitempty"`
 	// FailFast cancels what still runs at the first failure, instead of letting it finish.
 	FailFast bool `json:"fail_fast,omitempty"`
 	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
@@ -74,8 +76,11 @@ type Update struct {
 
 // Destroy is the data of environment.destroy.
 type Destroy struct {
-	// Force goes on destroying what a failed destroy depends on.
+	// Force goes on destroying what a failed destroy depends on, and waits for no other environment. It says nothing of those who
+	// use this one: see DespiteConsumers.
 	Force bool `json:"force,omitempty"`
+	// DespiteConsumers destroys it although other environments use what it puts out.
+	DespiteConsumers bool `json:"despite_consumers,omitempty"`
 	// FailFast cancels what still runs at the first failure.
 	FailFast bool `json:"fail_fast,omitempty"`
 }

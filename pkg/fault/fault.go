@@ -54,6 +54,7 @@ const (
 	BreakerOpen       Code = "breaker-open"
 	Expired           Code = "expired"
 	AuthorityLost     Code = "authority-lost"
+	Consumed          Code = "consumed"
 	NotMeasured       Code = "not-measured"
 	Locked            Code = "locked"
 	Protected         Code = "protected"

@@ -90,7 +90,7 @@ func (t *turn) users(name string) ([]string, error) {
 
 // uses are the nodes of other environments that use an output of one, as the graph in the store has them. Of environments
 // that something was decided on in this turn, their states tell.
-func (t *turn) uses(name string) ([]environment.Use, error) {
+func (t *turn) uses(name string) ([]environment.Consumer, error) {
 	edges, err := t.p.Store.Consumers(t.ctx, name)
 	if err != nil {
 		return nil, err
@@ -101,15 +101,24 @@ func (t *turn) uses(name string) ([]environment.Use, error) {
 			changed[e.Environment] = s
 		}
 	}
-	var all []environment.Use
+	var all []environment.Consumer
 	for _, e := range edges {
 		if changed[e.From.Environment] == nil {
-			all = append(all, environment.Use{Environment: e.From.Environment, Address: e.From.Address, Output: e.Output})
+			all = append(all, environment.Consumer{Environment: e.From.Environment, Address: e.From.Address, Output: e.Output})
 		}
 	}
 	for _, s := range changed {
 		all = append(all, s.UsesOf(name)...)
 	}
-	slices.SortFunc(all, environment.Use.Compare)
+	slices.SortFunc(all, environment.Consumer.Compare)
 	return slices.Compact(all), nil
+}
+
+// askedUses answers the decider who uses an environment. It is asked where something would be taken away, and not often.
+func (t *turn) askedUses(name string) []environment.Consumer {
+	list, err := t.uses(name)
+	if err != nil {
+		t.states.err = err // what is decided does not count
+	}
+	return list
 }

@@ -193,3 +193,54 @@ func TestAPlanThatNeedsAnotherEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(entries[0].Data), `"unknown":{"inputs.vpc":["environment net"]}`)
 }
+
+func TestWhatOthersUseIsLeftStanding(t *testing.T) {
+	r := newRig(t)
+	r.street()
+	r.start()
+	r.runner("default")
+	r.make("net", "net")
+	r.make("house", "house")
+	r.await("house", environment.Deployed)
+	answer := r.command(event.EnvironmentDestroy, "net", event.Destroy{Force: true})
+	require.Equal(t, fault.Consumed, answer.Error.Code)
+	require.Contains(t, answer.Error.Message, "house (house.noop.lock uses token, house.noop.wall uses vpc)")
+	plan := r.command(event.EnvironmentPlan, "net", event.Proposal{Destroy: true})
+	require.Len(t, r.planned("net", plan.Operation).Against, 2)
+
+	soon := time.Now().Add(100 * time.Millisecond)
+	r.await("net", environment.Deployed)
+	require.True(t, r.command(event.EnvironmentSchedule, "net", event.Schedule{DestroyAt: &soon}).Accepted)
+	require.Eventually(t, func() bool {
+		record, err := r.store.Environment(t.Context(), "net")
+		return err == nil && record.DestroyHeld != nil && record.DestroyHeld.Code == fault.Consumed
+	}, patience, 5*time.Millisecond)
+
+	r.write(map[string]string{"net": strings.Replace(strings.Replace(street["net"], "1.0.0", "1.1.0", 1), `output "vpc"`, `output "vpn"`, 1)})
+	update := event.Update{Templates: []string{"net@1.1.0"}}
+	require.Eventually(t, func() bool {
+		answer = r.command(event.EnvironmentUpdate, "net", update)
+		return answer.Error != nil && answer.Error.Code == fault.Consumed
+	}, patience, 100*time.Millisecond)
+	require.Contains(t, answer.Error.Message, `environment "net" can't be updated to that, since others use what it puts out: house (house.noop.wall uses vpc)`)
+
+	require.True(t, r.command(event.EnvironmentDestroy, "house", event.Destroy{}).Accepted)
+	r.await("net", environment.Destroyed)
+}
+
+func TestWhatOthersUseGoesAllTheSame(t *testing.T) {
+	r := newRig(t)
+	r.street()
+	r.start()
+	r.runner("default")
+	r.make("net", "net")
+	r.make("house", "house")
+	r.await("house", environment.Deployed)
+	require.True(t, r.command(event.EnvironmentDestroy, "net", event.Destroy{DespiteConsumers: true}).Accepted)
+	r.await("net", environment.Destroyed)
+	answer := r.command(event.EnvironmentUpdate, "house", event.Update{})
+	require.True(t, answer.Accepted)
+	r.resource("house", "house.noop.wall", waiting(`environment "net", which is not there: create it`))
+	r.make("net", "net")
+	r.await("house", environment.Deployed)
+}

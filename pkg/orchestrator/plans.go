@@ -114,7 +114,7 @@ func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
 }
 
 func (t *turn) around(name string, r environment.Resolver) environment.Surroundings {
-	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed, Again: t.keptPlan(name), Hold: t.p.held()}
+	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed, Uses: t.askedUses, Again: t.keptPlan(name), Hold: t.p.held()}
 }
 
 type recorded = func(string) (json.RawMessage, bool)

@@ -166,6 +166,8 @@ type Graph struct {
 	Groups      []environment.Group `json:"groups"`
 	Nodes       []GraphNode         `json:"nodes"`
 	Edges       []GraphEdge         `json:"edges"`
+	// Around are what nodes use of other environments, and what others use of this one.
+	Around []store.Edge `json:"around,omitempty"`
 }
 
 // GraphNode is a resource or an action.
