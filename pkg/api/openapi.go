@@ -21,12 +21,17 @@ func Document(comments map[string]string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	shown, err := examples()
+	if err != nil {
+		return nil, err
+	}
 	paths := schema.Object{}
 	for _, row := range routes() {
 		get, err := describe(r, row)
 		if err != nil {
 			return nil, err
 		}
+		withExample(get["responses"].(schema.Object), shown[row.id])
 		head := maps.Clone(get)
 		head["operationId"] = row.id + "Head"
 		head["summary"] = row.summary + " (headers only)"
