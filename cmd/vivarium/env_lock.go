@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,6 +67,9 @@ func statusText(r environment.Record) string {
 	text := string(r.Status)
 	if r.Status == environment.Destroyed && len(r.Next) > 0 {
 		text += ", next: " + r.Next[0].What + " at " + moment(r.Next[0].At)
+	}
+	if r.Drifted > 0 {
+		text += fmt.Sprintf(", %d drifted", r.Drifted)
 	}
 	if r.Lock != nil {
 		text += " (locked)"

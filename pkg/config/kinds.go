@@ -76,6 +76,18 @@ func duration(path, flag, def, doc string, field func(*Settings) *durationField)
 	})
 }
 
+// interval is a duration that may be none.
+func interval(path, flag, def, doc string, field func(*Settings) *durationField) Setting {
+	return setting(path, flag, def, doc, durationKind, func(s *Settings, v value) error {
+		d, err := time.ParseDuration(v.text)
+		if err != nil || d < 0 {
+			return fmt.Errorf("has to be a duration such as \"1h\", or \"0s\" for never")
+		}
+		*field(s) = durationField(d)
+		return nil
+	})
+}
+
 func list(path, flag, def, doc string, field func(*Settings) *[]string, check func(string) error) Setting {
 	return setting(path, flag, def, doc, listKind, func(s *Settings, v value) error {
 		if len(v.list) == 0 && def != "" {

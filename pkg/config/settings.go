@@ -34,6 +34,8 @@ type Settings struct {
 	LogRetention time.Duration
 	// DestroyWarnings are how long before a planned destruction it is announced.
 	DestroyWarnings []time.Duration
+	// DriftInterval is how often each resource is looked at without anybody asking; 0 is never.
+	DriftInterval time.Duration
 
 	Log         Log
 	Runner      Runner

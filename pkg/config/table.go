@@ -61,6 +61,8 @@ var table = []Setting{
 		func(s *Settings) *durationField { return (*durationField)(&s.LogRetention) }),
 	durations("destroy_warnings", "", "24h,1h", "how long before a planned destruction events announce it",
 		func(s *Settings) *[]time.Duration { return &s.DestroyWarnings }),
+	interval("drift_interval", "", "1h", "how often each resource is looked at without anybody asking, unless its environment says otherwise; 0s is never",
+		func(s *Settings) *durationField { return (*durationField)(&s.DriftInterval) }),
 	text("log.level", "log-level", "info", "debug, info, warn or error",
 		func(s *Settings) *string { return &s.Log.Level }, oneOf("debug", "info", "warn", "error")),
 	text("log.format", "log-format", "text", "text or json",

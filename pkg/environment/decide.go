@@ -87,6 +87,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.health(in)
 	case RunnerStartedInput:
 		c.runnerStarted(in)
+	case LookInput:
+		c.look(in)
 	case TickInput:
 		c.tick()
 		c.planned()

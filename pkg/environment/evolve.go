@@ -30,6 +30,8 @@ func (s *State) evolve(f Fact) error {
 		s.destroying(b, f.At)
 	case Scheduled:
 		s.scheduled(b)
+	case Healing:
+		s.healing(b, f.At)
 	case Appointed:
 		s.Next, s.DestroyHeld = b.Appointments, nil
 		s.Down = s.Down && b.Up != nil

@@ -30,7 +30,12 @@ func (s *State) evolveStep(f Fact) error {
 		return nil
 	case StepPlanned:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.stepPlanned(i, n, b) })
+	case HealGaveUp:
+		return s.gaveUp(b)
 	case ResourceObserved:
+		if b.Unasked {
+			return s.looked(b)
+		}
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.observed(i, n, b) })
 	case StepComplete:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.complete(i, n, b) })
@@ -112,6 +117,9 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	case event.Apply:
 		n.Status, n.Outputs, n.Applied = Deployed, b.Outputs, n.Offered
 		n.Stale, n.Due, n.Adopt = false, false, nil
+		if !s.Operation.Heals {
+			n.Heals, n.GaveUp = 0, false
+		}
 		s.makeDue(n)
 		s.forgetAsked(n)
 		if s.Operation.Kind == DestroyOperation {

@@ -141,6 +141,8 @@ type ResourceObserved struct {
 	Differences []event.Difference `json:"differences,omitempty"`
 	Omitted     int                `json:"omitted,omitempty"` // differences that were too many to show
 	At          time.Time          `json:"at"`
+	// Unasked: no operation asked for it. It was seen between two.
+	Unasked bool `json:"unasked,omitempty"`
 }
 
 // StatusPlanning: what would change is being found out, and nothing changes. Steps are those that may change; of the others
@@ -495,7 +497,7 @@ func Bodies() []Body {
 		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
 		TakenOver{}, StepDoubted{}, StepUncertain{}, StepSettled{},
 		StatusPlanning{}, StepPlanned{}, StatusPlanned{}, PlansLapsed{},
-		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{}, Appointed{},
+		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{}, Appointed{}, Healing{}, HealGaveUp{},
 	}
 }
 
@@ -558,6 +560,8 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	DestructionHeld{}.Type():     decode[DestructionHeld],
 	PlansLapsed{}.Type():         decode[PlansLapsed],
 	Appointed{}.Type():           decode[Appointed],
+	Healing{}.Type():             decode[Healing],
+	HealGaveUp{}.Type():          decode[HealGaveUp],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -289,9 +289,11 @@ type ResourceRecord struct {
 	Outputs     json.RawMessage `json:"outputs,omitempty"` // of the last success
 	Health      *EndpointHealth `json:"health,omitempty"`  // of its status endpoint, since it was validated
 	// Drift is what the last check has found, absent when there was none since the last apply.
-	Drift     *Drift    `json:"drift,omitempty"`
-	Revision  uint64    `json:"revision"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Drift *Drift `json:"drift,omitempty"`
+	// HealGaveUp: it was healed so often that it is left to people.
+	HealGaveUp bool      `json:"heal_gave_up,omitempty"`
+	Revision   uint64    `json:"revision"`
+	UpdatedAt  time.Time `json:"updated_at"`
 }
 
 // Drift is how a resource was found, against how the last apply left it.

@@ -51,7 +51,7 @@ func (o *Operation) counts() map[StepState]int {
 
 func (s *State) resourceRecord(n *Step, at mark) ResourceRecord {
 	r := ResourceRecord{Node: n.Node, Environment: s.Name, Status: n.Status, Inputs: n.Inputs, Outputs: n.Outputs, Health: n.Health,
-		CreatedBy: n.CreatedBy, Drift: n.Drift, UpdatedAt: at.time}
+		CreatedBy: n.CreatedBy, Drift: n.Drift, HealGaveUp: n.GaveUp, UpdatedAt: at.time}
 	if n.State != "" && s.Operation != nil {
 		r.Step = StepRecord{Operation: n.Operation, Verb: n.Verb, State: n.State, Attempt: n.Attempt,
 			Failures: n.Failures, Runner: n.Runner, Reason: s.reason(n), Error: n.Error,

@@ -27,7 +27,10 @@ func (w *world) left(address string) bool {
 // checkProtection holds that nothing is done that was to be refused.
 func (w *world) checkProtection(f Fact) {
 	switch b := f.Body.(type) {
-	case Created, Updated, StatusDestroying, StatusRetrying, StatusRunning:
+	case Created, Updated, StatusDestroying, StatusRetrying, StatusRunning, Healing:
+		if _, heals := f.Body.(Healing); heals {
+			w.healing = false // what was healed lately has to wait
+		}
 		if w.locked {
 			w.t.Fatalf("%s of a locked environment", f.Body.Type())
 		}
@@ -61,6 +64,24 @@ func (w *world) anew() {
 	maps.DeleteFunc(w.applied, func(address string, _ bool) bool { return w.actions[address] })
 }
 
+// seen is a look that no operation asked for, of now or of before.
+func (w *world) seen() {
+	n := rapid.SampledFrom(w.state.Nodes).Draw(w.t, "seen")
+	in := LookInput{Step: n.Address, Operation: w.state.Operation.ID, Epoch: w.state.Epoch, At: w.now, Observation: rapid.SampledFrom([]event.Observation{
+		{Presence: event.Present}, {Presence: event.Absent}, {Presence: event.Present, Drifted: true}}).Draw(w.t, "found")}
+	if rapid.IntRange(0, 3).Draw(w.t, "late") == 0 {
+		in.Operation = "op-0"
+	}
+	may := w.state.Status == Deployed && !w.state.Busy() && in.Operation == w.state.Operation.ID && n.Exists && n.Type == ResourceNode
+	facts := len(w.facts)
+	w.decide(in)
+	for _, f := range w.facts[facts:] {
+		if _, looked := f.Body.(ResourceObserved); looked && !may {
+			w.t.Fatalf("a look at %s was believed", n.Address)
+		}
+	}
+}
+
 // quiet takes back what would go on by itself for ever.
 func (w *world) quiet() {
 	w.decide(ScheduleInput{CommandMeta: w.meta(), Schedule: event.Schedule{Hours: &event.Hours{}}})
@@ -74,6 +95,9 @@ func (w *world) schedule() {
 	if rapid.IntRange(0, 2).Draw(w.t, "ends") > 0 {
 		at := w.now.Add(time.Duration(rapid.IntRange(-1, 20).Draw(w.t, "minutes")) * time.Minute)
 		in.DestroyAt = &at
+	}
+	if rapid.IntRange(0, 3).Draw(w.t, "drifts") == 0 {
+		in.Drift = &event.DriftPolicy{Policy: rapid.SampledFrom([]string{event.DriftReport, event.DriftHeal}).Draw(w.t, "policy")}
 	}
 	if rapid.Bool().Draw(w.t, "hours") {
 		in.DestroyAt = nil

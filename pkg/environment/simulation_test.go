@@ -465,6 +465,8 @@ func (w *world) act() {
 		w.lock()
 	case what == 30 && w.state.Next != (Appointments{}):
 		w.elapse()
+	case what == 21 && len(w.state.Nodes) > 0:
+		w.seen()
 	case what >= 29:
 		w.schedule()
 	case what == 30:

@@ -123,6 +123,11 @@ type Step struct {
 	Looking bool   `json:",omitempty"`
 	// Adopt is what an apply takes over instead of making it; nil once it has.
 	Adopt *event.Adoption `json:",omitempty"`
+	// Heals counts how often it was applied by itself since a command did, and HealedAt is when it was last. GaveUp: that was
+	// too often.
+	Heals    int       `json:",omitempty"`
+	HealedAt time.Time `json:",omitzero"`
+	GaveUp   bool      `json:",omitempty"`
 	// Proposes and Unknown are of a step of a plan: what its executor is asked for, and which inputs are not known yet.
 	Proposes event.Verb          `json:",omitempty"`
 	Unknown  map[string][]string `json:",omitempty"`
@@ -149,6 +154,7 @@ type Operation struct {
 	RequestedBy string
 	FailFast    bool
 	Force       bool
+	Heals       bool `json:",omitempty"` // by itself
 	Hours       bool `json:",omitempty"` // a destroy after which the environment is made again by itself
 	Parallelism int
 	Validating  bool

@@ -65,6 +65,9 @@ type Task struct {
 	Unknown map[string][]string `json:"unknown,omitempty"`
 	// Occasion is what an action runs on: create, update, destroy or demand.
 	Occasion string `json:"occasion,omitempty"`
+	// Unasked is a look between operations: it is taken only where a runner has nothing else to do for the step and a place free,
+	// and prints nothing.
+	Unasked bool `json:"unasked,omitempty"`
 	// PreventDestroy: an apply that would destroy or replace the resource fails, and changes nothing.
 	PreventDestroy bool `json:"prevent_destroy,omitempty"`
 	// Adopt has an apply, or a plan of one, take over what is there already.

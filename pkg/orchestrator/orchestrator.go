@@ -57,7 +57,10 @@ type Options struct {
 	Authority func(now time.Time) (left time.Duration, always bool, err error)
 	// OfferFrom is when steps may be offered after a takeover; commands are taken before.
 	OfferFrom time.Time
-	Log       *slog.Logger
+	// DriftEvery is how often each resource is looked at without anybody asking, unless its environment says otherwise; never
+	// unless set.
+	DriftEvery time.Duration
+	Log        *slog.Logger
 }
 
 // Orchestrator is a pkg/service Service.
@@ -73,6 +76,7 @@ type Orchestrator struct {
 	control    bus.Listener
 	usage      *usages
 	authority  authority
+	looking    lookBudget
 
 	run     context.Context // ends when what is left has to be dropped
 	cancel  context.CancelFunc

@@ -40,6 +40,7 @@ type partition struct {
 	states  map[string]*environment.State // of memory
 	busy    map[string]struct{}
 	watches watches
+	looks   looks
 }
 
 func newPartition(x *Orchestrator, number int) *partition {
@@ -178,6 +179,7 @@ func (p *partition) untilWake() time.Duration {
 func (p *partition) forget() {
 	p.memory, p.states, p.busy = nil, nil, nil
 	p.watches = watches{}
+	p.forgetLooks()
 	p.relay.reset()
 }
 

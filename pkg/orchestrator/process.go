@@ -139,12 +139,21 @@ func (t *turn) deliver(d bus.Delivery) error {
 // messages are what runners and the server itself put into a partition's queue; everything else is a command.
 var messages = map[string]func(*turn, json.RawMessage) error{
 	event.TaskAccepted: on(func(t *turn, m event.Accepted) error {
+		if _, look := t.unasked(m.TaskRef, false); look {
+			return nil
+		}
 		return t.decide(m.Environment, environment.AcceptedInput{Accepted: m})
 	}),
 	event.TaskRefused: on(func(t *turn, m event.Refused) error {
+		if _, look := t.unasked(m.TaskRef, true); look {
+			return nil
+		}
 		return t.decide(m.Environment, environment.RefusedInput{Refused: m})
 	}),
 	event.TaskFinished: on(func(t *turn, m event.Result) error {
+		if operation, look := t.unasked(m.TaskRef, true); look {
+			return t.seen(operation, m)
+		}
 		t.states.coming = m.SavedPlan
 		return t.decide(m.Environment, environment.ResultInput{Result: m})
 	}),
@@ -190,7 +199,11 @@ func (t *turn) tick(m event.Tick) error {
 	if err := t.watch(); err != nil {
 		return err
 	}
-	return errors.Join(t.decideBusy(environment.TickInput{}), t.decideImminent())
+	err := errors.Join(t.decideBusy(environment.TickInput{}), t.decideImminent())
+	if err == nil {
+		t.lookAround()
+	}
+	return err
 }
 
 // decideImminent looks for environments whose planned destruction is due, or to be announced.

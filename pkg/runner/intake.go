@@ -90,6 +90,9 @@ func (r *Runner) takePlace(task *event.Task) (expired, ok bool) {
 		return false, true
 	default:
 	}
+	if task.Unasked {
+		return true, true
+	}
 	var lapsed <-chan time.Time
 	if !task.AcceptBefore.IsZero() {
 		timer := time.NewTimer(time.Until(task.AcceptBefore))

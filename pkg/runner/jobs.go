@@ -68,6 +68,9 @@ func (r *Runner) register(task *event.Task, cause event.Envelope) (*job, fault.C
 			return nil, fault.Conflict, "a newer attempt of the step runs already"
 		}
 	}
+	if older != nil && task.Unasked {
+		return nil, fault.Busy, "something else is under way for the step"
+	}
 	j := &job{task: task, cause: cause, before: older, worked: make(chan struct{}), saves: newSaves(), began: time.Now(), heard: time.Now()}
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
 	if older != nil {

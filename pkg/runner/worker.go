@@ -144,6 +144,9 @@ func (w *worker) request() (executor.Request, error) {
 	if w.task.Adopt != nil {
 		request.Adopt = w.task.Adopt.ID
 	}
+	if w.task.Unasked {
+		request.Log = func(string, string) {}
+	}
 	var err error
 	if w.task.Bundle != nil {
 		if request.Bundle, err = w.runner.folders.bundle(w.task.Bundle); err != nil {

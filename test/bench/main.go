@@ -25,6 +25,7 @@ var sections = []section{
 	{"plan", planning},
 	{"changes", changes},
 	{"idle", idle},
+	{"drift", drift},
 	{"restart", restart},
 	{"scaling", scaling},
 	{"takeover", takeover},
@@ -43,7 +44,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, changes, idle, restart, scaling, takeover, logs, reads, consul, terraform")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, changes, idle, drift, restart, scaling, takeover, logs, reads, consul, terraform")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

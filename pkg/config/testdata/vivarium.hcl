@@ -47,6 +47,9 @@ log_retention = "720h"
 # How long before a planned destruction (destroy_at) events announce it.
 destroy_warnings = ["24h", "1h"]
 
+# How often each resource is looked at without anybody asking, unless its environment says otherwise; "0s" is never.
+drift_interval = "1h"
+
 log {
   level  = "info" # debug, info, warn, error
   format = "text" # text, json

@@ -134,6 +134,8 @@ func environmentExamples() []environment.Body {
 		environment.Scheduled{CommandID: exampleCommand, RequestedBy: exampleSource, DestroyAt: &exampleTime},
 		environment.DestructionAhead{DestroyAt: exampleTime, Warning: time.Hour},
 		environment.DestructionHeld{DestroyAt: exampleTime, Error: fault.New(fault.Reject, fault.Locked, "environment \"notes\" was locked by %s", exampleSource)},
+		environment.Healing{Operation: exampleOperation, Steps: []string{exampleStep}, Parallelism: 10, Epoch: 1},
+		environment.HealGaveUp{Step: exampleStep, Heals: 5},
 		environment.Appointed{Appointments: environment.Appointments{Up: &exampleTime}},
 		environment.Locked{CommandID: exampleCommand, RequestedBy: exampleSource, Reason: "the audit runs until Friday"},
 		environment.Unlocked{CommandID: exampleCommand, RequestedBy: exampleSource},
