@@ -224,6 +224,13 @@ func TestRequestIDs(t *testing.T) {
 		response, _ = f.get("/self/ping", "X-Request-Id", bad)
 		require.Len(t, response.Header.Get("X-Request-Id"), 36)
 	}
+	response, _ = f.get("/self/ping", "X-Correlation-Id", "order-7")
+	require.Equal(t, "order-7", response.Header.Get("X-Correlation-Id"))
+	require.Equal(t, "order-7", response.Header.Get("X-Request-Id"))
+	response, _ = f.get("/self/ping", "X-Correlation-Id", "order-7", "X-Request-Id", "abc-3")
+	require.Equal(t, "abc-3", response.Header.Get("X-Request-Id"))
+	response, _ = f.get("/self/ping", "X-Correlation-Id", "no good")
+	require.Empty(t, response.Header.Get("X-Correlation-Id"))
 	require.Equal(t, "abc-2", f.problem(http.StatusNotFound, http.MethodGet, "/x", "X-Request-Id", "abc-2").RequestID)
 }
 

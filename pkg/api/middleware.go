@@ -109,10 +109,20 @@ func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// identify gives every request an id: the client's, when it is short and printable, or a new one.
+// correlation is the header with which some clients say what a request belongs to.
+const correlation = "X-Correlation-Id"
+
+// identify gives every request an id: the client's, when it is short and printable, or a new one. A correlation id is given back, too,
+// and is the request's where it has no other.
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := c.Request().Header.Get(echo.HeaderXRequestID)
+		if with := c.Request().Header.Get(correlation); printable(with) {
+			c.Response().Header().Set(correlation, with)
+			if id == "" {
+				id = with
+			}
+		}
 		if !printable(id) {
 			id = uuid.NewString()
 		}
