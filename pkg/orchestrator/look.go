@@ -201,6 +201,7 @@ func (t *turn) unasked(ref event.TaskRef, over bool) (operation string, is bool)
 	operation, is = strings.CutPrefix(ref.Operation, lookPrefix)
 	if is && over {
 		t.p.landed(place{ref.Environment, ref.Step})
+		t.offerLooks() // a tick alone would let a server look at a few things a second
 	}
 	return operation, is
 }

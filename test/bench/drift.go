@@ -14,7 +14,7 @@ import (
 // processor time what 10,000 an hour take. All else that the process does meanwhile counts too.
 func drift(ctx context.Context, r *report) error {
 	const interval, resources = 2 * time.Minute, 5000
-	return filled(ctx, []string{"VIVARIUM_DRIFT_INTERVAL=" + interval.String()}, func(pid int, took time.Duration) error {
+	return filled(ctx, []string{"VIVARIUM_DRIFT_INTERVAL=" + interval.String()}, func(pid int, took time.Duration, command func(...string) ([]byte, error)) error {
 		pause(ctx, max(interval-took, 0)+5*time.Second) // a resource is looked at an interval after its apply
 		before, err := usedBy(pid)
 		if err != nil {
@@ -27,6 +27,10 @@ func drift(ctx context.Context, r *report) error {
 		after, err := usedBy(pid)
 		if err != nil {
 			return err
+		}
+		shown, err := command("env", "show", "idle-7", "-o", "json")
+		if seen := strings.Count(string(shown), `"checked_at"`); err != nil || seen < 50 {
+			return fmt.Errorf("%d of 50 resources were looked at (%w)", seen, err)
 		}
 		look := (after - before) / resources
 		r.row("a look at a resource, nobody asking", fmt.Sprintf("%.2f ms of a processor", float64(look)/float64(time.Millisecond)), "")

@@ -18,7 +18,7 @@ import (
 // idle starts the real server, gives it 100 environments of 50 resources, and reads its resident memory once it has
 // nothing to do.
 func idle(ctx context.Context, r *report) error {
-	return filled(ctx, nil, func(pid int, _ time.Duration) error {
+	return filled(ctx, nil, func(pid int, _ time.Duration, _ func(...string) ([]byte, error)) error {
 		rss, err := settledMemory(ctx, pid)
 		if err != nil {
 			return err
@@ -30,7 +30,7 @@ func idle(ctx context.Context, r *report) error {
 
 // filled starts the real server with further environment variables and 100 environments of 50 resources; it tells its
 // process and how long filling took.
-func filled(ctx context.Context, variables []string, measure func(pid int, took time.Duration) error) error {
+func filled(ctx context.Context, variables []string, measure func(pid int, took time.Duration, command func(...string) ([]byte, error)) error) error {
 	return inFolder(func(dir string) (err error) {
 		if err := writeTemplates(filepath.Join(dir, "catalogue")); err != nil {
 			return err
@@ -60,7 +60,9 @@ func filled(ctx context.Context, variables []string, measure func(pid int, took 
 		if err := fill(ctx, binary, data); err != nil {
 			return err
 		}
-		return measure(server.Process.Pid, time.Since(began))
+		return measure(server.Process.Pid, time.Since(began), func(args ...string) ([]byte, error) {
+			return exec.CommandContext(ctx, binary, append(args, "--data-dir", data)...).Output()
+		})
 	})
 }
 
