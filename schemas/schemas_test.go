@@ -51,7 +51,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.Scheduled{}, environment.DestructionAhead{}, environment.StatusChecking{}, environment.StatusPlanning{},
 		environment.StepPlanned{Plan: event.Plan{Change: event.ChangeNone}}, environment.StatusPlanned{Counts: map[event.Change]int{}},
 		environment.ResourceObserved{Presence: event.Absent}, environment.ResourceHealth{Status: event.Healthy},
-		environment.Locked{}, environment.Unlocked{}, environment.StepRetained{}, environment.TakenOver{}, environment.StepDoubted{Verb: event.Apply},
+		environment.Locked{}, environment.Unlocked{}, environment.StepRetained{}, environment.Promoted{}, environment.TakenOver{}, environment.StepDoubted{Verb: event.Apply},
 		environment.StepUncertain{}, environment.StepSettled{Verdict: event.Again}, environment.DestructionHeld{Error: failure}, environment.Appointed{}, environment.Healing{Steps: []string{}}, environment.HealGaveUp{},
 		environment.PlansLapsed{Plans: []string{}},
 	}

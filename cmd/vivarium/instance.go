@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api"
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/nats"
+	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/orchestrator"
@@ -38,6 +40,17 @@ type instance struct {
 	vars     map[string]string
 	program  string
 	kit      *kit
+
+	// What a takeover needs.
+	turning   chan struct{} // has a value when the process is to begin anew in another role
+	roles     sync.Mutex    // held while one is being changed
+	members   sync.Mutex
+	lease     *authority.Lease
+	promise   *authority.Promise
+	offerFrom time.Time
+	overtaken atomic.Bool // another side acts under a higher epoch
+	watched   chan struct{}
+	endWatch  context.CancelFunc
 
 	lock         *lock
 	key          []byte
@@ -71,18 +84,22 @@ func (c *cli) newInstance(settings config.Settings) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &instance{settings: settings, dir: dir, id: newID("server"), log: log, begun: time.Now(), vars: c.variables, program: c.program}
+	s := &instance{settings: settings, dir: dir, id: newID("server"), log: log, begun: time.Now(), vars: c.variables, program: c.program,
+		turning: make(chan struct{}, 1),
+		promise: authority.NewPromise(settings.Cluster.Lease, settings.Cluster.Margin)}
 	s.base = service.NewGroup(
 		s.member("data folder", s.openFolder, s.closeFolder),
 		s.member("Consul", s.openConsul, s.closeConsul),
 		s.member("store", s.openStore, s.closeStore),
 		s.member("catalogue", s.openCatalogue, nil),
+		s.member("epoch", s.checkEpoch, nil),
 		s.member("bus", s.openBus, s.closeBus),
 		s.member("replication source", s.openSource, s.closeSource),
 		s.member("API", s.startAPI, s.stopAPI),
 	)
 	s.work = service.NewGroup(
 		s.member("orchestrator", s.startOrchestrator, s.stopOrchestrator),
+		s.member("watch of the epoch", s.startWatch, s.stopWatch),
 		s.member("follower", s.startFollower, s.stopFollower),
 		s.member("runner", s.startRunner, s.stopRunner),
 		s.member("registration", s.register, s.deregister),
@@ -163,7 +180,7 @@ func (s *instance) openFolder(ctx context.Context) error {
 	if s.lock, err = takeLock(ctx, s.dir); err != nil {
 		return err
 	}
-	if err := s.openKey(); err != nil {
+	if err := errors.Join(s.openRole(), s.openMembers(), s.openKey()); err != nil {
 		return errors.Join(err, s.lock.release())
 	}
 	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.log)

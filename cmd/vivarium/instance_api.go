@@ -69,7 +69,13 @@ func (s *instance) poolsAsked() []string {
 	return s.orchestrator.Status().Pools
 }
 
-func (s *instance) stopAPI(ctx context.Context) error { return s.api.Stop(ctx) }
+// stopAPI ends the streams of secondaries first, which the API would wait for.
+func (s *instance) stopAPI(ctx context.Context) error {
+	if s.source != nil {
+		s.source.Leave()
+	}
+	return s.api.Stop(ctx)
+}
 
 // apiURL is where this machine finds the API: an address for all interfaces is reached over the loopback.
 func (s *instance) apiURL() string {

@@ -62,7 +62,8 @@ func (s *instance) openSource(ctx context.Context) (err error) {
 		return nil
 	}
 	s.source, err = replication.NewSource(replication.SourceOptions{Store: s.store, Partitions: s.settings.Partitions, Self: s.identity,
-		Box: s.box, Token: s.settings.Replication.Token, Log: s.log.With("part", "replication")})
+		Box: s.box, Token: s.settings.Replication.Token, Orders: s.orders(), Log: s.log.With("part", "replication"),
+		Told: s.told})
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (s *instance) startFollower(ctx context.Context) (err error) {
 	}
 	s.follower, err = replication.NewFollower(replication.Options{Store: s.store, Partitions: s.settings.Partitions, Find: s.finder(),
 		Token: s.settings.Replication.Token, Self: replication.Name{Cluster: s.ownCluster(), Server: runnerName(s.settings, "server"), Version: version},
-		Primary: s.followed(), KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
+		Primary: s.followed(), Telling: s.promise.Told, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
 	if err == nil {
 		err = s.follower.Start(ctx)
 	}
@@ -172,9 +173,27 @@ type consulFinder struct{ *instance }
 
 // Find implements replication.Finder.
 func (f consulFinder) Find(ctx context.Context) (addresses []string, err error) {
-	all, err := f.consul.client.Find(ctx, f.consul.service+"-server", f.settings.PrimaryClusterName)
+	addresses, err = f.primaries(ctx, f.settings.PrimaryClusterName)
+	if len(addresses) > 0 {
+		return addresses, err
+	}
+	// After a takeover the primary is in another datacentre than the one that the cluster is called by.
+	known, failed := f.consul.client.Datacentres(ctx)
+	if failed != nil {
+		return nil, err
+	}
+	for _, datacentre := range known {
+		if found, failed := f.primaries(ctx, datacentre); failed == nil {
+			addresses = append(addresses, found...)
+		}
+	}
+	return addresses, err
+}
+
+func (f consulFinder) primaries(ctx context.Context, datacentre string) (addresses []string, err error) {
+	all, err := f.consul.client.Find(ctx, f.consul.service+"-server", datacentre)
 	for _, i := range all {
-		if i.Role == string(replication.Primary) {
+		if i.Role == string(replication.Primary) && i.Cluster == f.settings.PrimaryClusterName {
 			addresses = append(addresses, "http://"+i.Address)
 		}
 	}
@@ -217,6 +236,13 @@ func (s *instance) cluster(ctx context.Context) (wire.Cluster, error) {
 	c := wire.Cluster{Name: s.settings.PrimaryClusterName, Server: s.id, Role: s.role(), Epoch: s.epoch, Time: time.Now().UTC()}
 	if !s.up.Load() {
 		return c, fault.New(fault.Wait, fault.Unavailable, "the server is still starting")
+	}
+	if !s.settings.Primary {
+		epoch, err := s.store.Epoch(ctx) // grows while it follows
+		if err != nil {
+			return c, err
+		}
+		c.Epoch = max(c.Epoch, epoch)
 	}
 	var owned []int
 	if s.orchestrator != nil {

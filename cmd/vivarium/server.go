@@ -37,14 +37,24 @@ func newServer(c *cli) *cobra.Command {
 
 // serve runs a server until the first signal, and lets it drain.
 func (c *cli) serve(ctx context.Context, settings config.Settings) error {
-	s, err := c.newInstance(settings)
-	if err != nil {
-		return err
+	for {
+		s, err := c.newInstance(settings)
+		if err != nil {
+			return err
+		}
+		if err := s.start(ctx); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprint(c.out, s.banner(c.style(c.out), true))
+		select {
+		case <-ctx.Done():
+			return s.stop(c.hard)
+		case <-s.turning:
+		}
+		s.log.Warn("this process begins anew: its role has changed, or may have")
+		settings.Listen = s.api.Addr() // whoever knows it finds it there again
+		if err := s.stop(c.hard); err != nil {
+			s.log.Warn("what did not end in time is in doubt", "error", err)
+		}
 	}
-	if err := s.start(ctx); err != nil {
-		return err
-	}
-	_, _ = fmt.Fprint(c.out, s.banner(c.style(c.out), true))
-	<-ctx.Done()
-	return s.stop(c.hard)
 }

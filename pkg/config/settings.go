@@ -43,6 +43,7 @@ type Settings struct {
 	Container   Container
 	Kubernetes  Kubernetes
 	Consul      Consul
+	Cluster     Cluster
 	Replication Replication
 
 	origins map[string]origin
@@ -87,6 +88,14 @@ type Kubernetes struct {
 	IngressClass string // empty: the cluster's default
 	StorageClass string // empty: the cluster's default
 	VolumeSize   string
+}
+
+// Cluster is how sides take over from each other. Both have to have the same.
+type Cluster struct {
+	// Lease is how long a primary may act without hearing its secondaries; 0 acts without asking.
+	Lease time.Duration
+	// Margin is what a takeover waits besides, for work that was told to stop to end.
+	Margin time.Duration
 }
 
 // Consul is where instances find each other. That of executors is another matter (CONSUL_HTTP_ADDR).

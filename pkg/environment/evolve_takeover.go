@@ -13,6 +13,8 @@ func (s *State) evolveTakeover(f Fact) (known bool, err error) {
 		s.Epoch = b.Epoch
 		s.dirty.environment = true
 		return true, nil
+	case Promoted:
+		return true, nil // it is about no environment
 	case StepDoubted:
 		return true, s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.doubted(i, n, b, f.At) })
 	case StepUncertain:

@@ -495,7 +495,7 @@ func Bodies() []Body {
 		StepWaiting{}, StepRunning{}, StepComplete{}, StepQueued{}, StepError{}, StepSkipped{},
 		StatusRetrying{}, StatusRunning{}, Paused{}, Resumed{}, Held{}, StepProgress{}, TaskRefused{}, StateSaved{},
 		Updated{}, StepUnchanged{}, Scheduled{}, DestructionAhead{}, StatusChecking{}, ResourceObserved{}, ResourceHealth{},
-		TakenOver{}, StepDoubted{}, StepUncertain{}, StepSettled{},
+		Promoted{}, TakenOver{}, StepDoubted{}, StepUncertain{}, StepSettled{},
 		StatusPlanning{}, StepPlanned{}, StatusPlanned{}, PlansLapsed{},
 		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{}, Appointed{}, Healing{}, HealGaveUp{},
 	}
@@ -550,6 +550,7 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	StepPlanned{}.Type():         decode[StepPlanned],
 	StatusPlanned{}.Type():       decode[StatusPlanned],
 	ResourceObserved{}.Type():    decode[ResourceObserved],
+	Promoted{}.Type():            decode[Promoted],
 	TakenOver{}.Type():           decode[TakenOver],
 	StepDoubted{}.Type():         decode[StepDoubted],
 	StepUncertain{}.Type():       decode[StepUncertain],

@@ -28,6 +28,18 @@ type Doubt struct {
 	Detail string             `json:"detail,omitempty"`
 }
 
+// ClusterName is under whose name the journal keeps what is about the cluster. No environment can be called so.
+const ClusterName = "_"
+
+// Promoted: a side has taken over, and acts under the epoch from now on.
+type Promoted struct {
+	Epoch  uint64 `json:"epoch"`
+	Side   string `json:"side"`
+	Server string `json:"server"`
+	// Forced: the other side was not asked.
+	Forced bool `json:"forced,omitempty"`
+}
+
 // TakenOver: another side acts from now on, under a higher epoch. What is said under a lower one is refused.
 type TakenOver struct {
 	Operation string `json:"operation"`
@@ -61,6 +73,7 @@ type StepSettled struct {
 	Found       *event.Observation `json:"found,omitempty"`
 }
 
+func (Promoted) Type() string      { return "cluster.promoted" }
 func (TakenOver) Type() string     { return "operation.taken-over" }
 func (StepDoubted) Type() string   { return "step.doubted" }
 func (StepUncertain) Type() string { return "step.uncertain" }

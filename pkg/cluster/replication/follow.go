@@ -29,6 +29,8 @@ type Options struct {
 	TakeKey func(key []byte) error
 	// Heard is told who the primary is whenever a stream begins, and every beat of it; it must not block.
 	Heard func(Identity, Beat)
+	// Telling is called with the moment before each word to the primary of how far this is; it must not block.
+	Telling func(at time.Time)
 	// Client asks the primary; it has the TLS settings, and no timeout of its own, since a stream has no end.
 	Client *http.Client
 	// Beat is how often the primary is told how far this is, and a third of how long its silence is borne; a second unless set.

@@ -184,6 +184,9 @@ func (s *session) tell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var answer struct{}
+	if s.f.Telling != nil {
+		s.f.Telling(time.Now())
+	}
 	if err := s.remote.ask(ctx, http.MethodPost, pathPosition, s.f.said(), &answer); err != nil && s.ctx.Err() == nil {
 		s.f.Log.Debug("the primary was not told how far this secondary is", "error", err)
 	}

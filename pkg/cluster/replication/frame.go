@@ -11,6 +11,7 @@ const (
 	pathState     = "state"     // GET state?environment=&step=&hash=: state, when it is still that one
 	pathKey       = "key"       // POST keyRequest: wrappedKey
 	pathMark      = "mark"      // GET mark?partition=&seq=: Position
+	pathOrders    = "orders/"   // POST orders/NAME: what an order answers
 )
 
 // Kinds of a stream's lines.

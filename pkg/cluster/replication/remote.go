@@ -57,6 +57,11 @@ func (r *Remote) Mark(ctx context.Context, partition int, seq uint64) (p Positio
 	return p, r.ask(ctx, http.MethodGet, pathMark+"?"+encode("partition", partition, "seq", seq), nil, &p)
 }
 
+// Order asks for one of the other side's SourceOptions.Orders, and gives it a minute.
+func (r *Remote) Order(ctx context.Context, name string, data, answer any) error {
+	return r.askWithin(ctx, time.Minute, http.MethodPost, pathOrders+name, data, answer)
+}
+
 // request makes a signed one; nonce is what the answer is signed with.
 func (r *remote) request(ctx context.Context, method, path string, in any) (req *http.Request, nonce string, err error) {
 	var body []byte
@@ -77,7 +82,11 @@ func (r *remote) request(ctx context.Context, method, path string, in any) (req 
 
 // ask sends a question and reads the answer into out.
 func (r *remote) ask(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	return r.askWithin(ctx, askTime, method, path, in, out)
+}
+
+func (r *remote) askWithin(ctx context.Context, within time.Duration, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	req, nonce, err := r.request(ctx, method, path, in)
 	if err != nil {

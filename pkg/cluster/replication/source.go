@@ -23,6 +23,11 @@ type SourceOptions struct {
 	Box  *secret.Box
 	// Token is known to both sides. Whoever has it gets everything, the cluster's key too.
 	Token string
+	// Orders are what the other side may ask for besides, by name: each gets the request's JSON.
+	Orders map[string]func(ctx context.Context, data []byte) (any, error)
+	// Told is told of every report: which secondary, and up to which moment of this server's own clock it has everything. It must
+	// not block.
+	Told func(from Name, asOf time.Time)
 	// Beat is how often a silent stream says that it lives; a second unless set.
 	Beat time.Duration
 	Log  *slog.Logger

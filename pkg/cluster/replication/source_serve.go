@@ -37,6 +37,12 @@ func (s *Source) routes() *http.ServeMux {
 			s.answer(w, a, found, err)
 		}))
 	}
+	for name, order := range s.Orders {
+		mux.HandleFunc("POST "+Prefix+pathOrders+name, s.signed(func(w http.ResponseWriter, a *asked) {
+			found, err := order(a.Context(), a.body)
+			s.answer(w, a, found, err)
+		}))
+	}
 	mux.HandleFunc("POST "+Prefix+pathStream, s.signed(s.stream))
 	return mux
 }
@@ -166,5 +172,8 @@ func (s *Source) position(a *asked) (any, error) {
 		return nil, fault.New(fault.Reject, fault.Invalid, "this cluster has %d partitions", s.Partitions)
 	}
 	s.peers.report(r, a.RemoteAddr)
+	if s.Told != nil && !r.AsOf.IsZero() {
+		s.Told(r.Name, r.AsOf)
+	}
 	return struct{}{}, nil
 }

@@ -104,3 +104,9 @@ replication {
   primary = [] # https://10.0.0.4:8090; Consul is asked for it
   ca_file = ""
 }
+
+# How sides take over from each other; both have to have the same.
+cluster {
+  lease  = "0s"  # how long a primary may act without hearing its secondaries; 0s acts without asking
+  margin = "10s" # what a forced takeover waits besides
+}

@@ -152,6 +152,7 @@ func environmentExamples() []environment.Body {
 		environment.Cancelling{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the wrong template"},
 		environment.Paused{CommandID: exampleCommand, Operation: exampleOperation, Reason: "the cloud has maintenance"},
 		environment.Resumed{CommandID: exampleCommand, Operation: exampleOperation},
+		environment.Promoted{Epoch: 2, Side: "dc2", Server: "server-1", Forced: true},
 		environment.TakenOver{Operation: exampleOperation, Epoch: 2},
 		environment.Held{Operation: exampleOperation, Pool: "default", Executor: "terraform", Reason: &environment.Reason{
 			Code: environment.BecauseNoRunner, Detail: "no runner of pool \"default\" with the executor \"terraform\" is there",

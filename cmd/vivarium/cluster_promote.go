@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/config"
+)
+
+func newClusterToken(x *connection) *cobra.Command {
+	var lasts time.Duration
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make a token that lets somebody take over once",
+		Long: "Makes an operation token on either side, beforehand: `cluster promote` needs one. It is good for the epoch that is in\n" +
+			"force now, so for one takeover, and until it expires. It is signed with replication.token\n" +
+			"(VIVARIUM_REPLICATION_TOKEN), which this command needs.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if lasts <= 0 {
+				return usage("--for has to be longer than nothing")
+			}
+			settings, err := x.settings()
+			if err != nil {
+				return err
+			}
+			api, err := x.api()
+			if err != nil {
+				return err
+			}
+			found, err := api.Cluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(x.c.out, authority.NewToken([]byte(settings.Replication.Token), found.Epoch, time.Now().Add(lasts)))
+			return err
+		},
+	}
+	cmd.Flags().DurationVar(&lasts, "for", 30*24*time.Hour, "how long it can be used")
+	return cmd
+}
+
+func newClusterPromote(x *connection) *cobra.Command {
+	var p promotion
+	cmd := &cobra.Command{
+		Use:   "promote --token TOKEN",
+		Short: "Have a secondary take over",
+		Long: "Asks the secondary that --server or the data folder names to take over. Its primary is asked to step down first: work\n" +
+			"is drained, nothing is lost, and the old side becomes a secondary. When the primary can't be asked, --force takes over\n" +
+			"all the same: commands are taken at once, and steps run once nothing of the other side can be under way any more.",
+		Example: "  vivarium cluster promote --token \"$TOKEN\" --server http://10.0.1.4:8090\n  vivarium cluster promote --token \"$TOKEN\" --force",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if p.Token == "" {
+				return usage("--token is required: make one with `vivarium cluster token`")
+			}
+			answer, err := x.promote(cmd.Context(), p)
+			if err != nil {
+				return err
+			}
+			how := "the other side has stepped down, and nothing was lost"
+			if !answer.Agreed {
+				how = "steps run from " + answer.OfferFrom.Local().Format(time.TimeOnly) + " on; what was in flight is looked at first"
+			}
+			_, err = fmt.Fprintf(x.c.out, "This side is the primary now, under epoch %d: %s.\n", answer.Epoch, how)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&p.Token, "token", "", "operation token")
+	cmd.Flags().BoolVar(&p.Force, "force", false, "do not ask the primary: it is lost")
+	return cmd
+}
+
+// settings are those of the environment variables, of which orders to a server need replication.token.
+func (x *connection) settings() (config.Settings, error) {
+	settings, err := config.Load(config.Inputs{Variables: x.c.variables})
+	if err == nil && settings.Replication.Token == "" {
+		err = usage("this needs the replication token of both sides: set VIVARIUM_REPLICATION_TOKEN")
+	}
+	return settings, err
+}
+
+func (x *connection) promote(ctx context.Context, p promotion) (answer promoted, err error) {
+	settings, err := x.settings()
+	if err != nil {
+		return answer, err
+	}
+	address := x.or(x.server, "VIVARIUM_SERVER", "")
+	if address == "" {
+		d, err := x.find()
+		if err != nil {
+			return answer, err
+		}
+		address = d.API
+	}
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
+	defer client.CloseIdleConnections()
+	return answer, replication.NewRemote(address, settings.Replication.Token, client).Order(ctx, orderPromote, p, &answer)
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
+)
+
+// epochKeys are the keys in Consul that say who acts.
+type epochKeys struct {
+	*consulLink
+	key string
+}
+
+// Get implements authority.Keys.
+func (k epochKeys) Get(ctx context.Context, place string) ([]byte, uint64, error) {
+	found, err := k.client.Read(ctx, place, k.key)
+	return found.Value, found.Index, err
+}
+
+// Swap implements authority.Keys.
+func (k epochKeys) Swap(ctx context.Context, place string, value []byte, index uint64) (bool, error) {
+	return k.client.Swap(ctx, place, k.key, value, index)
+}
+
+// places are the datacentres of both sides, as far as they are known; none without Consul.
+func (s *instance) places() (authority.Keys, []string) {
+	if s.consul == nil || s.consul.self.Datacentre == "" {
+		return nil, nil
+	}
+	places := []string{s.consul.self.Datacentre, s.settings.PrimaryClusterName}
+	slices.Sort(places)
+	return epochKeys{s.consul, s.consul.service + "/" + s.settings.PrimaryClusterName + "/epoch"}, slices.Compact(places)
+}
+
+func (s *instance) claim(ctx context.Context, c authority.Claim, force bool) error {
+	keys, places := s.places()
+	return authority.Write(ctx, keys, places, c, force)
+}
+
+// claimed is who acts, by what was claimed; found is false where nobody can be asked.
+func (s *instance) claimed(ctx context.Context) (c authority.Claim, found bool) {
+	keys, places := s.places()
+	if len(places) == 0 {
+		return c, false
+	}
+	c, _ = authority.Read(ctx, keys, places)
+	return c, c.Epoch > 0
+}
+
+// claims tells whether the epoch in force was claimed by this side.
+func (s *instance) claims(ctx context.Context) bool {
+	c, found := s.claimed(ctx)
+	return found && c.Epoch == s.epoch && c.Side == s.consul.self.Datacentre
+}
