@@ -207,6 +207,10 @@ func (w *world) check(f Fact) {
 	w.others.check(w, f)
 	w.planner.check(w, f)
 	switch b := f.Body.(type) {
+	case Created:
+		if b.Adopts == nil {
+			w.adopts = map[string]bool{} // made again by the calendar, say: what was to be taken over is no more
+		}
 	case StepWaiting:
 		w.checkAdoption(b)
 		ability := w.executors[b.Step]
