@@ -31,6 +31,7 @@ func TestDriftIsFoundAndHealedByItself(t *testing.T) {
 	shows("Notes -> Graffiti")
 	shows("kept.consul_kv.extra[0] is gone")
 	require.Contains(t, k.command(t, exitOK, "env", "list"), "2 drifted")
+	require.Regexp(t, `alone +kept.consul_kv.extra\[0\] +gone`, k.command(t, exitOK, "env", "orphans"))
 	k.command(t, exitOK, "env", "schedule", "alone", "--drift-policy", "heal")
 	require.Eventually(t, func() bool { return k.value(t, "alone/base/title") == "Notes" && k.value(t, "alone/extra/a") == "1" }, time.Minute, 300*time.Millisecond)
 	journal := k.command(t, exitOK, "env", "journal", "alone")

@@ -50,6 +50,7 @@ func TestProtection(t *testing.T) {
 	r.command(t, exitOK, "env", "update", "one", "--param", "guard=false", "--wait")
 	r.command(t, exitOK, "env", "destroy", "one", "--yes", "--wait")
 	require.Contains(t, r.command(t, exitOK, "env", "show", "one"), "Retained     guarded.consul_kv.archive")
+	require.Regexp(t, `one +guarded.consul_kv.archive +retained`, r.command(t, exitOK, "env", "orphans"))
 	k.change(t, http.MethodGet, "one/archive/of", "")
 	require.Contains(t, r.command(t, exitOK, "env", "journal", "one"), "step.retained")
 

@@ -17,7 +17,7 @@ func newEnvironment(c *cli) *cobra.Command {
 		newEnvironmentShow(x), newEnvironmentWatch(x), newEnvironmentGraph(x), newEnvironmentLogs(x),
 		newEnvironmentJournal(x), newEnvironmentAt(x), newEnvironmentRetry(x), newEnvironmentPause(x), newEnvironmentResume(x),
 		newEnvironmentRun(x), newEnvironmentUsage(x), newEnvironmentCheck(x), newEnvironmentPlan(x), newEnvironmentApply(x),
-		newEnvironmentSettle(x), newEnvironmentLock(x), newEnvironmentUnlock(x),
+		newEnvironmentSettle(x), newEnvironmentLock(x), newEnvironmentUnlock(x), newEnvironmentOrphans(x),
 		newEnvironmentRevisions(x), newEnvironmentRollback(x), newEnvironmentClone(x), newEnvironmentPromote(x), newEnvironmentAdopt(x),
 	)
 	return cmd
