@@ -53,7 +53,8 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.ResourceObserved{Presence: event.Absent}, environment.ResourceHealth{Status: event.Healthy},
 		environment.Locked{}, environment.Unlocked{}, environment.StepRetained{}, environment.Promoted{}, environment.TakenOver{}, environment.StepDoubted{Verb: event.Apply},
 		environment.StepUncertain{}, environment.StepSettled{Verdict: event.Again}, environment.DestructionHeld{Error: failure}, environment.Appointed{}, environment.Healing{Steps: []string{}}, environment.HealGaveUp{},
-		environment.PlansLapsed{Plans: []string{}},
+		environment.PlansLapsed{Plans: []string{}}, environment.AwaitingApproval{Kind: environment.ForUpdate, Counts: map[event.Change]int{}, Needs: []environment.Need{}},
+		environment.StepHeld{Needs: []environment.Need{}}, environment.Approved{}, environment.Refused{}, environment.ApprovalExpired{},
 	}
 	require.Len(t, small, len(environment.Bodies()))
 	for _, body := range small {
@@ -76,7 +77,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		strings.Replace(command(event.EnvironmentCancel, `{}`), `"id"`, `"myextension":"x","id"`, 1),
 		command(event.EnvironmentRetry, `{"fail_fast":true}`), command(event.EnvironmentPause, `{"reason":"x"}`), command(event.EnvironmentResume, `{}`),
 		command(event.EnvironmentRun, `{"action":"notes.action.backup"}`),
-		command(event.EnvironmentCheck, `{}`), command(event.EnvironmentPlan, `{}`), command(event.EnvironmentPlan, `{"destroy":true}`), command(event.EnvironmentApply, `{"plan":"op-7"}`), command(event.EnvironmentCheck, `{"resources":["notes.noop.a"]}`),
+		command(event.EnvironmentCheck, `{}`), command(event.EnvironmentPlan, `{}`), command(event.EnvironmentPlan, `{"destroy":true}`), command(event.EnvironmentApply, `{"plan":"op-7"}`), command(event.OperationApprove, `{}`), command(event.OperationReject, `{"comment":"x"}`), command(event.EnvironmentCheck, `{"resources":["notes.noop.a"]}`),
 	}
 	bad := []string{
 		command(event.EnvironmentCreate, `{"templates":["notes"],"paramters":{}}`),

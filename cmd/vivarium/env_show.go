@@ -61,6 +61,7 @@ func (c *cli) show(w io.Writer, r environment.Record, resources []environment.Re
 		b.WriteString(line + "\n")
 	}
 	writeWaiting(&b, r.Name, t, waitingOf(t, resources), s)
+	writeAwaiting(&b, s, r)
 	b.WriteString("\n")
 	facts := [][2]string{
 		{"Description", r.Description}, {"Tags", strings.Join(r.Tags, ", ")}, {"Templates", templatesText(r.Templates)},

@@ -90,6 +90,8 @@ func advice(code environment.ReasonCode, name, pool string) string {
 		return "it is tried again by itself"
 	case environment.BecauseEnvironment:
 		return "it begins by itself when that environment is deployed"
+	case environment.BecauseApproval:
+		return "see it with: vivarium env show " + name + ", then: vivarium env approve " + name + ", or: vivarium env reject " + name
 	case environment.BecausePaused:
 		return "let it go on: vivarium env resume " + name
 	case environment.BecauseOffered:

@@ -19,6 +19,7 @@ func newEnvironment(c *cli) *cobra.Command {
 		newEnvironmentRun(x), newEnvironmentUsage(x), newEnvironmentCheck(x), newEnvironmentPlan(x), newEnvironmentApply(x),
 		newEnvironmentSettle(x), newEnvironmentLock(x), newEnvironmentUnlock(x), newEnvironmentOrphans(x),
 		newEnvironmentRevisions(x), newEnvironmentRollback(x), newEnvironmentClone(x), newEnvironmentPromote(x), newEnvironmentAdopt(x),
+		newEnvironmentApprove(x), newEnvironmentReject(x), newEnvironmentApprovals(x),
 	)
 	return cmd
 }

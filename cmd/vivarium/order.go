@@ -63,6 +63,17 @@ func (x *connection) order(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
+	if o.command == event.EnvironmentUpdate || o.command == event.EnvironmentDestroy || o.command == event.EnvironmentRetry || o.command == event.EnvironmentApply {
+		following, err := next(ctx, api, o.environment, answer.Operation)
+		if err != nil {
+			return err
+		}
+		if following != "" {
+			if record, err = x.c.waitFor(ctx, api, o, following, progress); err != nil {
+				return err
+			}
+		}
+	}
 	if err := x.c.ended(o, record); err != nil || o.command != event.EnvironmentRun {
 		return err
 	}

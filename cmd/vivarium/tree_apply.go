@@ -107,6 +107,8 @@ func (t *tree) whole(body environment.Body, at time.Time) {
 		t.status, t.current, t.since, t.until, t.stale = environment.Checking, b.Operation, at, time.Time{}, true
 	case environment.StatusPlanning:
 		t.status, t.current, t.since, t.until, t.stale = environment.Planning, b.Operation, at, time.Time{}, true
+	case environment.AwaitingApproval:
+		t.status, t.stale = environment.StatusAwaitingApproval, true
 	case environment.StatusPlanned:
 		t.stale = true // it is what it was
 	case environment.Paused:

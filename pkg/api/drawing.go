@@ -12,19 +12,20 @@ import (
 type colour struct{ fill, line string }
 
 var colours = map[environment.Status]colour{
-	environment.Pending:       {"#eceff1", "#90a4ae"},
-	environment.Deploying:     {"#bbdefb", "#1e88e5"},
-	environment.Validating:    {"#b3e5fc", "#0288d1"},
-	environment.Deployed:      {"#c8e6c9", "#43a047"},
-	environment.Failed:        {"#ffcdd2", "#e53935"},
-	environment.Destroying:    {"#ffe0b2", "#fb8c00"},
-	environment.Destroyed:     {"#f5f5f5", "#bdbdbd"},
-	environment.DestroyFailed: {"#ffccbc", "#d84315"},
-	environment.Running:       {"#d1c4e9", "#5e35b1"},
-	environment.Checking:      {"#d1c4e9", "#5e35b1"},
-	environment.Planning:      {"#d1c4e9", "#5e35b1"},
-	environment.Planned:       {"#fafafa", "#5e35b1"},
-	environment.Idle:          {"#fafafa", "#9e9e9e"},
+	environment.Pending:                {"#eceff1", "#90a4ae"},
+	environment.Deploying:              {"#bbdefb", "#1e88e5"},
+	environment.Validating:             {"#b3e5fc", "#0288d1"},
+	environment.Deployed:               {"#c8e6c9", "#43a047"},
+	environment.Failed:                 {"#ffcdd2", "#e53935"},
+	environment.Destroying:             {"#ffe0b2", "#fb8c00"},
+	environment.Destroyed:              {"#f5f5f5", "#bdbdbd"},
+	environment.DestroyFailed:          {"#ffccbc", "#d84315"},
+	environment.Running:                {"#d1c4e9", "#5e35b1"},
+	environment.Checking:               {"#d1c4e9", "#5e35b1"},
+	environment.Planning:               {"#d1c4e9", "#5e35b1"},
+	environment.Planned:                {"#fafafa", "#5e35b1"},
+	environment.StatusAwaitingApproval: {"#fff3e0", "#ef6c00"},
+	environment.Idle:                   {"#fafafa", "#9e9e9e"},
 
 	environment.StatusRetained: {"#fff8e1", "#8d6e63"},
 }

@@ -73,17 +73,6 @@ func (st *stage) finishAll(steps ...string) Status {
 	return st.s.Status
 }
 
-func TestWhatAPlanDidNotShowIsNotDone(t *testing.T) {
-	st := deployed(t, node("db"), node("api", "db"), node("aside"))
-	_, answer := st.carryOut(st.planned())
-	require.True(t, answer.Accepted)
-	st.outputs("db", `{"port":2}`)
-	require.Equal(t, "step.planned api", st.saves("api", event.Plan{Change: event.ChangeReplace}, "")[0])
-	api := st.s.Step("api")
-	require.Equal(t, Deployed, api.Status, "nothing was done to it")
-	require.True(t, api.Stale)
-}
-
 func TestAnAttemptThatFailedIsAskedAboutAnew(t *testing.T) {
 	st := deployed(t, node("db"), node("api", "db"), node("aside"))
 	st.carryOut(st.planned())

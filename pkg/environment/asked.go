@@ -12,11 +12,12 @@ type Asked struct {
 	Fingerprint string          `json:",omitempty"`
 	Plan        *event.Plan     `json:",omitempty"` // nil until it has said something
 	Saved       *StateRef       `json:",omitempty"`
+	Hold        *Awaits         `json:",omitempty"` // it is to be approved first
 }
 
 // clear tells whether the step may be applied with these inputs as its executor has said.
 func (a *Asked) clear(fingerprint string) bool {
-	return a != nil && a.Plan != nil && a.Fingerprint == fingerprint
+	return a != nil && a.Plan != nil && a.Hold == nil && a.Fingerprint == fingerprint
 }
 
 // executing tells whether the operation carries a plan out, in which steps may be asked about before they are applied.

@@ -71,6 +71,10 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentApply, func() *fault.Error { return c.apply(in) })
 	case SettleInput:
 		c.command(in.CommandMeta, event.EnvironmentSettle, func() *fault.Error { return c.settle(in) })
+	case ApproveInput:
+		c.command(in.CommandMeta, event.OperationApprove, func() *fault.Error { return c.approve(in) })
+	case RefuseInput:
+		c.command(in.CommandMeta, event.OperationReject, func() *fault.Error { return c.reject(in) })
 	case RejectInput:
 		c.command(in.CommandMeta, in.Command, func() *fault.Error { return in.Error })
 	case AcceptedInput:
@@ -91,6 +95,7 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.look(in)
 	case TickInput:
 		c.tick()
+		c.expireApprovals()
 		c.planned()
 		c.lapsePlans()
 	}
@@ -106,6 +111,9 @@ type decision struct {
 	s         *State
 	now       time.Time
 	justSaved string // place of the saved plan that has come with the input
+	order     *Order // the command that a plan is made for
+	// orderError is why a plan that was made for a command is not carried out.
+	orderError *fault.Error
 }
 
 func (c *decision) emit(b Body) {
@@ -143,7 +151,7 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: c.firstDay(in), Standing: in.Standing, Plan: in.Executes.id(), FailFast: in.FailFast,
-		Sources: in.Sources, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin, Adopts: in.Adopts})
+		Sources: in.Sources, Approvals: rules(in.Resolved, in.Approval, nil), Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin, Adopts: in.Adopts})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	c.appoint()
 	return nil
@@ -172,6 +180,11 @@ func (c *decision) destroyed(in DestroyInput, hours bool) *fault.Error {
 	if err := c.destroyable(); err != nil && !in.DespiteConsumers {
 		return err
 	}
+	if !hours { // what its template or somebody has settled for every day comes back, and was no news today
+		if taken, err := c.orderedDestroy(in, false); taken {
+			return err
+		}
+	}
 	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Hours: hours, Plan: in.Executes.id(), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
 	return nil
@@ -188,6 +201,9 @@ func (c *decision) retry(in RetryInput) *fault.Error {
 		return c.destroyed(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.Operation.Force}}, c.s.Operation.Hours)
 	case c.s.Status != Failed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing of it failed that could be tried again", c.s.Name, c.s.Status)
+	}
+	if len(c.s.Approvals) > 0 && c.Again != nil {
+		return c.retryOrdered(in)
 	}
 	c.emit(StatusRetrying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), FailFast: in.FailFast,
 		Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
@@ -278,7 +294,7 @@ func (c *decision) advance() {
 	}
 	c.fill()
 	o := c.s.Operation
-	if o.Remaining > 0 {
+	if o.Remaining > 0 || (o.Awaits != nil && o.Status == OperationRunning && o.Error == nil) {
 		return
 	}
 	if o.Kind.makes() && !o.Validating && o.Error == nil && o.Status == OperationRunning {
@@ -286,8 +302,11 @@ func (c *decision) advance() {
 		c.advance()
 		return
 	}
-	if c.handedOn() {
-		c.finish()
+	if !c.handedOn() {
+		return
+	}
+	if c.finish(); c.s.Operation != o {
+		c.advance() // a plan was carried out at once
 	}
 }
 
@@ -303,6 +322,9 @@ func (c *decision) probes() int {
 
 func (c *decision) finish() {
 	o := c.s.Operation
+	if o.Order != nil && o.Awaits == nil && c.await() {
+		return
+	}
 	outcome := Finished{Operation: o.ID, Kind: o.Kind, Status: OperationSucceeded, Steps: o.counts(), Error: o.Error}
 	var status Body
 	switch o.Kind {

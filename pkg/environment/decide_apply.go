@@ -27,6 +27,9 @@ func (c *decision) apply(in ApplyInput) *fault.Error {
 	if err != nil {
 		return err
 	}
+	if c.orderedApply(in, kept) {
+		return nil
+	}
 	if kept.Destroy {
 		return c.destroy(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast}, Executes: kept})
 	}
@@ -190,13 +193,15 @@ func (c *decision) toldAnew(i int, in ResultInput) {
 	case n.PreventDestroy && destructive(b.Plan.Change):
 		c.fail(i, in.Runner, fault.New(fault.GiveUp, fault.Protected, "%s may not be destroyed (prevent_destroy), and this would %s it", n.Address, b.Plan.Change))
 	case unseen != "":
-		c.fail(i, in.Runner, fault.New(fault.GiveUp, fault.Conflict, "%s: %s, and plan %s did not show that; plan again", n.Address, unseen, o.Executes.Operation))
+		c.holdStep(n, unseen)
 	}
 }
 
 // plannedStatus is the end of a plan. What went well can be carried out for a while.
 func (c *decision) plannedStatus(f *Finished) Body {
-	_ = c.unfinished(f)
+	if c.unfinished(f) == nil && c.orderError != nil {
+		f.Status, f.Error = OperationFailed, c.orderError
+	}
 	o := c.s.Operation
 	b := StatusPlanned{Operation: o.ID, Counts: o.Plan.Counts}
 	if f.Status == OperationSucceeded && o.Makes != nil && o.Makes.Flaw == "" {

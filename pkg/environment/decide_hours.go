@@ -54,6 +54,12 @@ func (c *decision) appointed() {
 			}
 			return
 		}
+		if s.hours().Up == "" { // it would not come back
+			if taken, _ := c.orderedDestroy(DestroyInput{}, true); taken {
+				c.appoint()
+				return
+			}
+		}
 		c.emit(StatusDestroying{Planned: true, Hours: s.hours().Up != "", Operation: c.nextOperation(),
 			Parallelism: c.parallelism(s.Operation.Parallelism), Epoch: c.Epoch})
 	case due(s.Next.Check, c.now) && (s.Status == Deployed || s.Status == Failed):

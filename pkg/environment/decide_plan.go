@@ -32,6 +32,9 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	if _, err := c.adoptions(event.Adopt{Resources: in.Proposal.Adopt}, in.Nodes); err != nil {
 		return err
 	}
+	if b.Order = c.order; b.Order != nil && in.Keep != nil {
+		b.Kept = in.Keep
+	}
 	var err error
 	if in.Destroy {
 		b.Steps, err = c.goodbyes()

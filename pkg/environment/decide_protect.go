@@ -11,7 +11,8 @@ import (
 // harmless are the commands that are taken while an environment is locked: they change nothing in it, or stop what does.
 func harmless(command string) bool {
 	return slices.Contains([]string{event.EnvironmentSchedule, event.EnvironmentCancel, event.EnvironmentPause, event.EnvironmentResume,
-		event.EnvironmentCheck, event.EnvironmentPlan, event.EnvironmentLock, event.EnvironmentUnlock, event.EnvironmentSettle}, command)
+		event.EnvironmentCheck, event.EnvironmentPlan, event.EnvironmentLock, event.EnvironmentUnlock, event.EnvironmentSettle,
+		event.OperationReject}, command)
 }
 
 func (c *decision) lock(in LockInput) *fault.Error {

@@ -136,5 +136,8 @@ func (c *decision) lastDayCome() {
 		}
 		return
 	}
+	if taken, _ := c.orderedDestroy(DestroyInput{}, true); taken {
+		return
+	}
 	c.emit(StatusDestroying{Planned: true, Operation: c.nextOperation(), Parallelism: c.parallelism(s.Operation.Parallelism), Epoch: c.Epoch})
 }

@@ -58,6 +58,15 @@ func (s *State) evolve(f Fact) error {
 	case StatusPlanned:
 		s.dirty.environment = true
 		return s.planned(b)
+	case AwaitingApproval:
+		s.dirty.environment = true
+		return s.await(b)
+	case Approved:
+		s.approved(b, f.At)
+	case Refused:
+		s.refused(b)
+	case ApprovalExpired:
+		s.approvalExpired(b)
 	case PlansLapsed:
 		s.plansLapsed(b)
 	case StatusChecking:
@@ -103,7 +112,7 @@ func (s *State) evolve(f Fact) error {
 // needsOperation tells whether a fact is about an operation that has begun.
 func needsOperation(b Body) bool {
 	switch b.(type) {
-	case StatusValidating, StatusPlanned, Paused, Resumed, Held, Cancelling, Finished:
+	case StatusValidating, StatusPlanned, AwaitingApproval, Approved, Refused, ApprovalExpired, Paused, Resumed, Held, Cancelling, Finished:
 		return true
 	}
 	return false
@@ -112,6 +121,10 @@ func needsOperation(b Body) bool {
 func (s *State) created(b Created, at time.Time) error {
 	life := NewState(s.Name)
 	life.Operations, life.Commands, life.Retained = s.Operations, s.Commands, s.Retained
+	life.Approvals = b.Approvals
+	if b.Planned { // it comes back with the rule of its own
+		life.Approvals = rules(Resolved{Approvals: b.Approvals}, nil, s.Approvals)
+	}
 	life.Plans, life.Spent = s.Plans, s.Spent
 	life.TemplateStanding = b.Standing
 	if b.Planned {
@@ -165,7 +178,7 @@ func (s *State) destroying(b StatusDestroying, at time.Time) {
 	if b.Planned && !b.Hours {
 		s.DestroyAt = nil // it is tried once by itself
 	}
-	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Force: b.Force, Hours: b.Hours,
+	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals, Force: b.Force, Hours: b.Hours,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
 	farewells := s.farewells()
 	for i, n := range s.Nodes {

@@ -32,6 +32,14 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 	if slices.ContainsFunc(b.Steps, func(p Proposed) bool { return p.Adopt != nil }) {
 		s.Operation.Makes.Flaw = "it takes over what is there already, which environment.adopt does"
 	}
+	s.Operation.Order = b.Order
+	if b.Order != nil && b.Order.Planned {
+		s.planDestruction(nil) // it is tried once by itself
+	}
+	if b.Order != nil && b.Order.Of != "" {
+		s.Operation.Makes, s.Operation.Plan.Of = nil, b.Order.Of
+		s.Operation.Plan.Counts = s.KeptPlan(b.Order.Of).counts()
+	}
 	s.dirty.environment = true
 	if err := s.link(); err != nil {
 		return err
@@ -75,11 +83,15 @@ func (s *State) real() []*Step {
 
 func (s *State) planned(b StatusPlanned) error {
 	o := s.Operation
+	if o.Awaits == nil {
+		s.sortPlan()
+	}
 	s.keepPlan(b)
 	o.Plan.Until = b.Until
 	s.dirty.operation = true
-	slices.SortStableFunc(o.Plan.Steps, func(a, b PlannedStep) int { return s.index[a.Address] - s.index[b.Address] })
-	s.Nodes = o.Aside
+	if o.Awaits == nil {
+		s.Nodes = o.Aside
+	}
 	if s.Status = o.Before; s.Status == "" {
 		s.Status = Planned
 	}

@@ -48,6 +48,8 @@ func (s *State) evolveStep(f Fact) error {
 			s.end(i, StateComplete)
 			s.succeed(i)
 		})
+	case StepHeld:
+		return s.onStep(b.Type(), b.Step, func(i int, n *Step) { s.hold(i, n, b) })
 	case StepRetained:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
 			n.Doubt = nil

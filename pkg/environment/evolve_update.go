@@ -30,8 +30,9 @@ func (s *State) updated(b Updated, at time.Time) error {
 	if err := s.link(); err != nil {
 		return err
 	}
-	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan),
+	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Adopts.command(b.Origin.command(event.EnvironmentUpdate)))
+	s.Approvals = b.Approvals
 	steps := make(map[string]bool, len(b.Steps))
 	for _, address := range b.Steps {
 		steps[address] = true

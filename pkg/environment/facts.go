@@ -56,6 +56,8 @@ type Created struct {
 	// Sources are the outputs, with the addresses that each comes from.
 	Sources map[string][]string `json:"sources,omitempty"`
 	Adopts  Adoptions           `json:"adopts,omitzero"` // resources that are taken over, by address
+	// Approvals are the rules that are in force from now on.
+	Approvals []Approval `json:"approvals,omitempty"`
 }
 
 // StatusDeploying: the create operation has begun to act.
@@ -167,6 +169,8 @@ type StatusPlanning struct {
 	Kept    []string          `json:"kept,omitempty"` // of a promotion
 	// Against are the uses of outputs by other environments that it would take away.
 	Against []Consumer `json:"against,omitempty"`
+	// Order is the command that is carried out when the plan is made, once it is approved; absent where a plan was all that was asked for.
+	Order *Order `json:"order,omitempty"`
 }
 
 // Proposed is a node whose executor is asked what a verb would change.
@@ -238,6 +242,8 @@ type Updated struct {
 	Changed []ParameterChange `json:"changed,omitzero"`
 	// Sources are the outputs, with the addresses that each comes from.
 	Sources map[string][]string `json:"sources,omitempty"`
+	// Approvals are the rules that are in force from now on.
+	Approvals []Approval `json:"approvals,omitempty"`
 }
 
 // StepUnchanged: now that all it depends on is known, what the step would be given is what it was given last; nothing ran.
@@ -498,6 +504,7 @@ func Bodies() []Body {
 		Promoted{}, TakenOver{}, StepDoubted{}, StepUncertain{}, StepSettled{},
 		StatusPlanning{}, StepPlanned{}, StatusPlanned{}, PlansLapsed{},
 		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{}, Appointed{}, Healing{}, HealGaveUp{},
+		AwaitingApproval{}, StepHeld{}, Approved{}, Refused{}, ApprovalExpired{},
 	}
 }
 
@@ -563,6 +570,11 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	Appointed{}.Type():           decode[Appointed],
 	Healing{}.Type():             decode[Healing],
 	HealGaveUp{}.Type():          decode[HealGaveUp],
+	AwaitingApproval{}.Type():    decode[AwaitingApproval],
+	StepHeld{}.Type():            decode[StepHeld],
+	Approved{}.Type():            decode[Approved],
+	Refused{}.Type():             decode[Refused],
+	ApprovalExpired{}.Type():     decode[ApprovalExpired],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -35,7 +35,8 @@ type Resolved struct {
 	Parameters  map[string]json.RawMessage // effective; sensitive ones sealed
 	Given       []string                   // names of those that were given, not taken from a default; sorted
 	Groups      []Group
-	Parallelism int // the templates' own bound, 0 for none
+	Parallelism int        // the templates' own bound, 0 for none
+	Approvals   []Approval // what the templates ask for
 	// Changed are the parameters whose value in force becomes another; of an environment that is not there yet, nil.
 	Changed []ParameterChange
 	// Sources are the outputs that the environment is to have, with the addresses that each comes from.

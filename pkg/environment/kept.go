@@ -221,7 +221,6 @@ func (s *State) keepPlan(b StatusPlanned) {
 		return
 	}
 	o.Makes = nil
-	slices.SortStableFunc(k.Steps, func(a, b KeptStep) int { return s.index[a.Address] - s.index[b.Address] })
 	switch {
 	case o.Status != OperationSucceeded:
 		s.void(k, "it was not made to the end: it is "+string(o.Status))
@@ -248,4 +247,14 @@ func (s *State) letGoOfPlan() {
 	for _, n := range s.Nodes {
 		s.forgetAsked(n)
 	}
+}
+
+func (k *KeptPlan) counts() map[event.Change]int {
+	counts := map[event.Change]int{}
+	if k != nil {
+		for _, step := range k.Steps {
+			counts[step.Change]++
+		}
+	}
+	return counts
 }

@@ -29,6 +29,8 @@ const (
 	// there is nothing of but such a plan.
 	Planning Status = "planning"
 	Planned  Status = "planned"
+	// StatusAwaitingApproval is an environment whose update or destroy is planned and waits for approval; nothing of it has begun.
+	StatusAwaitingApproval Status = "awaiting-approval"
 	// Idle is an action that waits for its occasion.
 	Idle Status = "idle"
 	// StatusRetained is a resource that was left where it is instead of being destroyed.
@@ -37,7 +39,7 @@ const (
 
 // Statuses are all of them, in the order of a life.
 func Statuses() []Status {
-	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Checking, Planning, Planned, Idle, StatusRetained}
+	return []Status{Pending, Deploying, Validating, Deployed, Failed, Destroying, Destroyed, DestroyFailed, Running, Checking, Planning, Planned, Idle, StatusRetained, StatusAwaitingApproval}
 }
 
 // Settled tells whether nothing is under way in an environment of this status.
@@ -233,6 +235,7 @@ const (
 	BecauseOffered          ReasonCode = "offered"
 	BecauseLost             ReasonCode = "runner-lost"
 	BecauseCancelled        ReasonCode = "operation-cancelled"
+	BecauseApproval         ReasonCode = "approval"
 	// BecauseEnvironment: an output of another environment is needed, and that is not deployed.
 	BecauseEnvironment ReasonCode = "environment"
 )
@@ -258,6 +261,8 @@ type Record struct {
 	Health      *HealthSummary             `json:"health,omitempty"`    // absent where nothing is watched
 	Drifted     int                        `json:"drifted,omitempty"`   // resources that the last check found gone, or other than they were left
 	Uncertain   int                        `json:"uncertain,omitempty"` // steps of which a person has to say whether they were done
+	Approvals   []Approval                 `json:"approvals,omitempty"` // what has to be approved, and by whom
+	Awaiting    *AwaitingRecord            `json:"awaiting,omitempty"`  // the approval that is waited for
 	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
 	// DestroyHeld is why it is not destroyed although its time has come.
 	DestroyHeld *fault.Error `json:"destroy_held,omitempty"`
@@ -347,6 +352,8 @@ type OperationRecord struct {
 	Plan *PlanRecord `json:"plan,omitempty"`
 	// Origin is that of a rollback, a promotion or a clone.
 	Origin *Origin `json:"origin,omitempty"`
+	// Awaiting is the approval that it waits for.
+	Awaiting *AwaitingRecord `json:"awaiting,omitempty"`
 	// Executes is the operation whose plan this one carries out.
 	Executes string `json:"executes,omitempty"`
 	Revision uint64 `json:"revision"`
@@ -365,6 +372,8 @@ type PlanRecord struct {
 	Shown int `json:"shown,omitempty"`
 	// Changed are the parameters in force that would become others.
 	Changed []ParameterChange `json:"changed,omitempty"`
+	// Of is the earlier plan that an operation waits to carry out; its steps are there.
+	Of string `json:"of,omitempty"`
 	// Until is how long environment.apply can carry it out, if nothing changes the environment before; absent: it can't be.
 	Until *time.Time `json:"until,omitempty"`
 	// Against are the uses of outputs by other environments for which it would be refused unless despite_consumers is said.

@@ -5,7 +5,7 @@ import "time"
 func (s *State) record(partition int, at mark) Record {
 	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
 		Parameters: s.Parameters, Given: s.Given, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
-		Sources: s.Sources, Resources: map[Status]int{}, DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Standing: s.standing(), Next: s.Next.list(),
+		Sources: s.Sources, Resources: map[Status]int{}, Approvals: s.Approvals, Awaiting: s.awaiting(), DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Standing: s.standing(), Next: s.Next.list(),
 		Retained: s.retainedList(), CreatedAt: s.CreatedAt, UpdatedAt: at.time,
 		Partition: partition, Epoch: s.Epoch}
 	if s.Tags == nil {
@@ -30,13 +30,13 @@ func (s *State) record(partition int, at mark) Record {
 func (s *State) operationRecord() OperationRecord {
 	o := s.Operation
 	plan := o.Plan
-	if o.FinishedAt.IsZero() {
+	if o.FinishedAt.IsZero() && o.Awaits == nil {
 		plan = nil // it would be written anew with every step
 	}
 	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
 		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Paused: o.Paused,
 		Steps: o.counts(), Error: o.Error, Origin: o.Origin, StartedAt: o.StartedAt,
-		FinishedAt: timePtr(o.FinishedAt), Plan: plan, Executes: o.Executes.id()}
+		FinishedAt: timePtr(o.FinishedAt), Plan: plan, Executes: o.Executes.id(), Awaiting: s.awaiting()}
 }
 
 func (o *Operation) counts() map[StepState]int {
@@ -95,6 +95,8 @@ func (s *State) queuedReason(n *Step) *Reason {
 	hold, held := s.Operation.Holds[n.holdKey()]
 	awaited := s.awaited(n)
 	switch {
+	case n.held():
+		return approvalReason(n.Asked.Hold, s.Operation.RequestedBy)
 	case s.Operation.Paused:
 		return &Reason{Code: BecausePaused, Detail: "the operation is paused: resume it"}
 	case awaited != nil:

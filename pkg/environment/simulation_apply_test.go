@@ -22,6 +22,13 @@ type planner struct {
 	doing   *outline          // the plan that is carried out
 	told    map[string]told   // what was said of steps in the operation that does
 	saved   map[string]string // hashes by place
+	// of approvals
+	heldAs, approved map[string]string // fingerprints by step
+	rules            []Approval
+	asker            string
+	given            []string
+	byPlan           bool // so did the last update begin
+	order            *Order
 }
 
 type outline struct {
@@ -41,7 +48,7 @@ type told struct {
 }
 
 func newPlanner() *planner {
-	return &planner{thought: map[string]echo{}, usable: map[string]*outline{}, told: map[string]told{}, saved: map[string]string{}}
+	return &planner{thought: map[string]echo{}, usable: map[string]*outline{}, told: map[string]told{}, saved: map[string]string{}, heldAs: map[string]string{}, approved: map[string]string{}}
 }
 
 // think remembers a graph that somebody thinks of.
@@ -59,7 +66,7 @@ func (w *world) again(k KeptPlan) (Resolved, error) {
 	if !ok {
 		w.t.Fatalf("plan %s is of templates that nobody has thought of", k.Operation)
 	}
-	w.plan = plan
+	w.plan, w.turned = plan, true
 	for _, n := range plan.order {
 		w.actions[n.Address] = n.Type != ResourceNode // as it always was at this address
 	}
@@ -88,7 +95,9 @@ func (w *world) carryOut() {
 	if may && !known.destroy {
 		w.healing = known.heal
 	}
-	answer := w.decide(ApplyInput{CommandMeta: w.meta(), ApplyPlan: event.ApplyPlan{Plan: id, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
+	meta := w.meta()
+	meta.RequestedBy = rapid.SampledFrom(people).Draw(w.t, "asker")
+	answer := w.decide(ApplyInput{CommandMeta: meta, ApplyPlan: event.ApplyPlan{Plan: id, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
 	if !answer.Accepted {
 		w.plan, w.healing, w.applied, w.on = before, healing, applied, on
 		gone := answer.Error.Code == fault.NotFound || answer.Error.Code == fault.Protected || answer.Error.Code == fault.Consumed // the template, or the plan
@@ -96,6 +105,9 @@ func (w *world) carryOut() {
 		return
 	}
 	require.True(w.t, may, "plan %s was taken", id)
+	if w.state.Status == StatusAwaitingApproval {
+		w.plan, w.healing = before, healing
+	}
 }
 
 // check holds what a plan says against what is done.
@@ -135,6 +147,15 @@ func (p *planner) check(w *world, f Fact) {
 		clear(p.saved)
 	case Finished:
 		p.doing = nil
+	case StepHeld:
+		p.told[b.Step] = told{}
+		p.heldAs[b.Step] = w.offered[b.Step].Fingerprint
+	case Approved:
+		for _, step := range b.Steps {
+			if !w.state.Step(step).held() {
+				p.approved[step] = p.heldAs[step]
+			}
+		}
 	case StepQueued:
 		if w.offered[b.Step].Verb == event.Apply && (b.Cause == CauseFailed || b.Cause == CauseLost) {
 			p.told[b.Step] = told{} // it may have done a part
@@ -169,6 +190,7 @@ func (p *planner) overtaken(by string) {
 	p.doing = p.usable[by]
 	clear(p.usable)
 	clear(p.told)
+	clear(p.approved)
 }
 
 // offered: nothing is done but what was shown, or what was asked about since and takes nothing away.
@@ -188,6 +210,10 @@ func (p *planner) offered(w *world, b StepWaiting) {
 		if !ok || proposed.Proposes != event.Apply {
 			w.t.Fatalf("%s runs, and the plan did not show that", b.Step)
 		}
+		return
+	}
+	if fingerprint, ok := p.approved[b.Step]; ok && fingerprint == b.Fingerprint {
+		delete(p.approved, b.Step)
 		return
 	}
 	said, asked := p.told[b.Step]

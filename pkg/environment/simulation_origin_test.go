@@ -61,6 +61,9 @@ func (w *world) like(in CreateInput) Input {
 
 // create asks for an environment; one that is made begins its past anew.
 func (w *world) create(in CreateInput) {
+	if !w.state.Exists() {
+		in.Resolved.Templates = w.planner.think(w.plan)
+	}
 	if w.takeOver(w.like(in)).Accepted {
 		w.past = nil
 		w.revised(in.Nodes)

@@ -104,6 +104,7 @@ type world struct {
 	ledger    ledger
 	epoch     uint64
 	repeats   []bool // which nodes are idempotent, by number
+	turned    bool   // the plan is what a kept plan was made of
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
 }
@@ -184,7 +185,15 @@ func (w *world) decide(in Input) *event.Answer {
 		w.others.despite = false
 	}
 	w.locked = w.state.Lock != nil
+	plan := w.plan
+	w.turned = false
+	if !before {
+		w.before = w.own()
+	}
 	d := w.decider.Decide(w.state, w.around(), in, w.now)
+	if w.turned && !slices.ContainsFunc(d.Facts, func(f Fact) bool { t := f.Body.Type(); return t == (Created{}).Type() || t == (Updated{}).Type() }) {
+		w.plan = plan
+	}
 	for _, f := range d.Facts {
 		w.check(f)
 	}
@@ -206,6 +215,7 @@ func (w *world) check(f Fact) {
 	w.checkProtection(f)
 	w.others.check(w, f)
 	w.planner.check(w, f)
+	w.ruled(f)
 	switch b := f.Body.(type) {
 	case Created:
 		if b.Adopts == nil {
@@ -481,6 +491,8 @@ func (w *world) act() {
 		w.propose()
 		w.settle()
 		w.carryOut()
+	case what == 31 && rapid.Bool().Draw(w.t, "judges"):
+		w.judge()
 	case what == 31:
 		w.carryOut()
 	case what == 27 && rapid.Bool().Draw(w.t, "plans"):
@@ -496,7 +508,7 @@ func (w *world) act() {
 	case what >= 25:
 		w.update()
 	case what <= 1:
-		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast")}, Resolved: w.resolved()})
+		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast"), Approval: w.drawRule()}, Resolved: w.resolved()})
 	case what == 2:
 		w.decide(DestroyInput{CommandMeta: w.meta(), Destroy: event.Destroy{Force: rapid.Bool().Draw(w.t, "force"), DespiteConsumers: w.others.drawDespite(w)}})
 	case what == 3 && rapid.Bool().Draw(w.t, "really"):
@@ -636,10 +648,20 @@ func (w *world) update() {
 	if may {
 		in.Nodes = w.mutate()
 	}
+	in.Approval = w.drawRule()
+	in.RequestedBy = rapid.SampledFrom(people).Draw(w.t, "asker")
 	asked := w.revise(in, may)
+	if may {
+		asked = w.think(asked)
+	}
+	healed := w.healing
+	w.healing = healing
 	if answer := w.takeOver(asked); !answer.Accepted {
 		w.plan, w.healing = before, healing
-	} else {
+	} else if w.state.Operation.Kind != UpdateOperation {
+		w.plan = before // it waits, or is being planned
+	} else if !w.planner.byPlan {
+		w.healing = healed
 		w.revised(resolvedOf(asked))
 	}
 }
@@ -702,7 +724,7 @@ func (w *world) elapse() {
 func TestSimulation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
-		w.create(CreateInput{CommandMeta: w.meta(), Resolved: w.resolved()})
+		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{Approval: w.drawRule()}, Resolved: w.resolved()})
 		for range rapid.IntRange(0, 60).Draw(t, "acts") {
 			w.act()
 			if rapid.IntRange(0, 9).Draw(t, "reload") == 0 {

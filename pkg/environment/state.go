@@ -52,6 +52,8 @@ type State struct {
 	Commands []Outcome
 	// Sources are the outputs, with the addresses that each comes from.
 	Sources map[string][]string `json:",omitempty"`
+	// Approvals are the rules in force.
+	Approvals []Approval `json:",omitempty"`
 	// Plans are those that can be carried out, and Spent the last ones that can't be any more; the oldest stand first.
 	Plans []*KeptPlan `json:",omitempty"`
 	Spent []SpentPlan `json:",omitempty"`
@@ -182,6 +184,11 @@ type Operation struct {
 	// out.
 	Makes    *KeptPlan `json:",omitempty"`
 	Executes *KeptPlan `json:",omitempty"`
+	// Order is the command that a plan is made for, and Awaits the approval that it waits for. Rules are those that were in force
+	// when an operation began that carries a plan out.
+	Order  *Order     `json:",omitempty"`
+	Awaits *Awaits    `json:",omitempty"`
+	Rules  []Approval `json:",omitempty"`
 	// Refusals counts the TaskRefused facts: a runner gone wild must not fill the journal.
 	Refusals int
 }

@@ -29,7 +29,7 @@ const (
 // Commands are the names of all commands.
 func Commands() []string {
 	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock,
-		EnvironmentSettle, EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply, EnvironmentAdopt}
+		EnvironmentSettle, EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply, EnvironmentAdopt, OperationApprove, OperationReject}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -45,6 +45,8 @@ type Create struct {
 	// Lifetime, such as "72h", says the same from now on; "0s" is for ever, whatever the templates say. Without either, the
 	// templates' own lifetime counts.
 	Lifetime string `json:"lifetime,omitempty"`
+	// Approval is the environment's own rule, beside those of its templates; left out, it stays as it is.
+	Approval *Approval `json:"approval,omitempty"`
 	// FailFast cancels what still runs at the first failure, instead of letting it finish.
 	FailFast bool `json:"fail_fast,omitempty"`
 	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.
@@ -68,6 +70,8 @@ type Update struct {
 	Heal bool `json:"heal,omitempty"`
 	// DespiteConsumers takes away outputs although other environments use them.
 	DespiteConsumers bool `json:"despite_consumers,omitempty"`
+	// Approval is the environment's own rule, beside those of its templates; left out, it stays as it is.
+	Approval *Approval `json:"approval,omitempty"`
 	// FailFast cancels what still runs at the first failure, instead of letting it finish.
 	FailFast bool `json:"fail_fast,omitempty"`
 	// Parallelism bounds how many steps run at once; 0 takes the server's limit, which also bounds it.

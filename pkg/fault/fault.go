@@ -55,6 +55,8 @@ const (
 	Expired           Code = "expired"
 	AuthorityLost     Code = "authority-lost"
 	Consumed          Code = "consumed"
+	Forbidden         Code = "forbidden"
+	NotApproved       Code = "not-approved"
 	NotMeasured       Code = "not-measured"
 	Locked            Code = "locked"
 	Protected         Code = "protected"

@@ -152,6 +152,9 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 	if in, err := readOrigin(e, name, meta, t.now); in != nil {
 		return in, err
 	}
+	if name == event.OperationApprove || name == event.OperationReject {
+		return readVerdict(e, name, meta)
+	}
 	if name == event.EnvironmentApply {
 		return readApply(e, meta, t.now)
 	}
@@ -181,6 +184,9 @@ func checkCreate(c event.Create, now time.Time) error {
 	if err := checkLifetime(c.DestroyAt, c.Lifetime); err != nil {
 		return err
 	}
+	if err := checkApproval(c.Approval); err != nil {
+		return err
+	}
 	return checkCommon(c.Description, c.Tags, c.Parallelism, c.DestroyAt, now)
 }
 
@@ -189,6 +195,9 @@ func checkUpdate(u event.Update, now time.Time) error {
 		return fault.New(fault.Reject, fault.Invalid, "field \"templates\" is empty: leave it out to keep the templates as they are")
 	}
 	if err := checkLifetime(u.DestroyAt, u.Lifetime); err != nil {
+		return err
+	}
+	if err := checkApproval(u.Approval); err != nil {
 		return err
 	}
 	description := ""

@@ -22,3 +22,27 @@ func readApply(e event.Envelope, meta environment.CommandMeta, now time.Time) (e
 	}
 	return in, checkCommon(description, in.Tags, in.Parallelism, in.DestroyAt, now)
 }
+
+func readVerdict(e event.Envelope, name string, meta environment.CommandMeta) (environment.Input, error) {
+	var v event.Judgement
+	err := event.DecodeData(e.Data, &v)
+	switch {
+	case err == nil && v.Steps != nil && len(v.Steps) == 0:
+		err = fault.New(fault.Reject, fault.Invalid, "field \"steps\" is empty: leave it out for all that are held")
+	case err == nil && len(v.Comment) > 4096:
+		err = fault.New(fault.Reject, fault.Invalid, "field \"comment\" is longer than 4,096 bytes")
+	}
+	if name == event.OperationReject {
+		return environment.RefuseInput{CommandMeta: meta, Judgement: v}, err
+	}
+	return environment.ApproveInput{CommandMeta: meta, Judgement: v}, err
+}
+
+// checkApproval reads the environment's own rule, if there is one.
+func checkApproval(a *event.Approval) error {
+	if a == nil {
+		return nil
+	}
+	_, err := environment.NewApproval(*a)
+	return err
+}

@@ -168,6 +168,15 @@ func (p *Plan) Parallelism() int {
 	return least
 }
 
+// Approvals are the rules that the templates ask for.
+func (p *Plan) Approvals() []environment.Approval {
+	var list []environment.Approval
+	for _, s := range p.scopes {
+		list = append(list, s.t.Approvals()...)
+	}
+	return list
+}
+
 // Bundle packs the files that nodes name by their hash. Errors are *fault.Error.
 func (p *Plan) Bundle(hash string) (*event.Bundle, error) {
 	source, known := p.bundles[hash]

@@ -96,6 +96,7 @@ var blockLabels = map[string][]string{
 	"output":     {"name"},
 	"schedule":   {},
 	"drift":      {},
+	"approval":   {},
 }
 
 // declare takes in what one file declares.
@@ -141,6 +142,8 @@ func (c *compiler) block(b *hclsyntax.Block) {
 		c.declareSchedule(b)
 	case "drift":
 		c.declareDrift(b)
+	case "approval":
+		c.declareApproval(b)
 	}
 }
 

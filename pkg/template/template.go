@@ -35,6 +35,7 @@ type Template struct {
 	blocks      []*Block
 	outputs     []*OutputValue
 	entrypoints []*EntrypointBlock
+	approvals   []environment.Approval
 
 	parameterOf map[string]*Parameter
 	localOf     map[string]*LocalValue

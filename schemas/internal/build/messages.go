@@ -58,6 +58,8 @@ func Messages() []Message {
 		{event.EnvironmentPromote, Command, event.Promote{}},
 		{event.EnvironmentApply, Command, event.ApplyPlan{}},
 		{event.EnvironmentAdopt, Command, event.Adopt{}},
+		{event.OperationApprove, Command, event.Judgement{}},
+		{event.OperationReject, Command, event.Judgement{}},
 		{answerName(), Answer, event.Answer{}},
 		{event.TaskOffered, Runner, event.Task{}},
 		{event.TaskAccepted, Runner, event.Accepted{}},
