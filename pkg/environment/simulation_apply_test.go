@@ -62,6 +62,10 @@ func (w *world) again(k KeptPlan) (Resolved, error) {
 	if rapid.IntRange(0, 20).Draw(w.t, "unreadable") == 0 {
 		return Resolved{}, fault.New(fault.Retry, fault.NotFound, "the template is gone")
 	}
+	if len(k.Templates) == 0 {
+		w.turned = true
+		return Resolved{Nodes: w.plan.order}, nil // what was to be taken over, which nobody thinks of as a template
+	}
 	plan, ok := w.planner.thought[k.Templates[0].Hash]
 	if !ok {
 		w.t.Fatalf("plan %s is of templates that nobody has thought of", k.Operation)
