@@ -45,7 +45,7 @@ test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, D
 	@vault=$$($(SERVERS) vault) && "$$vault" version | sed -n 1p
 	@traefik=$$($(SERVERS) traefik) && echo "Traefik $$("$$traefik" version | sed -n 's/^Version: *//p')"
 	@test -n "$${VIVARIUM_TEST_ARANGODB:-}" || echo "NO REAL ARANGODB: its driver is tested on a stand-in only; make test-arangodb wants one."
-	$(GO) test -race -timeout 25m ./...
+	$(GO) test -race -p 4 -timeout 25m ./...
 	@echo "Kubernetes was not part of this: make test-kubernetes builds and starts a cluster and runs the tests that need one."
 
 test-kubernetes: ## the tests on a real Kubernetes cluster of one node, which it builds and starts (root; cold, 10 minutes)
