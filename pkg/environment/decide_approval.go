@@ -334,3 +334,11 @@ func (c *decision) retryOrdered(in RetryInput) *fault.Error {
 	}
 	return c.update(UpdateInput{CommandMeta: in.CommandMeta, Update: event.Update{FailFast: in.FailFast}, Resolved: resolved})
 }
+
+// rulesAfter are those that are in force after an update. One that takes over what is there waits for nobody, and so loosens none.
+func (c *decision) rulesAfter(in UpdateInput) []Approval {
+	if len(in.Adopts) > 0 {
+		return c.s.Approvals
+	}
+	return rules(in.Resolved, in.Approval, c.s.Approvals)
+}

@@ -31,7 +31,7 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
 		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: at, Heal: in.Heal,
 		Forever: at == nil && in.Update.Lifetime != "", Standing: in.Standing, Plan: in.Executes.id(),
-		Sources: in.Sources, Approvals: rules(in.Resolved, in.Approval, c.s.Approvals), FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
+		Sources: in.Sources, Approvals: c.rulesAfter(in), FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
 		Origin: in.Origin, Kept: in.Kept, Changed: in.Changed, Adopts: in.Adopts})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	if c.s.hours() != hours {

@@ -60,7 +60,9 @@ func (w *world) ruled(f Fact) {
 	case StatusPlanning:
 		p.asker, p.given, p.order = b.RequestedBy, nil, b.Order
 	case Updated:
-		w.checkRules(ForUpdate, b.Plan)
+		if len(b.Adopts) == 0 {
+			w.checkRules(ForUpdate, b.Plan)
+		}
 		p.rules, w.healing, p.byPlan = b.Approvals, b.Heal, b.Plan != ""
 		if p.byPlan {
 			w.past = append(w.past, b.Nodes)
