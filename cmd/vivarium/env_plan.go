@@ -155,6 +155,9 @@ func (c *cli) plan(w io.Writer, o order, operation string, p environment.PlanRec
 	var b strings.Builder
 	s := c.style(w)
 	writeContent(&b, s, p)
+	for _, m := range p.Moved {
+		fmt.Fprintf(&b, "  > %s  %s\n", clean(m.To), s.dim("moved from "+clean(m.From)))
+	}
 	for _, step := range p.Steps {
 		writePlanned(&b, s, step)
 	}

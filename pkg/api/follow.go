@@ -41,7 +41,7 @@ func (f *follower) read(ctx context.Context, w *eventWriter) (progress, error) {
 	if err := f.ask(ctx, revision); err != nil {
 		return waiting, err
 	}
-	lines, err := f.options.Store.ReadLogs(ctx, f.selection)
+	lines, err := f.lines(ctx, f.selection)
 	if err != nil {
 		return waiting, err
 	}

@@ -52,7 +52,7 @@ func (s *Server) logPage(k *call, selection store.LogSelection, absent func() er
 	}
 	limit := int(k.number("limit")) //nolint:gosec // at most mostItems
 	selection.After, selection.Limit = k.position().id, limit+1
-	lines, err := s.options.Store.ReadLogs(k.context(), selection)
+	lines, err := s.lines(k.context(), selection)
 	if err != nil {
 		return err
 	}

@@ -21,17 +21,17 @@ func (s *Server) usage(k *call) error {
 	name, address := k.path("name"), k.path("address")
 	for i := range all {
 		if all[i].Address == address && all[i].Type == environment.ResourceNode {
-			return s.measured(k, name, address)
+			return s.measured(k, name, all[i].ID())
 		}
 	}
 	return notFound("the environment %q has no resource %q", clip(name), clip(address))
 }
 
-func (s *Server) measured(k *call, name, address string) error {
+func (s *Server) measured(k *call, name, identity string) error {
 	if s.options.Usage == nil {
 		return fault.New(fault.Wait, fault.NotMeasured, "this server is a secondary, which hears no runners: ask a primary")
 	}
-	u, err := s.options.Usage(k.context(), name, address)
+	u, err := s.options.Usage(k.context(), name, identity)
 	if err != nil {
 		return err
 	}

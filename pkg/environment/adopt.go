@@ -39,22 +39,26 @@ func (c *decision) adoptions(in event.Adopt, nodes []Node) (Adoptions, *fault.Er
 // adoptable says why a resource can't be taken over; one that the environment has made, or has taken over, is its own.
 func (c *decision) adoptable(address string, nodes []Node) *fault.Error {
 	i := slices.IndexFunc(nodes, func(n Node) bool { return n.Address == address })
-	switch now := c.s.Step(address); {
+	switch {
 	case i < 0:
 		return fault.New(fault.Reject, fault.NotFound, "field \"resources\": environment %q is to have no %q", c.s.Name, address)
 	case nodes[i].Type != ResourceNode:
 		return fault.New(fault.Reject, fault.Invalid, "field \"resources\": %s is no resource: there is nothing of it to take over", address)
-	case c.s.Exists() && now != nil && (now.Outputs != nil || now.Status == Deployed):
+	case c.s.Exists() && c.s.same(nodes[i]).own():
 		return fault.New(fault.Reject, fault.Conflict, "field \"resources\": %s is the environment's own already", address)
 	}
 	return nil
 }
 
+// own tells whether the environment has made the node, or has taken it over.
+func (n *Step) own() bool { return n != nil && (n.Outputs != nil || n.Status == Deployed) }
+
 func (c *decision) adopt(in AdoptInput) *fault.Error {
 	if c.s.Busy() || c.s.Status == DestroyFailed {
 		return c.update(UpdateInput{}) // which says why not
 	}
-	adopts, err := c.adoptions(in.Adopt, in.Nodes)
+	nodes, _ := c.s.identify(in.Nodes, in.Moves)
+	adopts, err := c.adoptions(in.Adopt, nodes)
 	if c.s.Exists() {
 		u := UpdateInput{CommandMeta: in.CommandMeta, Resolved: in.Resolved, Adopts: adopts}
 		u.Description, u.Tags, u.DestroyAt, u.FailFast, u.Update.Parallelism = in.Description, in.Tags, in.DestroyAt, in.FailFast, in.Adopt.Parallelism
@@ -92,15 +96,15 @@ func (all Adoptions) command(otherwise string) string {
 }
 
 // proposedAdoption is what a step of a plan takes over.
-func (c *decision) proposedAdoption(address string, ids map[string]json.RawMessage) *event.Adoption {
-	id, named := ids[address]
+func (c *decision) proposedAdoption(n Node, ids map[string]json.RawMessage) *event.Adoption {
+	id, named := ids[n.Address]
 	if named {
 		if present(id) == nil {
 			return nil
 		}
 		return &event.Adoption{ID: id}
 	}
-	if now := c.s.Step(address); now != nil && c.s.Exists() {
+	if now := c.s.same(n); now != nil && c.s.Exists() {
 		return now.Adopt
 	}
 	return nil

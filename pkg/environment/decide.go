@@ -32,7 +32,7 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 	}
 	c := &decision{Policy: d.policy, Surroundings: around, s: s, now: now}
 	c.takeover()
-	switch in := in.(type) {
+	switch in := s.addressed(in).(type) {
 	case CreateInput:
 		c.command(in.CommandMeta, event.EnvironmentCreate, func() *fault.Error { return c.create(in) })
 	case UpdateInput:
@@ -150,7 +150,7 @@ func (c *decision) create(in CreateInput) *fault.Error {
 	}
 	c.emit(Created{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, DestroyAt: c.firstDay(in), Standing: in.Standing, Plan: in.Executes.id(), FailFast: in.FailFast,
+		Given: in.Given, Groups: in.Groups, Nodes: c.s.anew(in.Nodes), DestroyAt: c.firstDay(in), Standing: in.Standing, Plan: in.Executes.id(), FailFast: in.FailFast,
 		Sources: in.Sources, Approvals: rules(in.Resolved, in.Approval, nil), Parallelism: c.parallelism(in.Resolved.Parallelism, in.Create.Parallelism), Epoch: c.Epoch, Origin: in.Origin, Adopts: in.Adopts})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	c.appoint()

@@ -80,13 +80,17 @@ func (c *decision) again(kept *KeptPlan) (Resolved, *fault.Error) {
 	resolved, err := c.Again(*kept)
 	var now []Proposed
 	if err == nil {
-		now, _, err = c.proposals(PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: resolved})
+		resolved.Moves = c.s.movesTo(kept.Origin, resolved)
+		is := resolved
+		is.Nodes, _ = c.s.identify(resolved.Nodes, resolved.Moves)
+		now, _, err = c.proposals(PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: is})
+		now = append(now, c.removals(is.Nodes)...)
 	}
 	if err != nil {
 		e := fault.From(err)
 		return resolved, fault.New(fault.Reject, e.Code, "plan %s can't be carried out: %s; plan again", kept.Operation, e.Message).With(e.Diagnostics...)
 	}
-	if address := kept.other(append(now, c.removals(resolved.Nodes)...)); address != "" {
+	if address := kept.other(now); address != "" {
 		return resolved, fault.New(fault.Reject, fault.Conflict, "what %s would be given is not what it was when plan %s was made; plan again", address, kept.Operation)
 	}
 	return resolved, nil

@@ -169,7 +169,8 @@ func (c *decision) still(k *KeptPlan) *fault.Error {
 	if err := used("updated to that", c.s.Name, c.losses(resolved)); err != nil && !c.s.Operation.Order.Update.DespiteConsumers {
 		return err
 	}
-	return c.s.keeps(resolved.Nodes)
+	nodes, _ := c.s.identify(resolved.Nodes, resolved.Moves)
+	return c.s.keeps(nodes)
 }
 
 // holdStep lets a step wait whose executor would do what the plan did not show.

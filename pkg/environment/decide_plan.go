@@ -20,12 +20,14 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	case !in.Destroy && c.s.Status == DestroyFailed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q was to be destroyed, and something of it is left: plan a destroy", c.s.Name)
 	}
+	var moved []Moved
+	in.Nodes, moved = c.s.identify(in.Nodes, c.s.movesTo(in.Origin, in.Resolved))
 	if err := c.s.keeps(in.Nodes); err != nil {
 		return err
 	}
 	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
 		Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters, Given: in.Given, Heal: in.Heal,
-		Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed, Kept: c.s.promotionKeeps(in), Against: c.against(in)}
+		Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed, Moved: moved, Kept: c.s.promotionKeeps(in), Against: c.against(in)}
 	if o := c.s.Operation; o != nil {
 		b.Parallelism = c.parallelism(o.Parallelism)
 	}
@@ -53,15 +55,16 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 // proposals are the nodes that may change, in their order. What they put out is not known to those that depend on them.
 func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err error) {
 	changing := map[string]bool{}
+	known := c.s.outputsIn(in.Nodes)
 	outputs := func(address string) (json.RawMessage, bool) {
 		if changing[address] {
 			return nil, false
 		}
-		return c.s.OutputsOf(address)
+		return known(address)
 	}
 	for _, n := range in.Nodes {
 		heals := in.Heal && c.off(n)
-		if !heals && !c.concerned(n, changing) {
+		if !heals && !c.concerned(n, changing, known) {
 			unchanged += count(n.Type == ResourceNode)
 			continue
 		}
@@ -75,7 +78,7 @@ func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err
 		}
 		changing[n.Address] = true
 		steps = append(steps, Proposed{Node: n, Proposes: event.Apply, Inputs: p.Data, Fingerprint: p.Fingerprint, Unknown: p.Unknown,
-			Adopt: c.proposedAdoption(n.Address, in.Proposal.Adopt)})
+			Adopt: c.proposedAdoption(n, in.Proposal.Adopt)})
 	}
 	return steps, unchanged, nil
 }
@@ -101,16 +104,16 @@ func count(yes bool) int {
 }
 
 // concerned tells whether an update, or the create, would have a step for the node.
-func (c *decision) concerned(n Node, changing map[string]bool) bool {
+func (c *decision) concerned(n Node, changing map[string]bool, outputs recorded) bool {
 	if !c.s.Exists() {
 		return n.made()
 	}
-	return c.mayChange(n, changing)
+	return c.mayChange(n, changing, outputs)
 }
 
 // asIs tells whether a resource would be given what it was given last, so that nothing runs.
 func (c *decision) asIs(n Node, p Inputs) bool {
-	now := c.s.Step(n.Address)
+	now := c.s.same(n)
 	if now == nil || n.Type != ResourceNode || len(p.Unknown) > 0 {
 		return false
 	}
@@ -121,10 +124,10 @@ func (c *decision) asIs(n Node, p Inputs) bool {
 func (c *decision) removals(nodes []Node) (steps []Proposed) {
 	stays := make(map[string]bool, len(nodes))
 	for _, n := range nodes {
-		stays[n.Address] = true
+		stays[n.ID()] = true
 	}
 	for i := len(c.s.Nodes) - 1; i >= 0; i-- {
-		if n := c.s.Nodes[i]; n.Exists && n.Type == ResourceNode && !stays[n.Address] {
+		if n := c.s.Nodes[i]; n.Exists && n.Type == ResourceNode && !stays[n.ID()] {
 			steps = append(steps, Proposed{Node: n.Node, Proposes: event.Destruct, Inputs: n.Inputs})
 		}
 	}

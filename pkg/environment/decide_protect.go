@@ -80,7 +80,7 @@ func (s *State) undestroyable() *fault.Error {
 func (s *State) keeps(nodes []Node) *fault.Error {
 	stays := make(map[string]bool, len(nodes))
 	for _, n := range nodes {
-		stays[n.Address] = true
+		stays[n.ID()] = true
 	}
-	return s.protected(func(n *Step) bool { return !stays[n.Address] })
+	return s.protected(func(n *Step) bool { return !stays[n.ID()] })
 }

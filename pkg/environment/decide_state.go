@@ -20,7 +20,7 @@ func (c *decision) saved(in StateInput) {
 	if in.Number <= n.Saves {
 		return // a second copy, which may come behind a newer one
 	}
-	c.emit(StateSaved{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner, Number: in.Number,
+	c.emit(StateSaved{Operation: in.Operation, Step: in.Step, Identity: n.Identity, Attempt: in.Attempt, Runner: in.Runner, Number: in.Number,
 		StateRef: in.StateRef, Removed: in.Hash == ""})
 }
 

@@ -154,7 +154,7 @@ func (c *decision) offer(i int) {
 		w.Endpoint, err = c.Resolver.Endpoint(n.Address, c.s.OutputsOf)
 	}
 	if err == nil && n.StateHash != "" && w.Verb != event.Validate && c.State != nil {
-		err = c.State(n.Address, n.StateHash)
+		err = c.State(n.ID(), n.StateHash)
 	}
 	if err != nil {
 		c.fail(i, "", fault.From(err))

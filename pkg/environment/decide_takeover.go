@@ -61,7 +61,7 @@ func (c *decision) clarify(i int) bool {
 func (c *decision) lookAt(i int) {
 	n := c.s.Nodes[i]
 	if n.StateHash != "" && c.State != nil {
-		if err := c.State(n.Address, n.StateHash); err != nil {
+		if err := c.State(n.ID(), n.StateHash); err != nil {
 			c.fail(i, "", fault.From(err))
 			return
 		}

@@ -60,7 +60,7 @@ func (st *stage) finish(step string, err *fault.Error) []string {
 }
 
 func (st *stage) ref(step string) event.TaskRef {
-	return event.TaskRef{Environment: "notes", Operation: st.s.Operation.ID, Step: step, Attempt: st.s.Step(step).Attempt, Epoch: 2}
+	return event.TaskRef{Environment: "notes", Operation: st.s.Operation.ID, Step: st.s.Step(step).ID(), Attempt: st.s.Step(step).Attempt, Epoch: 2}
 }
 
 func node(address string, deps ...string) Node {

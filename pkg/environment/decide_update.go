@@ -13,7 +13,8 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	case c.s.Status == DestroyFailed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q was to be destroyed, and something of it is left: destroy it, then create it anew", c.s.Name)
 	}
-	if err := c.s.keeps(in.Nodes); err != nil {
+	nodes, moved := c.s.follow(in.Nodes, in.Moves)
+	if err := c.s.keeps(nodes); err != nil {
 		return err
 	}
 	if err := used("updated to that", c.s.Name, c.losses(in.Resolved)); err != nil && !in.DespiteConsumers {
@@ -29,7 +30,7 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	hours := c.s.hours()
 	c.emit(Updated{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Given: in.Given, Groups: in.Groups, Nodes: in.Nodes, Steps: c.affected(in.Nodes, in.Heal), DestroyAt: at, Heal: in.Heal,
+		Given: in.Given, Groups: in.Groups, Nodes: nodes, Moved: moved, Steps: c.affected(nodes, in.Heal), DestroyAt: at, Heal: in.Heal,
 		Forever: at == nil && in.Update.Lifetime != "", Standing: in.Standing, Plan: in.Executes.id(),
 		Sources: in.Sources, Approvals: c.rulesAfter(in), FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
 		Origin: in.Origin, Kept: in.Kept, Changed: in.Changed, Adopts: in.Adopts})
@@ -45,8 +46,9 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 func (c *decision) affected(nodes []Node, heal bool) []string {
 	var list []string
 	affected := map[string]bool{}
+	outputs := c.s.outputsIn(nodes)
 	for _, n := range nodes {
-		if (heal && c.off(n)) || c.mayChange(n, affected) {
+		if (heal && c.off(n)) || c.mayChange(n, affected, outputs) {
 			affected[n.Address] = true
 			list = append(list, n.Address)
 		}
@@ -56,12 +58,12 @@ func (c *decision) affected(nodes []Node, heal bool) []string {
 
 // off tells whether a look has found the node other than it should be.
 func (c *decision) off(n Node) bool {
-	now := c.s.Step(n.Address)
+	now := c.s.same(n)
 	return now != nil && now.Drift.Off()
 }
 
-func (c *decision) mayChange(n Node, affected map[string]bool) bool {
-	now := c.s.Step(n.Address)
+func (c *decision) mayChange(n Node, affected map[string]bool, outputs recorded) bool {
+	now := c.s.same(n)
 	switch {
 	case n.Type == StatusNode || (n.Type == ActionNode && !n.made() && !n.RunsOn(OnUpdate)):
 		return false
@@ -80,7 +82,7 @@ func (c *decision) mayChange(n Node, affected map[string]bool) bool {
 	if now.Applied == "" && n.Type == ActionNode {
 		return false // it has never run, and nothing that it comes after changes
 	}
-	in, err := c.Resolver.Inputs(n.Address, c.s.OutputsOf)
+	in, err := c.Resolver.Inputs(n.Address, outputs)
 	return err != nil || in.Fingerprint == "" || in.Fingerprint != now.Applied
 }
 

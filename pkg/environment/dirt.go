@@ -16,7 +16,7 @@ type dirt struct {
 	record, operated mark  // the last facts that changed the record of the environment, and of the operation
 	created          bool
 	nodes            map[int]mark
-	removed          []string
+	removed          []Removal
 	released         []string // places of saved plans that nobody needs any more
 	// ended and left are the records of an operation that is over, and of its steps, as they were before what followed.
 	ended []ended
@@ -132,11 +132,7 @@ func (s *State) Changes(partition int, revisions ...uint64) Changes {
 			c.Resources = append(c.Resources, l.ResourceRecord)
 		}
 	}
-	for _, address := range d.removed {
-		if !slices.ContainsFunc(s.real(), func(n *Step) bool { return n.Address == address }) { // it may have been made anew since
-			c.Removed = append(c.Removed, ResourceName{Environment: s.Name, Address: address})
-		}
-	}
+	c.Removed = s.gone(d.removed)
 	return c
 }
 

@@ -24,7 +24,7 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 	}
 	s.Status, s.Epoch = Planning, b.Epoch
 	s.begin(Operation{Kind: PlanOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Parallelism: b.Parallelism, Before: before,
-		StartedAt: at, Origin: b.Origin, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Before: templates, Steps: []PlannedStep{}, Changed: b.Changed, Against: b.Against,
+		StartedAt: at, Origin: b.Origin, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Moved: b.Moved, Before: templates, Steps: []PlannedStep{}, Changed: b.Changed, Against: b.Against,
 			Counts: map[event.Change]int{event.ChangeNone: b.Unchanged}}}, event.EnvironmentPlan)
 	s.Nodes = steps
 	s.Operation.Makes = &KeptPlan{Operation: s.Operation.ID, RequestedBy: b.RequestedBy, Create: !before.exists(), Destroy: b.Destroy, Heal: b.Heal,
@@ -56,13 +56,13 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 func (s *State) proposal(p Proposed) *Step {
 	n := &Step{Node: p.Node, Status: Pending, Proposes: p.Proposes, Inputs: p.Inputs, Unknown: p.Unknown, Offered: p.Fingerprint, Adopt: p.Adopt}
 	n.DependsOn = nil
-	if now := s.Step(p.Address); now != nil {
+	if now := s.same(p.Node); now != nil {
 		n.Exists, n.StateHash = now.Exists, now.StateHash
 		if n.Type == ResourceNode {
 			n.Outputs = now.Outputs
 		}
 	}
-	if i := slices.IndexFunc(s.Retained, func(r Leftover) bool { return r.Address == p.Address }); i >= 0 && !n.Exists {
+	if i := slices.IndexFunc(s.Retained, func(r Leftover) bool { return r.ID() == p.ID() }); i >= 0 && !n.Exists {
 		n.Exists, n.StateHash = true, s.Retained[i].StateHash
 	}
 	return n

@@ -59,12 +59,12 @@ func (s *State) updated(b Updated, at time.Time) error {
 // redraw replaces the graph. What the new one lacks is doomed and stands behind the rest, in its old order. It returns the
 // nodes whose records are out of date.
 func (s *State) redraw(nodes []Node) (changed map[string]bool) {
-	changed = map[string]bool{}
+	changed = s.rename(nodes)
 	next := make([]*Step, 0, len(nodes)+1)
 	stays := make(map[string]bool, len(nodes))
 	for _, node := range nodes {
-		stays[node.Address] = true
-		n := s.Step(node.Address)
+		stays[node.ID()] = true
+		n := s.same(node)
 		if n != nil && len(node.Consumes) > 0 {
 			node.Consumes = slices.Clone(node.Consumes)
 			node.keepSources(n.Consumes)
@@ -83,7 +83,7 @@ func (s *State) redraw(nodes []Node) (changed map[string]bool) {
 		next = append(next, n)
 	}
 	for _, n := range s.Nodes {
-		if !stays[n.Address] {
+		if !stays[n.ID()] {
 			n.Doomed = true
 			n.keepStanding(nil)
 			next = append(next, n)
@@ -138,7 +138,7 @@ func (s *State) forgetDoomed() error {
 	for i, n := range s.Nodes[kept:] {
 		delete(s.dirty.nodes, kept+i)
 		if n.Status != StatusRetained { // its record says where it is
-			s.dirty.removed = append(s.dirty.removed, n.Address)
+			s.dirty.removed = append(s.dirty.removed, Removal{ResourceName: ResourceName{s.Name, n.Address}, State: n.ID()})
 		}
 	}
 	s.Nodes = slices.Clip(s.Nodes[:kept])

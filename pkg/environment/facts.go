@@ -160,6 +160,7 @@ type StatusPlanning struct {
 	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
 	Given       []string                   `json:"given,omitzero"`
 	Heal        bool                       `json:"heal,omitempty"`
+	Moved       []Moved                    `json:"moved,omitempty"`
 	Unchanged   int                        `json:"unchanged"`
 	Parallelism int                        `json:"parallelism"`
 	Epoch       uint64                     `json:"epoch"`
@@ -221,8 +222,10 @@ type Updated struct {
 	Given       []string                   `json:"given,omitzero"`
 	Groups      []Group                    `json:"groups,omitempty"`
 	Nodes       []Node                     `json:"nodes"`
-	Steps       []string                   `json:"steps,omitempty"`
-	DestroyAt   *time.Time                 `json:"destroy_at,omitempty"`
+	// Moved are the nodes that get another address, and are otherwise what they were.
+	Moved     []Moved    `json:"moved,omitempty"`
+	Steps     []string   `json:"steps,omitempty"`
+	DestroyAt *time.Time `json:"destroy_at,omitempty"`
 	// Forever: it is not destroyed by itself any more.
 	Forever bool `json:"forever,omitempty"`
 	// Standing is what the templates say.
@@ -424,9 +427,11 @@ type StepProgress struct {
 type StateSaved struct {
 	Operation string `json:"operation"`
 	Step      string `json:"step"`
-	Attempt   int    `json:"attempt"`
-	Runner    string `json:"runner"`
-	Number    int    `json:"number"` // within the attempt, from 1
+	// Identity is under which name the store has it, "" for Step.
+	Identity string `json:"identity,omitempty"`
+	Attempt  int    `json:"attempt"`
+	Runner   string `json:"runner"`
+	Number   int    `json:"number"` // within the attempt, from 1
 	StateRef
 	Removed bool `json:"removed,omitempty"`
 }

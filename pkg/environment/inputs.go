@@ -35,6 +35,7 @@ type Resolved struct {
 	Parameters  map[string]json.RawMessage // effective; sensitive ones sealed
 	Given       []string                   // names of those that were given, not taken from a default; sorted
 	Groups      []Group
+	Moves       []Move     // what moved blocks say; chains in their order
 	Parallelism int        // the templates' own bound, 0 for none
 	Approvals   []Approval // what the templates ask for
 	// Changed are the parameters whose value in force becomes another; of an environment that is not there yet, nil.
@@ -214,7 +215,7 @@ type Surroundings struct {
 	Hold *Reason
 	// State tells whether a step's state (Step.StateHash) can be had, before the step is offered: without it, the executor
 	// would make again what is there. The error fails the step. nil when all can be had.
-	State func(address, hash string) error
+	State func(identity, hash string) error
 	// Consumed tells about an output of another environment; nil: nothing is known of any, and what uses one waits.
 	Consumed func(environment, output string) Supply
 	// Again resolves what a kept plan was made of. When what is decided begins to carry that out, Resolver evaluates it from

@@ -91,7 +91,10 @@ func Occasions() []Occasion { return []Occasion{OnCreate, OnUpdate, OnDestroy, O
 type Node struct {
 	// Address names the node within its environment: template.executor.name[key], template.action.name or
 	// template.status.name.
-	Address   string   `json:"address"`
+	Address string `json:"address"`
+	// Identity is what the node is known by to runners, to what they made and to the store of states and logs: the address
+	// that it had when it was first made, "" where it still has that. A `moved` block changes the address alone.
+	Identity  string   `json:"identity,omitempty"`
 	Type      NodeType `json:"type" jsonschema:"enum=resource,enum=action,enum=status"`
 	Template  string   `json:"template"`
 	Executor  string   `json:"executor"`
@@ -272,12 +275,14 @@ type Record struct {
 	Standing
 	Next []Appointment `json:"next,omitempty"`
 	// Retained are resources that were left where they are when they would have been destroyed.
-	Retained  []Retained `json:"retained,omitempty"`
-	CreatedAt time.Time  `json:"created_at"`
-	UpdatedAt time.Time  `json:"updated_at"`
-	Partition int        `json:"partition"`
-	Revision  uint64     `json:"revision"` // journal sequence of the last fact in its partition
-	Epoch     uint64     `json:"epoch"`
+	Retained []Retained `json:"retained,omitempty"`
+	// Moved has the identities (Node.Identity) of the nodes that were moved, by their addresses.
+	Moved     map[string]string `json:"moved,omitempty"`
+	CreatedAt time.Time         `json:"created_at"`
+	UpdatedAt time.Time         `json:"updated_at"`
+	Partition int               `json:"partition"`
+	Revision  uint64            `json:"revision"` // journal sequence of the last fact in its partition
+	Epoch     uint64            `json:"epoch"`
 
 	// Sources are the outputs, each with the addresses that it comes from.
 	Sources map[string][]string `json:"sources,omitempty"`
@@ -365,6 +370,8 @@ type PlanRecord struct {
 	Templates []Template `json:"templates,omitempty"`
 	// Before are the templates of the environment as it was; none where there was none.
 	Before []Template `json:"before,omitempty"`
+	// Moved are the nodes that get another address, and are otherwise what they were.
+	Moved []Moved `json:"moved,omitempty"`
 	// Counts by change; those of which it was known without asking that nothing changes are counted alone.
 	Counts map[event.Change]int `json:"counts"`
 	Steps  []PlannedStep        `json:"steps"` // in the order in which they would begin, removals last
@@ -398,8 +405,14 @@ type Changes struct {
 	Environments []Record
 	Resources    []ResourceRecord
 	Operations   []OperationRecord
-	// Removed are resources that are no more, and are taken out with the states that were kept for them.
-	Removed []ResourceName
+	// Removed are resources that are no more, or have another address now.
+	Removed []Removal
+}
+
+// Removal takes a resource's record out, where it has an Address, and the state that was kept for it, where it has a State.
+type Removal struct {
+	ResourceName
+	State string `json:"state,omitempty"` // Node.ID
 }
 
 // ResourceName names a resource among those of all environments.

@@ -17,6 +17,9 @@ func (s *State) record(partition int, at mark) Record {
 	r.Health = s.healthSummary()
 	for _, n := range s.real() {
 		r.Resources[n.Status]++
+		if n.Identity != "" {
+			r.Moved = with(r.Moved, n.Address, n.Identity)
+		}
 		if n.Drift.Off() {
 			r.Drifted++
 		}

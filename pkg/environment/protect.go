@@ -25,10 +25,14 @@ type Lock struct {
 // Retained is a resource that was left where it is when it would have been destroyed.
 type Retained struct {
 	Address   string    `json:"address"`
+	Identity  string    `json:"identity,omitempty"` // Node.Identity
 	Executor  string    `json:"executor"`
 	Operation string    `json:"operation"` // that would have destroyed it
 	At        time.Time `json:"at"`
 }
+
+// ID is the identity of the node that it was.
+func (r Retained) ID() string { return Node{Address: r.Address, Identity: r.Identity}.ID() }
 
 // Leftover is a Retained with what its executor needs when the environment has it again.
 type Leftover struct {
@@ -68,7 +72,7 @@ func (StepRetained) Type() string { return "step.retained" }
 // retain forgets a resource but for what it takes to have it again.
 func (s *State) retain(i int, n *Step, b StepRetained, at time.Time) {
 	s.leftover(n.Node)
-	s.Retained = append(s.Retained, Leftover{Retained: Retained{Address: n.Address, Executor: n.Executor, Operation: b.Operation, At: at},
+	s.Retained = append(s.Retained, Leftover{Retained: Retained{Address: n.Address, Identity: n.Identity, Executor: n.Executor, Operation: b.Operation, At: at},
 		Inputs: n.Inputs, StateHash: n.StateHash})
 	n.Status, n.Exists, n.Outputs, n.Applied, n.StateHash, n.Drift = StatusRetained, false, nil, "", "", nil
 	n.FinishedAt = at
@@ -79,7 +83,7 @@ func (s *State) retain(i int, n *Step, b StepRetained, at time.Time) {
 
 // leftover takes a node out of what was retained; nil when it is not there.
 func (s *State) leftover(n Node) *Leftover {
-	at := slices.IndexFunc(s.Retained, func(r Leftover) bool { return r.Address == n.Address })
+	at := slices.IndexFunc(s.Retained, func(r Leftover) bool { return r.ID() == n.ID() })
 	if at < 0 || n.Type != ResourceNode {
 		return nil
 	}
@@ -88,7 +92,7 @@ func (s *State) leftover(n Node) *Leftover {
 	return &found
 }
 
-// takeBack lets a new node go on from what was retained under its address: it bears the same mark.
+// takeBack lets a new node go on from what was retained of it: it bears the same mark.
 func (s *State) takeBack(n *Step) {
 	if r := s.leftover(n.Node); r != nil {
 		n.Exists, n.Inputs, n.StateHash = true, r.Inputs, r.StateHash
@@ -99,12 +103,12 @@ func (s *State) takeBack(n *Step) {
 func (s *State) KeptStates(visit func(step, hash string)) {
 	for _, n := range s.real() {
 		if n.StateHash != "" {
-			visit(n.Address, n.StateHash)
+			visit(n.ID(), n.StateHash)
 		}
 	}
 	for _, r := range s.Retained {
 		if r.StateHash != "" {
-			visit(r.Address, r.StateHash)
+			visit(r.ID(), r.StateHash)
 		}
 	}
 }

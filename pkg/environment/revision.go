@@ -53,6 +53,7 @@ func (PromoteInput) input()  {}
 // rollback is an update to what was: it differs in where that is taken from, and in nothing that follows.
 func (c *decision) rollback(in RollbackInput) *fault.Error {
 	u := UpdateInput{CommandMeta: in.CommandMeta, Resolved: in.Resolved, Origin: &Origin{Revision: in.Revision}}
+	u.Moves = c.s.movesTo(u.Origin, in.Resolved)
 	u.FailFast, u.Update.Parallelism = in.FailFast, in.Rollback.Parallelism
 	return c.update(u)
 }

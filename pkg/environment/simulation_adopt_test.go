@@ -11,10 +11,11 @@ import (
 )
 
 // adoptions draws what is taken over of nodes, now and then what can't be.
-func (w *world) adoptions(nodes []Node) map[string]json.RawMessage {
+func (w *world) adoptions(r Resolved) map[string]json.RawMessage {
 	ids := map[string]json.RawMessage{}
+	nodes, _ := w.state.identify(r.Nodes, r.Moves)
 	for _, n := range nodes {
-		own := w.state.Exists() && w.state.Step(n.Address) != nil && (w.state.Step(n.Address).Outputs != nil || w.state.Step(n.Address).Status == Deployed)
+		own := w.state.Exists() && w.state.same(n).own()
 		if wrong := n.Type != ResourceNode || own; rapid.IntRange(0, 2).Draw(w.t, "adopt") == 0 && (!wrong || rapid.IntRange(0, 9).Draw(w.t, "wrong") == 0) {
 			ids[n.Address] = rapid.SampledFrom([]json.RawMessage{json.RawMessage("true"), json.RawMessage(`{"a":"b"}`), json.RawMessage("null")}).Draw(w.t, "id")
 		}
@@ -29,8 +30,11 @@ func (w *world) takeOver(in Input) *event.Answer {
 		maps.Copy(wanted, before)
 	}
 	a, adopting := in.(AdoptInput)
-	for address, id := range a.Resources {
-		wanted[address] = string(id) != "null"
+	nodes, _ := w.state.identify(a.Nodes, a.Moves)
+	for _, n := range nodes {
+		if id, named := a.Resources[n.Address]; named {
+			wanted[n.ID()] = string(id) != "null"
+		}
 	}
 	w.adopts = wanted
 	answer := w.decide(in)
@@ -53,12 +57,12 @@ func (w *world) tookOver(step string) {
 }
 
 func (w *world) forgetAdoptions() {
-	maps.DeleteFunc(w.adopts, func(address string, _ bool) bool { return w.state.Step(address) == nil })
+	maps.DeleteFunc(w.adopts, func(address string, _ bool) bool { return w.step(address) == nil })
 }
 
 // checkAdoption: a step takes something over from when that was asked for until it succeeds.
 func (w *world) checkAdoption(b StepWaiting) {
-	n := w.state.Step(b.Step)
+	n := w.step(b.Step)
 	if b.Verb == event.Apply && w.state.Operation.Kind != PlanOperation {
 		require.Equal(w.t, w.adopts[b.Step], n.Adopt != nil, "%s takes over %v", b.Step, n.Adopt)
 	}

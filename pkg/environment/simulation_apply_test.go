@@ -71,10 +71,7 @@ func (w *world) again(k KeptPlan) (Resolved, error) {
 		w.t.Fatalf("plan %s is of templates that nobody has thought of", k.Operation)
 	}
 	w.plan, w.turned = plan, true
-	for _, n := range plan.order {
-		w.actions[n.Address] = n.Type != ResourceNode // as it always was at this address
-	}
-	return Resolved{Nodes: plan.order, Templates: k.Templates}, nil
+	return Resolved{Nodes: plan.order, Moves: plan.moves, Templates: k.Templates}, nil
 }
 
 // carryOut asks for a plan to be carried out: one that can be, or was, or never was.
@@ -126,7 +123,7 @@ func (p *planner) check(w *world, f Fact) {
 		if p.making != nil {
 			p.making.shown[b.Step] = b
 		} else {
-			p.told[b.Step] = told{b, w.offered[b.Step].Fingerprint}
+			p.told[b.Step] = told{b, w.offered[w.names.identity(b.Step)].Fingerprint}
 		}
 	case StatusPlanned:
 		if b.Until != nil {
@@ -153,7 +150,7 @@ func (p *planner) check(w *world, f Fact) {
 		p.doing = nil
 	case StepHeld:
 		p.told[b.Step] = told{}
-		p.heldAs[b.Step] = w.offered[b.Step].Fingerprint
+		p.heldAs[b.Step] = w.offered[w.names.identity(b.Step)].Fingerprint
 	case Approved:
 		for _, step := range b.Steps {
 			if !w.state.Step(step).held() {
@@ -161,7 +158,7 @@ func (p *planner) check(w *world, f Fact) {
 			}
 		}
 	case StepQueued:
-		if w.offered[b.Step].Verb == event.Apply && (b.Cause == CauseFailed || b.Cause == CauseLost) {
+		if w.offered[w.names.identity(b.Step)].Verb == event.Apply && (b.Cause == CauseFailed || b.Cause == CauseLost) {
 			p.told[b.Step] = told{} // it may have done a part
 		}
 	case StepWaiting:
@@ -210,7 +207,7 @@ func (p *planner) offered(w *world, b StepWaiting) {
 		}
 		return
 	}
-	if w.actions[b.Step] {
+	if n := w.state.Step(b.Step); n != nil && n.Type != ResourceNode {
 		if !ok || proposed.Proposes != event.Apply {
 			w.t.Fatalf("%s runs, and the plan did not show that", b.Step)
 		}

@@ -99,7 +99,7 @@ func (o *others) check(w *world, f Fact) {
 			o.checkUsed(w, b.Step, b.Consumed)
 		}
 	case StepComplete:
-		if n := w.state.Step(b.Step); n != nil && n.passes() {
+		if n := w.step(b.Step); n != nil && n.passes() {
 			o.checkUsed(w, b.Step, b.Consumed)
 		}
 	case Held:
@@ -111,7 +111,7 @@ func (o *others) check(w *world, f Fact) {
 
 // checkUsed: what a step uses is there when it begins, and the facts say what it was.
 func (o *others) checkUsed(w *world, step string, used []Consumption) {
-	n := w.state.Step(step)
+	n := w.step(step)
 	if len(used) != len(n.Consumes) {
 		w.t.Fatalf("%s uses %v, and was given %v", step, n.Consumes, used)
 	}

@@ -16,18 +16,17 @@ func (w *world) revise(in UpdateInput, may bool) Input {
 		number := rapid.IntRange(1, len(w.past)).Draw(w.t, "revision")
 		r := RollbackInput{CommandMeta: in.CommandMeta, Rollback: event.Rollback{Revision: number, FailFast: in.FailFast}, Resolved: in.Resolved}
 		if w.healing = false; may {
-			r.Nodes = slices.Clone(w.past[number-1])
-			w.plan.nodes = map[string]Node{}
+			r.Nodes, r.Moves = slices.Clone(w.past[number-1]), nil
+			w.plan = echo{nodes: map[string]Node{}, order: r.Nodes}
 			for _, n := range r.Nodes {
 				w.plan.nodes[n.Address] = n
-				w.actions[n.Address] = n.Type != ResourceNode
 			}
 		}
 		w.origin = &Origin{Revision: number}
 		return r
 	case how == 2 && rapid.Bool().Draw(w.t, "adopts"):
 		w.healing, w.origin = false, nil
-		return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Nodes), FailFast: in.FailFast}, Resolved: in.Resolved}
+		return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Resolved), FailFast: in.FailFast}, Resolved: in.Resolved}
 	case how == 1:
 		w.healing, w.origin = false, &Origin{Environment: "other", Revision: 7}
 		return PromoteInput{CommandMeta: in.CommandMeta, Promote: event.Promote{From: "other", FailFast: in.FailFast}, Resolved: in.Resolved,
@@ -52,7 +51,7 @@ func (w *world) like(in CreateInput) Input {
 	case 2:
 		w.origin = nil
 		if !w.state.Exists() {
-			return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Nodes), FailFast: in.FailFast}, Resolved: in.Resolved}
+			return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Resolved), FailFast: in.FailFast}, Resolved: in.Resolved}
 		}
 	}
 	w.origin = &Origin{Environment: "other", Revision: 7}

@@ -20,8 +20,8 @@ func (w *world) protection(n *Node) {
 }
 
 // left tells whether a resource is known to be left where it is.
-func (w *world) left(address string) bool {
-	return slices.ContainsFunc(w.state.Retained, func(r Leftover) bool { return r.Address == address })
+func (w *world) left(identity string) bool {
+	return slices.ContainsFunc(w.state.Retained, func(r Leftover) bool { return r.ID() == identity })
 }
 
 // checkProtection holds that nothing is done that was to be refused.
@@ -38,7 +38,7 @@ func (w *world) checkProtection(f Fact) {
 			w.anew() // of what it was made of before, which the world knows still
 		}
 	case StepWaiting:
-		if n := w.state.Step(b.Step); n != nil && b.Verb == event.Destruct && (n.PreventDestroy || n.Retain) {
+		if n := w.step(b.Step); n != nil && b.Verb == event.Destruct && (n.PreventDestroy || n.Retain) {
 			w.t.Fatalf("%s is to be destroyed, but is protected: %+v", b.Step, n.Protection)
 		}
 	case StepRetained:
@@ -61,13 +61,13 @@ func (w *world) lock() {
 // anew forgets what a former life has done. What is there of it was left where it is.
 func (w *world) anew() {
 	w.on = map[string]map[string]bool{}
-	maps.DeleteFunc(w.applied, func(address string, _ bool) bool { return w.actions[address] })
+	maps.DeleteFunc(w.applied, func(identity string, _ bool) bool { return w.leaves(identity) })
 }
 
 // seen is a look that no operation asked for, of now or of before.
 func (w *world) seen() {
 	n := rapid.SampledFrom(w.state.Nodes).Draw(w.t, "seen")
-	in := LookInput{Step: n.Address, Operation: w.state.Operation.ID, Epoch: w.state.Epoch, At: w.now, Observation: rapid.SampledFrom([]event.Observation{
+	in := LookInput{Step: n.ID(), Operation: w.state.Operation.ID, Epoch: w.state.Epoch, At: w.now, Observation: rapid.SampledFrom([]event.Observation{
 		{Presence: event.Present}, {Presence: event.Absent}, {Presence: event.Present, Drifted: true}}).Draw(w.t, "found")}
 	if rapid.IntRange(0, 3).Draw(w.t, "late") == 0 {
 		in.Operation = "op-0"

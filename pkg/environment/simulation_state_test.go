@@ -35,7 +35,7 @@ func (k *keeper) clear() {
 // have takes the nodes of a graph for what they are again.
 func (k *keeper) have(nodes []Node) {
 	for _, n := range nodes {
-		delete(k.spared, n.Address)
+		delete(k.spared, n.ID())
 	}
 }
 
@@ -83,7 +83,7 @@ func (k *keeper) check(w *world, f Fact) {
 		k.spared[b.Step] = true
 	case StatusDeployed:
 		for step := range k.kept {
-			if w.state.Step(step) == nil && !k.spared[step] {
+			if w.step(step) == nil && !k.spared[step] {
 				delete(k.kept, step) // an update has destroyed it, and what was kept of it is gone with it
 			}
 		}
@@ -118,7 +118,7 @@ func (k *keeper) checkSaved(w *world, b StateSaved) {
 	if b.Number <= k.taken[ref] {
 		w.t.Fatalf("save %d of %s was taken behind save %d", b.Number, b.Step, k.taken[ref])
 	}
-	if n := w.state.Step(b.Step); n.Runner != "" && n.Runner != b.Runner {
+	if n := w.step(b.Step); n.Runner != "" && n.Runner != b.Runner {
 		w.t.Fatalf("a state of %s was taken from %s, and %s has the step", b.Step, b.Runner, n.Runner)
 	}
 	k.taken[ref], k.kept[b.Step] = b.Number, b.Hash

@@ -30,7 +30,7 @@ func (w *world) promote() {
 	w.tasks = nil
 	w.state.InFlight(func(n *Step) {
 		if n.acts() && !n.Looking {
-			w.ledger.doubts[n.Address] = &effect{offer: w.offered[n.Address], done: rapid.Bool().Draw(w.t, "done")}
+			w.ledger.doubts[n.ID()] = &effect{offer: w.offered[n.ID()], done: rapid.Bool().Draw(w.t, "done")}
 		}
 	})
 	if rapid.Bool().Draw(w.t, "held") {
@@ -45,7 +45,7 @@ func (l *ledger) check(w *world, f Fact) {
 		l.doubts = map[string]*effect{}
 	case StatusDeployed:
 		for step := range l.doubts {
-			if w.state.Step(step) == nil {
+			if w.step(step) == nil {
 				delete(l.doubts, step) // an update has let go of it
 			}
 		}
@@ -54,14 +54,14 @@ func (l *ledger) check(w *world, f Fact) {
 			w.t.Fatalf("%s is offered while the other side may still act", b.Step)
 		}
 		e := l.doubts[b.Step]
-		if n := w.state.Step(b.Step); e != nil && n != nil {
+		if n := w.step(b.Step); e != nil && n != nil {
 			e.verb = n.Verb
 		}
 		if e != nil && (b.Verb == event.Apply || b.Verb == event.Destruct) {
 			w.t.Fatalf("%s is run again, and nobody has found out whether it was done", b.Step)
 		}
 	case StepUncertain:
-		l.doubts[b.Step].verb = w.state.Step(b.Step).Verb
+		l.doubts[b.Step].verb = w.step(b.Step).Verb
 	case StepRetained:
 		delete(l.doubts, b.Step)
 	case StepSettled:
@@ -71,7 +71,8 @@ func (l *ledger) check(w *world, f Fact) {
 
 // settled holds that what can't be repeated was not done yet where it is to be done again.
 func (l *ledger) settled(w *world, b StepSettled) {
-	e, n := l.doubts[b.Step], w.plan.nodes[b.Step]
+	e := l.doubts[b.Step]
+	n, _ := w.wanted(b.Step)
 	if e == nil {
 		w.t.Fatalf("%s is settled, and was in no doubt", b.Step)
 	}
@@ -111,7 +112,7 @@ func (w *world) clear(all bool) {
 			continue
 		}
 		in := SettleInput{CommandMeta: w.meta(), Settle: event.Settle{Step: n.Address, Verdict: event.Again}}
-		e := w.ledger.doubts[n.Address]
+		e := w.ledger.doubts[n.ID()]
 		switch {
 		case n.Doubt.Operation != n.Operation:
 			e.done = false // what an earlier operation has left is not what is wanted now: it was cleared away

@@ -20,6 +20,7 @@ import (
 type echo struct {
 	nodes map[string]Node
 	order []Node
+	moves []Move
 }
 
 func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error) {
@@ -29,7 +30,7 @@ func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool
 		if !ok && e.nodes[d].made() {
 			return Inputs{}, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s has no outputs", d)
 		}
-		given += d + string(out)
+		given += e.called(d) + string(out)
 	}
 	for _, of := range e.nodes[address].Consumes {
 		out, ok := outputs(of.Key())
@@ -40,6 +41,14 @@ func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool
 	}
 	data, err := json.Marshal(map[string]string{"given": given})
 	return Inputs{Data: data, Fingerprint: fmt.Sprintf("%x", sha256.Sum256(data))}, err
+}
+
+// called is what a node was called first: an executor is not told how others are called today.
+func (e echo) called(address string) string {
+	if name := e.nodes[address].Name; name != "" {
+		return name
+	}
+	return address
 }
 
 // Proposal says of each dependency without outputs that it is not known.
@@ -90,7 +99,7 @@ type world struct {
 	latest    map[string]int             // attempt last offered of each step
 	command   int
 	pools     map[string]Pool // what is known of the runners, by executor
-	actions   map[string]bool // addresses of what leaves nothing
+	none      map[string]bool // identities of what leaves nothing
 	asked     string          // the action that was asked for last
 	demanded  bool            // an action was run on demand since all was applied
 	healing   bool            // the update that was taken last
@@ -105,14 +114,15 @@ type world struct {
 	epoch     uint64
 	repeats   []bool // which nodes are idempotent, by number
 	turned    bool   // the plan is what a kept plan was made of
+	names     names
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), planner: newPlanner(), now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
-		offered: map[string]StepWaiting{}, executors: map[string]string{}, actions: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
+		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), planner: newPlanner(), names: names{of: map[string]string{}}, now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
+		offered: map[string]StepWaiting{}, executors: map[string]string{}, none: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
 		ledger: ledger{doubts: map[string]*effect{}}, repeats: rapid.SliceOfN(rapid.Bool(), 14, 14).Draw(t, "idempotent"),
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
 		kinds: rapid.SliceOfN(rapid.SampledFrom([]NodeType{ResourceNode, ResourceNode, ResourceNode, ResourceNode, ActionNode, StatusNode}), 14, 14).Draw(t, "kinds")}
@@ -144,7 +154,7 @@ func (w *world) graph() []Node {
 	nodes := make([]Node, count)
 	w.plan = echo{nodes: map[string]Node{}}
 	for i := range nodes {
-		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Idempotent: w.repeats[i], Description: rapid.SampledFrom([]string{"", "b"}).Draw(w.t, "given"), Type: ResourceNode, Executor: w.executor(i)}
+		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Name: fmt.Sprintf("n%d", i), Idempotent: w.repeats[i], Description: rapid.SampledFrom([]string{"", "b"}).Draw(w.t, "given"), Type: ResourceNode, Executor: w.executor(i)}
 		if rapid.IntRange(0, 6).Draw(w.t, "expires") == 0 {
 			n.Expiry = time.Minute
 		}
@@ -168,7 +178,6 @@ func (w *world) graph() []Node {
 		}
 		w.protection(&n)
 		w.others.draw(w, &n)
-		w.actions[n.Address] = n.Type != ResourceNode
 		if rapid.Bool().Draw(w.t, "retry") {
 			n.Retry = &RetryPolicy{Attempts: rapid.IntRange(1, 3).Draw(w.t, "attempts")}
 		}
@@ -210,11 +219,14 @@ func (w *world) decide(in Input) *event.Answer {
 
 // check holds what must be true of a single fact, seen from outside.
 func (w *world) check(f Fact) {
+	w.names.check(w, f)
+	said := f
+	f = w.names.identified(f)
 	w.keeper.check(w, f)
 	w.ledger.check(w, f)
 	w.checkProtection(f)
 	w.others.check(w, f)
-	w.planner.check(w, f)
+	w.planner.check(w, said)
 	w.ruled(f)
 	switch b := f.Body.(type) {
 	case Created:
@@ -224,7 +236,7 @@ func (w *world) check(f Fact) {
 	case StepWaiting:
 		w.checkAdoption(b)
 		ability := w.executors[b.Step]
-		if n := w.state.Step(b.Step); n != nil {
+		if n := w.step(b.Step); n != nil {
 			ability = n.ability()
 		}
 		if p := w.pools[ability]; p.Runners == 0 || (p.Open != nil && p.Open.Until.After(w.now)) {
@@ -239,7 +251,7 @@ func (w *world) check(f Fact) {
 				w.t.Fatalf("%s is offered again while attempt %d is under way", b.Step, ref.Attempt)
 			}
 		}
-		if o := w.state.Operation; o.Kind == RunOperation && (b.Step != w.asked || o.Before == DestroyFailed) {
+		if o := w.state.Operation; o.Kind == RunOperation && (b.Step != w.names.identity(w.asked) || o.Before == DestroyFailed) {
 			w.t.Fatalf("%s is offered, but only %s was asked for", b.Step, w.asked)
 		}
 		if looks := w.state.Operation.Kind.looks() || w.ledger.doubts[b.Step] != nil; looks != (b.Verb == event.Observe || (b.Verb == event.Propose && w.planner.doing == nil)) || (looks && b.Inputs != nil) {
@@ -269,6 +281,9 @@ func (w *world) check(f Fact) {
 	}
 }
 
+// leaves tells that nothing is left of a node.
+func (w *world) leaves(identity string) bool { return w.none[identity] }
+
 func (w *world) checkLatest(step string, attempt int) {
 	if latest := w.latest[step]; attempt != 0 && attempt != latest {
 		w.t.Fatalf("%s ends by attempt %d, but %d is the one under way", step, attempt, latest)
@@ -286,21 +301,22 @@ func (w *world) lapsed(ref event.TaskRef) bool {
 }
 
 func (w *world) checkOrder(b StepWaiting) {
-	n := w.plan.nodes[b.Step]
+	n, _ := w.wanted(b.Step)
 	switch b.Verb {
 	case event.Apply:
 		for _, d := range n.DependsOn {
-			if !w.applied[d] && w.plan.nodes[d].made() {
+			if !w.applied[w.names.identity(d)] && w.plan.nodes[d].made() {
 				w.t.Fatalf("%s starts before %s is done", b.Step, d)
 			}
 		}
 	case event.Destruct:
+		w.keeps(b)
 		if w.state.Operation.Force {
 			return
 		}
-		for address, on := range w.on {
-			if on[b.Step] && !w.actions[address] && w.applied[address] {
-				w.t.Fatalf("%s is destroyed before %s, which stands on it", b.Step, address)
+		for identity, on := range w.on {
+			if on[b.Step] && !w.leaves(identity) && w.applied[identity] {
+				w.t.Fatalf("%s is destroyed before %s, which stands on it", b.Step, identity)
 			}
 		}
 		if w.state.Operation.Kind != DestroyOperation {
@@ -308,7 +324,7 @@ func (w *world) checkOrder(b StepWaiting) {
 		}
 		for _, other := range w.plan.nodes {
 			for _, d := range other.DependsOn {
-				if a := w.state.Step(other.Address); d == b.Step && w.state.takesPart(a) && a.Verb == event.Apply && a.State != StateComplete {
+				if a := w.state.Step(other.Address); w.names.identity(d) == b.Step && w.state.takesPart(a) && a.Verb == event.Apply && a.State != StateComplete {
 					w.t.Fatalf("%s is destroyed, but the action %s has not run yet", b.Step, other.Address)
 				}
 			}
@@ -330,7 +346,7 @@ func (w *world) checkEnd() {
 	switch w.state.Status {
 	case Destroyed:
 		for _, n := range w.state.Nodes {
-			if n.Type == ResourceNode && w.applied[n.Address] && !w.left(n.Address) {
+			if n.Type == ResourceNode && w.applied[n.ID()] && !w.left(n.ID()) {
 				w.t.Fatalf("destroyed, but %s is still there", n.Address)
 			}
 		}
@@ -341,9 +357,9 @@ func (w *world) checkEnd() {
 	default:
 		w.t.Fatalf("an operation ended in status %q", w.state.Status)
 	}
-	for address, there := range w.applied {
-		if n := w.state.Step(address); there && (n == nil || !n.Exists) && (n == nil || n.Type == ResourceNode) && !w.actions[address] && !w.left(address) {
-			w.t.Fatalf("%s is there, and nobody knows of it", address)
+	for identity, there := range w.applied {
+		if n := w.step(identity); there && (n == nil || !n.Exists) && (n == nil || n.Type == ResourceNode) && !w.leaves(identity) && !w.left(identity) {
+			w.t.Fatalf("%s is there, and nobody knows of it", identity)
 		}
 	}
 }
@@ -359,7 +375,7 @@ func (w *world) checkDeployed() {
 		if w.healing && w.state.Operation.Kind == UpdateOperation && n.Drift.Off() {
 			w.t.Fatalf("healed, but %s is as it was found", address)
 		}
-		if !w.applied[address] && (n.made() || n.Probed) {
+		if !w.applied[n.ID()] && (n.made() || n.Probed) {
 			w.t.Fatalf("deployed, but %s is not there", address)
 		}
 		if node.Type != ResourceNode || (w.demanded && w.state.Operation.Kind != UpdateOperation) {
@@ -370,11 +386,11 @@ func (w *world) checkDeployed() {
 		}
 		in, err := consuming{w.plan, w.others.supply}.Inputs(address, w.state.OutputsOf)
 		require.NoError(w.t, err)
-		require.Equal(w.t, string(in.Data), w.given[address], "%s is not as it should be", address)
+		require.Equal(w.t, string(in.Data), w.given[n.ID()], "%s is not as it should be", address)
 	}
-	for address, there := range w.applied {
-		if _, wanted := w.plan.nodes[address]; there && !wanted && !w.actions[address] && !w.left(address) {
-			w.t.Fatalf("deployed, but %s is still there", address)
+	for identity, there := range w.applied {
+		if _, wanted := w.wanted(identity); there && !wanted && !w.leaves(identity) && !w.left(identity) {
+			w.t.Fatalf("deployed, but %s is still there", identity)
 		}
 	}
 }
@@ -384,12 +400,12 @@ func (w *world) begin(b StepWaiting) {
 	if b.Verb != event.Apply {
 		return
 	}
-	n := w.plan.nodes[b.Step]
+	n, _ := w.wanted(b.Step)
 	if w.on[b.Step] == nil || !w.applied[b.Step] {
 		w.on[b.Step] = map[string]bool{}
 	}
 	for _, d := range n.DependsOn {
-		w.on[b.Step][d] = true
+		w.on[b.Step][w.names.identity(d)] = true
 	}
 }
 
@@ -401,8 +417,10 @@ func (w *world) made(step string) {
 	if w.offered[step].Verb == event.Apply {
 		w.given[step] = string(w.offered[step].Inputs)
 	}
-	for _, d := range w.plan.nodes[step].DependsOn {
-		w.on[step][d] = true
+	n, _ := w.wanted(step)
+	w.none[step] = n.Type != ResourceNode
+	for _, d := range n.DependsOn {
+		w.on[step][w.names.identity(d)] = true
 	}
 }
 
@@ -442,7 +460,7 @@ func (w *world) take(i int) event.TaskRef {
 
 func (w *world) resultOf(ref event.TaskRef) ResultInput {
 	r := event.Result{TaskRef: ref, Runner: "r/1", StartedAt: w.now, FinishedAt: w.now, Outputs: json.RawMessage(`{"a":1}`)}
-	if n := w.state.Step(ref.Step); n != nil && rapid.Bool().Draw(w.t, "tells") {
+	if n := w.step(ref.Step); n != nil && rapid.Bool().Draw(w.t, "tells") {
 		r.Outputs, _ = json.Marshal(map[string]string{"a": string(n.Inputs)}) // what depends on it changes too
 	}
 	if w.offered[ref.Step].Verb == event.Observe && w.offered[ref.Step].Attempt == ref.Attempt {
@@ -559,7 +577,7 @@ func (w *world) act() {
 // report says how something stands; only what is watched, of the right operation, is believed, and only what is new.
 func (w *world) report(n *Step) {
 	w.sequence++
-	in := event.ResourceHealth{Environment: "sim", Step: n.Address, Operation: n.Operation, Runner: "r/1", Sequence: w.sequence, Epoch: w.epoch,
+	in := event.ResourceHealth{Environment: "sim", Step: n.ID(), Operation: n.Operation, Runner: "r/1", Sequence: w.sequence, Epoch: w.epoch,
 		Status: rapid.SampledFrom(event.HealthStatuses()).Draw(w.t, "health")}
 	if rapid.IntRange(0, 5).Draw(w.t, "stale") == 0 {
 		in.Operation = "op-0"
@@ -593,13 +611,13 @@ func (w *world) run(n *Step) {
 func (w *world) propose() {
 	in := PlanInput{CommandMeta: w.meta(), Proposal: event.Proposal{Destroy: rapid.Bool().Draw(w.t, "destroy"), Heal: rapid.Bool().Draw(w.t, "heal")}}
 	before, status, busy, exists := w.plan, w.state.Status, w.state.Busy(), w.state.Exists()
-	actions, executors := maps.Clone(w.actions), maps.Clone(w.executors)
+	executors := maps.Clone(w.executors)
 	switch {
 	case busy || in.Destroy:
 	case !exists:
 		in.Nodes = w.graph()
 	default:
-		in.Nodes = w.mutate()
+		in.Nodes, in.Moves = w.move(w.mutate())
 	}
 	if !busy && !in.Destroy {
 		in.Resolved.Templates = w.planner.think(w.plan)
@@ -607,9 +625,10 @@ func (w *world) propose() {
 	if !busy {
 		w.before = w.own()
 	}
-	protects := w.state.keeps(in.Nodes) != nil
+	identified, _ := w.state.identify(in.Nodes, in.Moves)
+	protects := w.state.keeps(identified) != nil
 	answer := w.decide(in)
-	w.plan, w.actions = before, actions
+	w.plan = before
 	maps.Copy(w.executors, executors)
 	require.Equal(w.t, !busy && (exists || !in.Destroy) && (in.Destroy || status != DestroyFailed) && !protects, answer.Accepted, "%+v of what is %q", answer.Error, status)
 }
@@ -646,7 +665,7 @@ func (w *world) update() {
 	w.healing = in.Heal
 	may := w.state.Exists() && !w.state.Busy() && w.state.Status != DestroyFailed
 	if may {
-		in.Nodes = w.mutate()
+		in.Nodes, in.Moves = w.move(w.mutate())
 	}
 	in.Approval = w.drawRule()
 	in.RequestedBy = rapid.SampledFrom(people).Draw(w.t, "asker")

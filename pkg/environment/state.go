@@ -59,7 +59,8 @@ type State struct {
 	Spent []SpentPlan `json:",omitempty"`
 
 	index   map[string]int
-	dooming bool // some node is doomed
+	known   map[string]int // by identity
+	dooming bool           // some node is doomed
 	dirty   dirt
 }
 
@@ -257,9 +258,9 @@ func present(m json.RawMessage) json.RawMessage {
 
 // link derives the index and both directions of the edges.
 func (s *State) link() error {
-	s.index, s.dooming = make(map[string]int, len(s.Nodes)), false
+	s.index, s.known, s.dooming = make(map[string]int, len(s.Nodes)), make(map[string]int, len(s.Nodes)), false
 	for i, n := range s.Nodes {
-		s.index[n.Address] = i
+		s.index[n.Address], s.known[n.ID()] = i, i
 		n.depends, n.dependents, n.stands, n.standers = nil, nil, nil, nil
 	}
 	for i, n := range s.Nodes {

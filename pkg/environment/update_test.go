@@ -43,7 +43,7 @@ func TestWhatGoesIsDestroyedAfterWhatStoodOnItWasSeenTo(t *testing.T) {
 	require.Equal(t, []string{"step.complete db", "step.waiting disk"}, st.finish("db", nil))
 	require.Equal(t, []string{"step.complete disk", "environment.validating", "operation.finished", "environment.deployed"}, st.finish("disk", nil))
 	require.Len(t, st.s.Nodes, 2)
-	require.ElementsMatch(t, []ResourceName{{"notes", "db"}, {"notes", "disk"}}, st.s.Changes(0, 1).Removed)
+	require.ElementsMatch(t, []Removal{{ResourceName{"notes", "db"}, "db"}, {ResourceName{"notes", "disk"}, "disk"}}, st.s.Changes(0, 1).Removed)
 }
 
 func TestAFailedUpdateKeepsWhatItWouldHaveDestroyed(t *testing.T) {

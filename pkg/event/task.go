@@ -46,7 +46,9 @@ const (
 type TaskRef struct {
 	Environment string `json:"environment"`
 	Operation   string `json:"operation"`
-	Step        string `json:"step"`
+	// Step is the address that the step's node had when it was first made: what is made for it is known by that, also when
+	// it is called otherwise today (Task.Address).
+	Step string `json:"step"`
 	// Attempt grows by one with every offer of the step and is what fences an older one.
 	Attempt   int    `json:"attempt"`
 	Partition int    `json:"partition"`
@@ -56,6 +58,8 @@ type TaskRef struct {
 // Task is one attempt of one step, offered to the runners of a pool.
 type Task struct {
 	TaskRef
+	// Address is what people call the step, empty where that is its name (TaskRef.Step).
+	Address  string `json:"address,omitempty"`
 	Verb     Verb   `json:"verb"`
 	Executor string `json:"executor"`
 	// Proposes is what a plan is asked for: apply or destroy.

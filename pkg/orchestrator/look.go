@@ -100,7 +100,7 @@ func (t *turn) lookAround() {
 		}
 		s.Live(func(n *environment.Step) {
 			if t.now.Sub(n.FinishedAt) >= every && comes(name, n.Address, every, from, t.now) {
-				l.enqueue(place{name, n.Address})
+				l.enqueue(place{name, n.ID()})
 			}
 		})
 	}
@@ -147,7 +147,7 @@ func (t *turn) look(at place) (full bool) {
 	if s == nil || s.Status != environment.Deployed || s.Busy() {
 		return false
 	}
-	n := s.Step(at.step)
+	n := s.Step(s.AddressOf(at.step))
 	if n == nil || !n.Exists {
 		return false
 	}
@@ -173,7 +173,7 @@ func (t *turn) look(at place) (full bool) {
 
 func (t *turn) lookTask(s *environment.State, n *environment.Step) (event.Task, bool) {
 	t.p.looks.number++
-	task := event.Task{TaskRef: event.TaskRef{Environment: s.Name, Operation: lookPrefix + s.Operation.ID, Step: n.Address,
+	task := event.Task{TaskRef: event.TaskRef{Environment: s.Name, Operation: lookPrefix + s.Operation.ID, Step: n.ID(),
 		Attempt: t.p.looks.number, Partition: t.p.number, Epoch: t.p.Epoch}, Verb: event.Observe, Executor: n.Executor, Inputs: n.Inputs,
 		Outputs: n.Outputs, Unasked: true, Timeout: lookWithin, AcceptBefore: t.now.Add(t.p.decider.Policy().AcceptWithin)}
 	if n.Timeout > 0 {
@@ -187,7 +187,7 @@ func (t *turn) lookTask(s *environment.State, n *environment.Step) (event.Task, 
 		}
 	}
 	if n.StateHash != "" {
-		kept, err := t.state(place{s.Name, n.Address})
+		kept, err := t.state(place{s.Name, n.ID()})
 		if err != nil || kept.Hash != n.StateHash {
 			return task, false
 		}

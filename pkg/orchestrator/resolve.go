@@ -88,7 +88,7 @@ func (t *turn) resolve(name string, templates []*template.Template, parameters m
 		return nil, environment.Resolved{}, err
 	}
 	return p, environment.Resolved{Nodes: p.Nodes(), Templates: p.Templates(), Parameters: p.Parameters(), Given: given(parameters),
-		Groups: p.Groups(), Parallelism: p.Parallelism(), Sources: p.Sources(), Lifetime: p.Lifetime(), Standing: p.Standing(), Approvals: p.Approvals()}, errors.Join(t.keep(templates), t.acyclic(name, p.Nodes()))
+		Groups: p.Groups(), Moves: p.Moves(), Parallelism: p.Parallelism(), Sources: p.Sources(), Lifetime: p.Lifetime(), Standing: p.Standing(), Approvals: p.Approvals()}, errors.Join(t.keep(templates), t.acyclic(name, p.Nodes()))
 }
 
 // templates are those that an update names, or the ones that the environment was made from, as they were then.

@@ -48,7 +48,7 @@ func (t *turn) followStates(s *environment.State, b environment.Body) {
 			st.saved = append(st.saved, store.StepState{Environment: name, Step: at, Hash: b.Saved.Hash, Data: []byte(st.coming)})
 		}
 	case environment.StateSaved:
-		st.saved = append(st.saved, store.StepState{Environment: name, Step: b.Step, Hash: b.Hash, Data: []byte(st.coming)})
+		st.saved = append(st.saved, store.StepState{Environment: name, Step: b.Kept(), Hash: b.Hash, Data: []byte(st.coming)})
 	case environment.TaskRefused:
 		st.refused = b.State != nil
 	case environment.StatusDestroyed:
@@ -88,16 +88,16 @@ func (t *turn) keepAgain(kept []store.StepState, at place, hash string) []store.
 }
 
 // stateReader is what the decider asks before it offers a step of the environment.
-func (t *turn) stateReader(name string) func(address, hash string) error {
-	return func(address, hash string) error {
-		found, err := t.state(place{name, address})
+func (t *turn) stateReader(name string) func(identity, hash string) error {
+	return func(identity, hash string) error {
+		found, err := t.state(place{name, identity})
 		switch {
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			t.states.err = err
 			return err
 		case err != nil || found.Hash != hash:
 			return fault.Wrap(err, fault.GiveUp, fault.NotFound,
-				"the state of %s (SHA-256 %s) is not in the store, and without it what is there already would be made again: restore the store from a backup", address, hash)
+				"the state of %s (SHA-256 %s) is not in the store, and without it what is there already would be made again: restore the store from a backup", identity, hash)
 		}
 		return nil
 	}

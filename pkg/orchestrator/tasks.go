@@ -21,6 +21,9 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 		TaskRef: t.ref(s, n), Verb: b.Verb, Executor: n.Executor, Inputs: b.Inputs, Endpoint: b.Endpoint, Outputs: n.Outputs,
 		Timeout: n.Timeout, AcceptBefore: b.AcceptBefore,
 	}
+	if n.Identity != "" {
+		task.Address = n.Address
+	}
 	if b.Verb == event.Apply && n.Type == environment.ActionNode {
 		task.Occasion = string(s.Operation.Kind.Occasion())
 	}
@@ -46,7 +49,7 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 		task.Bundle = bundle
 	}
 	if n.StateHash != "" && b.Verb != event.Validate {
-		if kept, err := t.state(place{s.Name, n.Address}); err == nil { // the decider has asked before it offered
+		if kept, err := t.state(place{s.Name, n.ID()}); err == nil { // the decider has asked before it offered
 			task.State = string(kept.Data)
 		} else {
 			t.states.err = err
@@ -59,7 +62,7 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 }
 
 func (t *turn) ref(s *environment.State, n *environment.Step) event.TaskRef {
-	return event.TaskRef{Environment: s.Name, Operation: s.Operation.ID, Step: n.Address, Attempt: n.Attempt,
+	return event.TaskRef{Environment: s.Name, Operation: s.Operation.ID, Step: n.ID(), Attempt: n.Attempt,
 		Partition: t.p.number, Epoch: t.p.Epoch}
 }
 

@@ -78,8 +78,8 @@ func (t *turn) watch() error {
 
 // health gives out one status endpoint; when for some time nobody could ask it, its health is no longer known.
 func (r *round) health(s *environment.State, n *environment.Step) {
-	w := event.Watch{Environment: s.Name, Operation: n.Operation, Step: n.Address, Known: n.Health.Status}
-	key := watchKey{environment: s.Name, step: n.Address}
+	w := event.Watch{Environment: s.Name, Operation: n.Operation, Step: n.ID(), Known: n.Health.Status}
+	key := watchKey{environment: s.Name, step: n.ID()}
 	p := r.place(key, n.PoolName(), n.Ability())
 	switch {
 	case p.runner != "":
@@ -89,18 +89,18 @@ func (r *round) health(s *environment.State, n *environment.Step) {
 		r.lists[p.runner] = append(r.lists[p.runner], w)
 	case r.t.now.Sub(p.since) > leaseRounds*r.t.p.WatchEvery:
 		r.blind = append(r.blind, environment.HealthInput{ResourceHealth: event.ResourceHealth{
-			Environment: s.Name, Operation: n.Operation, Step: n.Address, Epoch: s.Epoch, Status: event.HealthUnknown,
+			Environment: s.Name, Operation: n.Operation, Step: n.ID(), Epoch: s.Epoch, Status: event.HealthUnknown,
 			Detail: "no runner of pool \"" + n.PoolName() + "\" that can ask it is there"}})
 	}
 }
 
 // measure gives out one resource whose usage somebody wants to know.
 func (r *round) measure(s *environment.State, n *environment.Step) {
-	if !r.t.p.usage.wanted(s.Name, n.Address, r.t.now) {
+	if !r.t.p.usage.wanted(s.Name, n.ID(), r.t.now) {
 		return
 	}
-	w := event.Watch{Environment: s.Name, Operation: n.Operation, Step: n.Address, Measure: true, Executor: n.Executor}
-	key := watchKey{environment: s.Name, step: n.Address, measure: true}
+	w := event.Watch{Environment: s.Name, Operation: n.Operation, Step: n.ID(), Measure: true, Executor: n.Executor}
+	key := watchKey{environment: s.Name, step: n.ID(), measure: true}
 	if p := r.place(key, n.PoolName(), n.Executor); p.runner != "" {
 		if r.full(key, p) {
 			w.Inputs, w.Outputs = n.Inputs, n.Outputs
@@ -111,14 +111,14 @@ func (r *round) measure(s *environment.State, n *environment.Step) {
 
 // follow gives out one resource whose output somebody can follow; where to go on is what the store says.
 func (r *round) follow(s *environment.State, n *environment.Step) {
-	key := watchKey{environment: s.Name, step: n.Address, follow: true}
+	key := watchKey{environment: s.Name, step: n.ID(), follow: true}
 	p := r.place(key, n.PoolName(), n.Executor)
 	if p.runner == "" {
 		return
 	}
-	w := event.Watch{Environment: s.Name, Operation: n.Operation, Step: n.Address, Follow: true, Executor: n.Executor}
+	w := event.Watch{Environment: s.Name, Operation: n.Operation, Step: n.ID(), Follow: true, Executor: n.Executor}
 	if r.full(key, p) {
-		last, err := r.t.p.Store.ReadLogs(r.t.p.run, store.LogSelection{Environment: s.Name, Step: n.Address, Limit: 1, Newest: true})
+		last, err := r.t.p.Store.ReadLogs(r.t.p.run, store.LogSelection{Environment: s.Name, Step: n.ID(), Limit: 1, Newest: true})
 		if err == nil {
 			w.Inputs, w.Outputs = n.Inputs, n.Outputs
 		}

@@ -90,7 +90,7 @@ type bundleSource struct {
 func Resolve(r Request) (*Plan, error) {
 	p := &Plan{request: r, byName: map[string]*scope{}, byAddress: map[string]*instance{}, bundles: map[string]bundleSource{}}
 	for _, step := range []func() *fault.Error{
-		p.enter, p.readParameters, p.validate, p.checkOutputs, p.expand, p.connect, p.consume, p.check,
+		p.enter, p.readParameters, p.validate, p.checkOutputs, p.expand, p.checkMoves, p.connect, p.consume, p.check,
 	} {
 		if err := step(); err != nil {
 			return nil, err

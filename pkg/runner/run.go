@@ -57,6 +57,7 @@ func (r *Runner) acceptLater(j *job) (stop func()) {
 // finish sends the result until it is confirmed. One that the bus will never take is replaced by one that says so.
 func (r *Runner) finish(j *job, result event.Result) {
 	if result.Error != nil {
+		result.Error = called(result.Error, j.task)
 		r.log.Warn("task failed", "environment", j.task.Environment, "step", j.task.Step, "attempt", j.task.Attempt,
 			"code", result.Error.Code, "error", result.Error.Message)
 	}

@@ -88,6 +88,7 @@ func (c *compiler) hash() {
 // resolve does what needs all declarations: references, then values from the inside out.
 func (c *compiler) resolve() {
 	c.checkGroups()
+	c.checkMoves()
 	c.checkReferences()
 	c.orderLocals()
 	c.closeEdges()

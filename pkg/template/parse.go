@@ -89,6 +89,7 @@ var blockLabels = map[string][]string{
 	"parameter":  {"name"},
 	"locals":     {},
 	"group":      {"name"},
+	Moved:        {},
 	"resource":   {"executor", "name"},
 	"action":     {"name"},
 	"entrypoint": {"name"},
@@ -128,6 +129,8 @@ func (c *compiler) block(b *hclsyntax.Block) {
 		c.declareParameter(b)
 	case "locals":
 		c.declareLocals(b)
+	case Moved:
+		c.declareMoved(b)
 	case "group":
 		c.declareGroup(b)
 	case lang.Resource, lang.Action:

@@ -33,6 +33,7 @@ type Template struct {
 	locals      []*LocalValue
 	groups      []environment.Group
 	blocks      []*Block
+	moves       []*MovedBlock
 	outputs     []*OutputValue
 	entrypoints []*EntrypointBlock
 	approvals   []environment.Approval

@@ -22,7 +22,7 @@ type batch struct {
 	token        string
 
 	entries, snapshots, templates       []document
-	created, removed                    []string // keys
+	created, removed, forgotten         []string // keys; of resources that are no more, and of states
 	states                              []store.StepState
 	environments, resources, operations []document
 	environmentEdges, resourceEdges     map[string][]document // by edge collection
@@ -42,7 +42,12 @@ func newBatch(in store.Batch) (*batch, error) {
 		b.created = append(b.created, keyOf(name))
 	}
 	for _, r := range in.Changes.Removed {
-		b.removed = append(b.removed, keyOf(r.Environment, r.Address))
+		if r.Address != "" {
+			b.removed = append(b.removed, keyOf(r.Environment, r.Address))
+		}
+		if r.State != "" {
+			b.forgotten = append(b.forgotten, keyOf(r.Environment, r.State))
+		}
 	}
 	if err := b.addRecords(in.Changes); err != nil {
 		return nil, err

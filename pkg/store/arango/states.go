@@ -33,15 +33,21 @@ func saveState(ctx context.Context, t arangodb.Transaction, s store.StepState) e
 
 // takeOut removes resources that are no more, with their edges and states.
 func (b *batch) takeOut(ctx context.Context, t arangodb.Transaction) error {
-	if len(b.removed) == 0 {
+	if len(b.removed) == 0 && len(b.forgotten) == 0 {
 		return nil
 	}
 	ids := make([]string, len(b.removed))
 	for i, key := range b.removed {
 		ids[i] = "resources/" + key
 	}
-	for _, collection := range []string{"resources", "states"} {
-		if err := run(ctx, t, "remove", binds{"@collection": collection, "keys": b.removed}); err != nil {
+	for _, of := range []struct {
+		collection string
+		keys       []string
+	}{{"resources", b.removed}, {"states", b.forgotten}} {
+		if len(of.keys) == 0 {
+			continue
+		}
+		if err := run(ctx, t, "remove", binds{"@collection": of.collection, "keys": of.keys}); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ type batch struct {
 
 	entries      rows
 	created      []string
-	removed      []environment.ResourceName
+	removed      []environment.Removal
 	environments []environmentRow
 	resources    []resourceRow
 	operations   rows

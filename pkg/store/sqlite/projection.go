@@ -42,7 +42,7 @@ func (t *transaction) projection(b *batch) error {
 	return t.insert(insertOperations, b.operations)
 }
 
-func (t *transaction) remove(r environment.ResourceName) error {
+func (t *transaction) remove(r environment.Removal) error {
 	for _, text := range []string{
 		"DELETE FROM resources WHERE environment = ? AND address = ?",
 		"DELETE FROM edges WHERE environment = ? AND source = ?",

@@ -90,7 +90,7 @@ func (b *batch) write(t *transaction) error {
 		return err
 	}
 	for _, r := range b.removed { // behind what was saved on the way to its end
-		if _, err := t.exec("DELETE FROM step_states WHERE environment = ? AND step = ?", r.Environment, r.Address); err != nil {
+		if _, err := t.exec("DELETE FROM step_states WHERE environment = ? AND step = ?", r.Environment, r.State); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,7 @@ func testRemoved(t *testing.T, place Reopener) {
 	})
 	j.change(t, environment.Changes{
 		Resources: []environment.ResourceRecord{resource("a", "x"), resource("a", "z")},
-		Removed:   []environment.ResourceName{{Environment: "a", Address: "y"}, {Environment: "a", Address: "never there"}},
+		Removed:   []environment.Removal{removal("a", "y", "y"), removal("a", "never there", "")},
 	})
 	for range 2 {
 		left, _, err := s.Resources(t.Context(), "a", store.Page{Limit: -1})
@@ -175,3 +175,7 @@ func testConsistent(t *testing.T, place Reopener) {
 
 // numbered is a name whose order as text is that of the numbers.
 func numbered(prefix string, n int) string { return fmt.Sprintf("%s%04d", prefix, n) }
+
+func removal(name, address, state string) environment.Removal {
+	return environment.Removal{ResourceName: environment.ResourceName{Environment: name, Address: address}, State: state}
+}
