@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,15 +42,21 @@ type flying struct {
 type lookBudget struct {
 	mu  sync.Mutex
 	out map[string]int
+	// waiting are the partitions that found no room, in the order in which they are told that there is some.
+	waiting []chan struct{}
 }
 
-func (b *lookBudget) take(pool string, most int) bool {
+// take has a place, or the partition told (room) when one may be free.
+func (b *lookBudget) take(pool string, most int, room chan struct{}) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.out == nil {
 		b.out = map[string]int{}
 	}
 	if b.out[pool] >= most {
+		if !slices.Contains(b.waiting, room) {
+			b.waiting = append(b.waiting, room)
+		}
 		return false
 	}
 	b.out[pool]++
@@ -60,6 +67,13 @@ func (b *lookBudget) free(pool string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.out[pool]--
+	if len(b.waiting) > 0 {
+		select {
+		case b.waiting[0] <- struct{}{}:
+		default:
+		}
+		b.waiting = b.waiting[1:]
+	}
 }
 
 // forgetLooks gives back what is in flight: another server may own the partition by now.
@@ -155,7 +169,7 @@ func (t *turn) look(at place) (full bool) {
 	if pool.Runners == 0 || (pool.Open != nil && pool.Open.Until.After(t.now)) {
 		return false
 	}
-	if !t.p.looking.take(n.PoolName(), max(pool.Concurrency/lookShare, 1)) {
+	if !t.p.looking.take(n.PoolName(), max(pool.Concurrency/lookShare, 1), t.p.room) {
 		return true
 	}
 	task, ok := t.lookTask(s, n)
@@ -201,7 +215,6 @@ func (t *turn) unasked(ref event.TaskRef, over bool) (operation string, is bool)
 	operation, is = strings.CutPrefix(ref.Operation, lookPrefix)
 	if is && over {
 		t.p.landed(place{ref.Environment, ref.Step})
-		t.offerLooks() // a tick alone would let a server look at a few things a second
 	}
 	return operation, is
 }

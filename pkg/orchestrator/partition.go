@@ -41,11 +41,12 @@ type partition struct {
 	busy    map[string]struct{}
 	watches watches
 	looks   looks
+	room    chan struct{} // has a value when there may be room for a look
 }
 
 func newPartition(x *Orchestrator, number int) *partition {
 	p := &partition{Orchestrator: x, number: number, inbox: make(chan bus.Delivery, partitionPrefetch),
-		void: make(chan struct{}, 1), done: make(chan struct{}), quit: make(chan struct{})}
+		void: make(chan struct{}, 1), room: make(chan struct{}, 1), done: make(chan struct{}), quit: make(chan struct{})}
 	p.relay = newRelay(x, number)
 	return p
 }
@@ -129,6 +130,8 @@ func (p *partition) loop() {
 		case d := <-p.inbox:
 			p.process(p.take(d))
 		case <-wake.C:
+			p.process(nil)
+		case <-p.room:
 			p.process(nil)
 		case <-p.void:
 			p.forget()

@@ -76,6 +76,9 @@ func (p *partition) attempt(deliveries []bus.Delivery) error {
 			return err
 		}
 	}
+	if len(deliveries) == 0 {
+		t.offerLooks() // there may be room; who has just had some waits for its turn, or for the next tick
+	}
 	if err := errors.Join(t.wake(), t.commit()); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func drift(ctx context.Context, r *report) error {
 		}
 		shown, err := command("env", "show", "idle-7", "-o", "json")
 		if seen := strings.Count(string(shown), `"checked_at"`); err != nil || seen < 50 {
-			return fmt.Errorf("%d of 50 resources were looked at (%w)", seen, err)
+			return fmt.Errorf("%d of 50 resources were looked at (%v)", seen, err)
 		}
 		look := (after - before) / resources
 		r.row("a look at a resource, nobody asking", fmt.Sprintf("%.2f ms of a processor", float64(look)/float64(time.Millisecond)), "")
