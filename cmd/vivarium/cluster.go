@@ -104,7 +104,11 @@ func (c *cli) showUncertain(list []doubtful, format string) error {
 		fmt.Fprintf(&b, "    %s\n", clean(d.Detail))
 		fmt.Fprintf(&b, "    %s vivarium env settle %s '%s' done|again\n", s.dim("→"), clean(d.Environment), clean(d.Step))
 	}
-	fmt.Fprintf(&b, "%d steps are uncertain.\n", len(list))
+	what := "steps are"
+	if len(list) == 1 {
+		what = "step is"
+	}
+	fmt.Fprintf(&b, "%d %s uncertain.\n", len(list), what)
 	_, err := fmt.Fprint(c.out, b.String())
 	return err
 }

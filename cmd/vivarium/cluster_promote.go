@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/config"
@@ -62,6 +63,9 @@ func newClusterPromote(x *connection) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := x.awaitPrimary(cmd.Context(), answer.Epoch); err != nil {
+				return err
+			}
 			how := "the other side has stepped down, and nothing was lost"
 			if !answer.Agreed {
 				how = "steps run from " + answer.OfferFrom.Local().Format(time.TimeOnly) + " on; what was in flight is looked at first"
@@ -82,6 +86,29 @@ func (x *connection) settings() (config.Settings, error) {
 		err = usage("this needs the replication token of both sides: set VIVARIUM_REPLICATION_TOKEN")
 	}
 	return settings, err
+}
+
+// turnTimeout is how long a server that has taken over may need until it takes commands.
+const turnTimeout = time.Minute
+
+// awaitPrimary returns once the server has begun anew as the primary: what is typed next finds it.
+func (x *connection) awaitPrimary(ctx context.Context, epoch uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if api, err := x.api(); err == nil {
+			if found, err := api.Cluster(ctx); err == nil && found.Role == wire.Primary && found.Epoch >= epoch {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("this side has taken over under epoch %d, and is not ready after %s: look at what its server prints", epoch, turnTimeout)
+		case <-tick.C:
+		}
+	}
 }
 
 func (x *connection) promote(ctx context.Context, p promotion) (answer promoted, err error) {

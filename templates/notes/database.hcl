@@ -5,6 +5,7 @@ group "database" {
 resource "terraform" "database" {
   group       = "database"
   description = "The primary, in the first zone"
+  idempotent  = true
   source      = "./modules/database"
   timeout     = "5m"
 
@@ -22,6 +23,7 @@ resource "terraform" "replica" {
   for_each    = toset(param.zones)
   group       = "database"
   description = "A copy to read from, in every zone"
+  idempotent  = true
   source      = "./modules/replica"
 
   inputs = {
@@ -35,6 +37,7 @@ resource "terraform" "replica" {
 resource "terraform" "backup" {
   group       = "database"
   description = "A nightly copy of everything"
+  idempotent  = true
   source      = "./modules/backup"
 
   inputs = {
@@ -48,6 +51,7 @@ resource "terraform" "backup" {
 action "migrate" {
   group       = "database"
   description = "Brings the schema up to date"
+  idempotent  = true
   after       = [resource.terraform.firewall]
   files       = "./migrations"
   command     = ["migrate", "up"]

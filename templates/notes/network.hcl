@@ -5,6 +5,7 @@ group "network" {
 resource "terraform" "network" {
   group       = "network"
   description = "The network and a subnet in each zone"
+  idempotent  = true
   source      = "./modules/network"
 
   inputs = {
@@ -18,6 +19,7 @@ resource "terraform" "network" {
 resource "terraform" "dns" {
   group       = "network"
   description = "The environment's own zone of names"
+  idempotent  = true
   source      = "./modules/dns"
 
   inputs = {
@@ -30,6 +32,7 @@ resource "terraform" "dns" {
 resource "terraform" "firewall" {
   group       = "network"
   description = "Who may talk to whom"
+  idempotent  = true
   source      = "./modules/firewall"
 
   inputs = {

@@ -14,6 +14,7 @@ resource "terraform" "service" {
   for_each    = local.services
   group       = "services"
   description = "One of the services, with all its instances"
+  idempotent  = true
   source      = "./modules/service"
   depends_on  = [action.migrate]
 
@@ -33,6 +34,7 @@ resource "terraform" "service" {
 resource "terraform" "gateway" {
   group       = "services"
   description = "The way in from outside"
+  idempotent  = true
   source      = "./modules/gateway"
 
   inputs = {
@@ -46,6 +48,7 @@ resource "terraform" "gateway" {
 action "verify" {
   group       = "services"
   description = "Looks whether every route of the gateway leads to a service"
+  idempotent  = true
   after       = [resource.terraform.gateway, resource.terraform.backup]
   command     = ["verify"]
 

@@ -1,5 +1,7 @@
 # The notes service and what it stands on. It needs no cloud: its modules have nothing but terraform_data, and take a
-# moment each, as the real things do. Start here, then network.hcl, database.hcl and services.hcl.
+# moment each, as the real things do. So to run one of them again makes nothing twice, whatever became of it before: that is
+# said by "idempotent", and makes an end of it when a takeover leaves a step in doubt. Start here, then network.hcl,
+# database.hcl and services.hcl.
 
 template "notes" {
   version     = "1.0.0"
