@@ -495,11 +495,11 @@ func (w *world) act() {
 	switch what := rapid.IntRange(0, 31).Draw(w.t, "what"); {
 	case what == 28:
 		w.lock()
-	case what == 30 && w.state.Next != (Appointments{}):
+	case what == 30 && w.state.Next != (Appointments{}) && rapid.Bool().Draw(w.t, "its hours come"):
 		w.elapse()
 	case what == 21 && len(w.state.Nodes) > 0:
 		w.seen()
-	case what >= 29:
+	case what == 29:
 		w.schedule()
 	case what == 30:
 		w.others.move(w)
