@@ -89,3 +89,7 @@ type Executor interface {
 type Targeter interface {
 	Target(r Request) string
 }
+
+// Traceless is what an Executor may be besides: its resources leave nothing in the world that could be looked at, so their
+// destruction needs no proof. Of all others, a look that can't tell proves nothing.
+type Traceless interface{ Traceless() }

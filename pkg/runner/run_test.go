@@ -81,7 +81,7 @@ func TestTheEndOfATask(t *testing.T) {
 		"no bundle":          {change: func(t *event.Task) { t.Bundle = &event.Bundle{Hash: "x"} }, code: fault.Invalid, want: fault.Reject},
 		"no endpoint":        {change: func(t *event.Task) { t.Verb = event.Validate }, code: fault.Invalid, want: fault.Reject},
 		"destroyed":          {change: destroy, x: funcs{observe: found(event.Absent, nil)}},
-		"can't be told":      {change: destroy, x: funcs{observe: found(event.PresenceUnknown, nil)}},
+		"can't be told":      {change: destroy, x: funcs{observe: found(event.PresenceUnknown, nil)}, code: fault.OrphanSuspected, want: fault.GiveUp},
 		"orphan":             {change: destroy, x: funcs{observe: found(event.Present, nil)}, code: fault.OrphanSuspected, want: fault.GiveUp},
 		"says nothing":       {change: destroy, x: funcs{observe: found("", nil)}, code: fault.OrphanSuspected, want: fault.GiveUp},
 		"can't look":         {change: destroy, x: funcs{observe: found("", errors.New("x"))}, code: fault.Internal, want: fault.Retry},

@@ -124,7 +124,7 @@ func (w *worker) destroy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if presence != event.Absent && presence != event.PresenceUnknown {
+	if !w.gone(presence) {
 		return fault.New(fault.GiveUp, fault.OrphanSuspected,
 			"%q was destroyed, but a look afterwards found it %s; see what is left and destroy again", w.task.Step, presence)
 	}
@@ -132,6 +132,12 @@ func (w *worker) destroy(ctx context.Context) error {
 		w.log.Warn("the folder of a destroyed step stays", "error", err)
 	}
 	return nil
+}
+
+// gone tells whether a look after a destroy proves that nothing is left.
+func (w *worker) gone(found event.Presence) bool {
+	_, traceless := w.executor().(executor.Traceless)
+	return found == event.Absent || (found == event.PresenceUnknown && traceless)
 }
 
 func (w *worker) executor() executor.Executor { return w.runner.executors[w.task.Executor] }

@@ -74,6 +74,9 @@ func echo(r executor.Request, body []byte) (executor.Outputs, error) {
 // Destroy succeeds: there is nothing.
 func (*Executor) Destroy(context.Context, executor.Request) error { return nil }
 
+// Traceless says that nothing is ever left.
+func (*Executor) Traceless() {}
+
 // Observe can't tell: nothing was made.
 func (*Executor) Observe(context.Context, executor.Request) (event.Observation, error) {
 	return executor.Look(event.PresenceUnknown, nil)
