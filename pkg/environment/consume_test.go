@@ -57,7 +57,7 @@ func (s *street) finish(address string) {
 	n := s.Step(address)
 	require.Equal(s, StateWaiting, n.State)
 	s.decide(ResultInput{event.Result{TaskRef: event.TaskRef{Environment: "street", Operation: s.Operation.ID, Step: address, Attempt: n.Attempt},
-		Runner: "r/1", StartedAt: s.now, FinishedAt: s.now}})
+		Runner: "r/1", StartedAt: s.now, FinishedAt: s.now, Outputs: json.RawMessage(`{"a":1}`)}})
 }
 
 func (s *street) held() (list []Held) {

@@ -1,0 +1,225 @@
+package impact
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/history"
+	"github.com/vivarium-env/vivarium/pkg/plan"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/store"
+	"github.com/vivarium-env/vivarium/pkg/template"
+)
+
+// page is how many environments are listed at once.
+const page = 100
+
+// Store is the part of a store that is read.
+type Store interface {
+	history.Entries
+	Snapshots(ctx context.Context, partition int, environment string) ([]store.Snapshot, error)
+	Environment(ctx context.Context, name string) (environment.Record, error)
+	Template(ctx context.Context, hash string) (store.TemplateRecord, error)
+	Usage(ctx context.Context, o store.Origin) ([]store.Use, string, error)
+	Consumers(ctx context.Context, environment string) ([]store.Edge, error)
+}
+
+// Options of an Examiner.
+type Options struct {
+	Store   Store
+	Kinds   template.Kinds
+	Box     *secret.Box
+	Scratch string // folder for kept templates that are unpacked again
+	Policy  environment.Policy
+}
+
+// Examiner looks at environments. It is safe for concurrent use.
+type Examiner struct {
+	Options
+	decider *environment.Decider
+}
+
+// New makes one.
+func New(o Options) *Examiner { return &Examiner{o, environment.NewDecider(o.Policy)} }
+
+// Effect is what the template would do to one environment.
+type Effect struct {
+	Environment string             `json:"environment"`
+	Status      environment.Status `json:"status"`
+	// Now is the template that it is made from.
+	Now environment.Template `json:"now"`
+	environment.Foresight
+	// Error is why the environment could not be updated to it.
+	Error *fault.Error `json:"error,omitempty"`
+}
+
+// Of calls visit for every live environment that is made from a template of this name, in the order of their names, with what
+// this one would do to it. An error is that of the store, or of visit.
+func (x *Examiner) Of(ctx context.Context, t *template.Template, visit func(Effect) error) error {
+	origin := store.Origin{Template: t.Name, Page: store.Page{Limit: page}}
+	for {
+		uses, next, err := x.Store.Usage(ctx, origin)
+		if err != nil {
+			return err
+		}
+		for _, use := range uses {
+			if use.Status == environment.Destroyed || use.Status == environment.Planned {
+				continue
+			}
+			effect := Effect{Environment: use.Environment, Status: use.Status, Now: use.Template}
+			if err := x.look(ctx, t, &effect); err != nil {
+				return err
+			}
+			if err := visit(effect); err != nil {
+				return err
+			}
+		}
+		if origin.Cursor = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// look fills in what is foreseen of one environment, or why nothing is.
+func (x *Examiner) look(ctx context.Context, t *template.Template, e *Effect) error {
+	s, err := x.state(ctx, e.Environment)
+	if err != nil {
+		return err
+	}
+	templates, err := x.templates(ctx, s, t)
+	if err != nil {
+		return err
+	}
+	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: given(s), Box: x.Box})
+	if err != nil {
+		e.Error = fault.From(err)
+		return nil
+	}
+	asked := &asking{Examiner: x, ctx: ctx, self: s.Name}
+	around := environment.Surroundings{Resolver: resolver{p}, Consumed: asked.consumed, Uses: asked.uses}
+	e.Foresight, e.Error = x.decider.Foresee(s, around, environment.Resolved{Nodes: p.Nodes(), Sources: p.Sources()}, time.Now())
+	return asked.err
+}
+
+// state folds an environment from its last snapshot on.
+func (x *Examiner) state(ctx context.Context, name string) (*environment.State, error) {
+	record, err := x.Store.Environment(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	snapshots, err := x.Store.Snapshots(ctx, record.Partition, name)
+	if err != nil {
+		return nil, err
+	}
+	s, selection := environment.NewState(name), store.Selection{Partition: -1, Environment: name, Limit: 1000}
+	if len(snapshots) > 0 {
+		if s, err = environment.Restore(snapshots[0].Data); err != nil {
+			return nil, err
+		}
+		selection.After = snapshots[0].Seq
+	}
+	for {
+		entries, err := x.Store.Entries(ctx, selection)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range entries {
+			if err := history.Evolve(s, entry); err != nil {
+				return nil, err
+			}
+			selection.After = entry.Seq
+		}
+		if len(entries) < selection.Limit {
+			return s, nil
+		}
+	}
+}
+
+// templates are those of the environment, as they were when it was made, with the edited one in its place.
+func (x *Examiner) templates(ctx context.Context, s *environment.State, edited *template.Template) ([]*template.Template, error) {
+	list := make([]*template.Template, len(s.Templates))
+	for i, meta := range s.Templates {
+		if list[i] = edited; meta.Name == edited.Name {
+			continue
+		}
+		kept, err := x.Store.Template(ctx, meta.Hash)
+		if err != nil {
+			return nil, err
+		}
+		if list[i], err = template.FromArchive(&event.Bundle{Hash: meta.Hash, Data: kept.Archive}, meta, x.Scratch, x.Kinds); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// given are the parameters that were given; others follow the templates' defaults, as in an update.
+func given(s *environment.State) map[string]json.RawMessage {
+	all := map[string]json.RawMessage{}
+	for name, v := range s.Parameters {
+		if s.Given == nil || slices.Contains(s.Given, name) {
+			all[name] = v
+		}
+	}
+	return all
+}
+
+// asking answers about other environments, and remembers what could not be answered.
+type asking struct {
+	*Examiner
+	ctx  context.Context
+	self string
+	err  error
+}
+
+func (a *asking) consumed(name, output string) environment.Supply {
+	record, err := a.Store.Environment(a.ctx, name)
+	if err != nil {
+		if !errors.Is(err, store.ErrNotFound) {
+			a.err = err
+		}
+		return environment.Supply{}
+	}
+	return record.Supply(output)
+}
+
+func (a *asking) uses(name string) (list []environment.Consumer) {
+	edges, err := a.Store.Consumers(a.ctx, name)
+	if err != nil {
+		a.err = err
+	}
+	for _, e := range edges {
+		list = append(list, environment.Consumer{Environment: e.From.Environment, Address: e.From.Address, Output: e.Output})
+	}
+	slices.SortFunc(list, environment.Consumer.Compare)
+	return slices.Compact(list)
+}
+
+// resolver is a plan as the decider sees it.
+type resolver struct{ *plan.Plan }
+
+type recorded = func(string) (json.RawMessage, bool)
+
+func (r resolver) Inputs(address string, outputs recorded) (environment.Inputs, error) {
+	return r.Plan.Inputs(address, outputs)
+}
+
+func (r resolver) Proposal(address string, outputs recorded) (environment.Inputs, error) {
+	return r.Plan.Proposal(address, outputs)
+}
+
+func (r resolver) Endpoint(address string, outputs recorded) (*event.Endpoint, error) {
+	return r.Plan.Endpoint(address, outputs)
+}
+
+func (r resolver) Outputs(outputs recorded) (json.RawMessage, error) { return r.Plan.Outputs(outputs) }
+
+func (r resolver) Entrypoints(outputs recorded) ([]environment.Entrypoint, error) {
+	return r.Plan.Entrypoints(outputs)
+}
