@@ -19,7 +19,7 @@ func (s *instance) startAPI(ctx context.Context) (err error) {
 		Listen: s.settings.Listen, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
 		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows,
-		Replication: s.replicationHandler(), Lag: s.lag(), Cluster: s.cluster, Draw: s.draws(),
+		Replication: s.replicationHandler(), Lag: s.lag(), Cluster: s.cluster, Draw: s.draws(), Impact: s.impact(),
 	})
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func newTemplate(c *cli) *cobra.Command {
 		RunE:  groupOnly,
 	}
 	x := connectionFlags(c, cmd)
-	cmd.AddCommand(newTemplateValidate(c), newTemplateGraph(c), newTemplateList(x), newTemplateUsage(x))
+	cmd.AddCommand(newTemplateValidate(c), newTemplateGraph(c), newTemplateList(x), newTemplateUsage(x), newTemplateImpact(x))
 	return cmd
 }
 

@@ -89,11 +89,13 @@ func requests() map[string][]string {
 		wire.Prefix + "/templates/{name}/usage": {"/api/v1/templates/notes/usage", "/api/v1/templates/none/usage?version=1", "/api/v1/templates/notes/usage?commit=abc"},
 		one + "/at": {"/api/v1/environments/notes/at?seq=2", "/api/v1/environments/notes/at?time=2027-01-01T00:00:00Z", "/api/v1/environments/none/at",
 			"/api/v1/environments/notes/at?time=yesterday"},
-		wire.Prefix + "/search":                     {"/api/v1/search?text=notes", "/api/v1/search?text=nothing&kind=resource", "/api/v1/search", "/api/v1/search?text=x&kind=y"},
-		wire.Prefix + "/runners":                    {"/api/v1/runners"},
-		wire.Prefix + "/cluster":                    {"/api/v1/cluster"},
-		wire.Prefix + "/templates":                  {"/api/v1/templates", "/api/v1/templates?limit=1"},
-		wire.Prefix + "/templates/{name}":           {"/api/v1/templates/notes", "/api/v1/templates/none"},
+		wire.Prefix + "/search":           {"/api/v1/search?text=notes", "/api/v1/search?text=nothing&kind=resource", "/api/v1/search", "/api/v1/search?text=x&kind=y"},
+		wire.Prefix + "/runners":          {"/api/v1/runners"},
+		wire.Prefix + "/cluster":          {"/api/v1/cluster"},
+		wire.Prefix + "/templates":        {"/api/v1/templates", "/api/v1/templates?limit=1"},
+		wire.Prefix + "/templates/{name}": {"/api/v1/templates/notes", "/api/v1/templates/none"},
+		wire.Prefix + "/templates/{name}/impact": {"/api/v1/templates/notes/impact", "/api/v1/templates/none/impact",
+			"/api/v1/templates/notes/impact?cursor=bad", "/api/v1/templates/notes/impact?limit=201", "/api/v1/templates/broken/impact"},
 		wire.Prefix + "/templates/{name}/{version}": {"/api/v1/templates/notes/1.2.0", "/api/v1/templates/broken/0.1.0", "/api/v1/templates/panic/1"},
 	}
 }
@@ -123,7 +125,7 @@ func TestUsage(t *testing.T) {
 func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 	f := start(t, func(o *Options) {
 		o.Runners, o.Pools = heard, func() []string { return []string{"eu", "void"} }
-		o.Usage, o.Cluster = used, both
+		o.Usage, o.Cluster, o.Impact = used, both, foreseen
 	})
 	document := read[schema.Object](f, "/doc")
 	closeObjects(document["components"])

@@ -105,6 +105,7 @@ func shapeOf(v any) any {
 func TestExamples(t *testing.T) {
 	f := start(t, func(o *Options) {
 		o.Runners, o.Pools, o.Usage, o.Cluster = heard, func() []string { return []string{"eu"} }, used, both
+		o.Impact = foreseen
 	})
 	f.shop()
 	answers := map[string]any{}

@@ -49,6 +49,16 @@ type Check struct {
 	Probe func(ctx context.Context) error
 }
 
+// ImpactQuestion is about a template of the catalogue.
+type ImpactQuestion struct {
+	// Name of the template, and Version of the catalogue; "" is the newest.
+	Name, Version string
+	// Limit is how many environments are looked at at most, Cursor where to go on, Within when to end the page at the latest.
+	Limit  int
+	Cursor string
+	Within time.Duration
+}
+
 // Options of a Server. Store, Templates and Info are required.
 type Options struct {
 	// Listen is host:port; port 0 takes any free one. Start needs it, Handler does not.
@@ -68,6 +78,8 @@ type Options struct {
 	Follows func(kind string) bool
 	// Draw makes an SVG picture of a graph in Graphviz' language, see package draw; nil where there is no program for it.
 	Draw func(ctx context.Context, dot string) ([]byte, error)
+	// Impact says what a template would change in live environments; nil where nobody can tell.
+	Impact func(ctx context.Context, q ImpactQuestion) (wire.TemplateImpact, error)
 	// Replication serves what is below replication.Prefix; nil serves nothing there.
 	Replication http.Handler
 	// Lag is how far a secondary is behind, told with every answer; nil in a primary.

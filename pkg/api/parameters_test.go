@@ -32,7 +32,7 @@ func (p parameter) values() (good string, bad []string) {
 // TestEveryParameter: each parameter of each route takes what the document says, and refuses the rest with its name; two values are
 // refused where there may be one, and so is a name that is not in the document.
 func TestEveryParameter(t *testing.T) {
-	f := start(t, func(o *Options) { o.Usage = used })
+	f := start(t, func(o *Options) { o.Usage, o.Impact = used, foreseen })
 	f.shop()
 	for _, r := range routes() {
 		path, _, _ := strings.Cut(exampleAddress(r), "?")

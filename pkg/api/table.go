@@ -177,7 +177,7 @@ func templateRoutes() []route {
 			answers: append(found("The template", wire.Template{}),
 				problemAnswer(http.StatusUnprocessableEntity, "The template has mistakes; the diagnostics say where")),
 			handle: (*Server).template,
-		},
+		}, impactRoute(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
@@ -109,6 +110,25 @@ func (a *API) TemplateUsage(ctx context.Context, template, version, commit strin
 	set(q, "version", version)
 	set(q, "commit", commit)
 	return everyOf[store.Use](ctx, a, "/templates/"+url.PathEscape(template)+"/usage", q)
+}
+
+// TemplateImpact calls page with what a template would change in the environments that are made from it, a page at a time; ref is
+// NAME or NAME@VERSION of the catalogue.
+func (a *API) TemplateImpact(ctx context.Context, ref string, page func(wire.TemplateImpact) error) error {
+	name, version, _ := strings.Cut(ref, "@")
+	for cursor := ""; ; {
+		q := url.Values{}
+		set(q, "version", version)
+		set(q, "cursor", cursor)
+		answer, err := get[wire.TemplateImpact](ctx, a, "/templates/"+url.PathEscape(name)+"/impact", q)
+		if err != nil {
+			return err
+		}
+		if err := page(answer); err != nil || answer.Next == "" {
+			return err
+		}
+		cursor = answer.Next
+	}
 }
 
 // EnvironmentAt is an environment as it stood at a moment.

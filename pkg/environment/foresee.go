@@ -19,10 +19,23 @@ type Foreseen struct {
 
 // Foresight is what an update of one environment would do.
 type Foresight struct {
-	Steps     []Foreseen `json:"steps,omitempty"` // without those that stay as they are; removals last
-	Unchanged int        `json:"unchanged"`
+	Steps []Foreseen `json:"steps,omitempty"` // without those that stay as they are; removals last
+	// Counts of the steps by what they do, and of the resources that stay as they are. What an executor would replace is counted
+	// as an update: nobody asks it.
+	Counts map[event.Change]int `json:"counts,omitempty"`
 	// Against are the uses of outputs by other environments that it would take away.
 	Against []Consumer `json:"against,omitempty"`
+}
+
+// Effect is what a template would do to one environment.
+type Effect struct {
+	Environment string `json:"environment"`
+	Status      Status `json:"status"`
+	// Now is the template that it is made from.
+	Now Template `json:"now"`
+	Foresight
+	// Error is why the environment could not be updated to it.
+	Error *fault.Error `json:"error,omitempty"`
 }
 
 // Foresee tells what an update to what was resolved would do. Nothing is decided, and the state is left as it is; an error says
@@ -41,9 +54,14 @@ func (d *Decider) Foresee(s *State, around Surroundings, r Resolved, now time.Ti
 	if err != nil {
 		return Foresight{}, fault.From(err)
 	}
-	f := Foresight{Unchanged: unchanged, Against: c.against(in)}
+	f := Foresight{Counts: map[event.Change]int{}, Against: c.against(in)}
+	if unchanged > 0 {
+		f.Counts[event.ChangeNone] = unchanged
+	}
 	for _, p := range append(steps, c.removals(r.Nodes)...) {
-		f.Steps = append(f.Steps, c.foreseen(p))
+		step := c.foreseen(p)
+		f.Steps = append(f.Steps, step)
+		f.Counts[step.Change]++
 	}
 	return f, nil
 }

@@ -31,7 +31,8 @@ func TestWhatAnUpdateWouldDo(t *testing.T) {
 	}
 	f, fail := s.decider.Foresee(s.State, Surroundings{Resolver: plan}, Resolved{Nodes: nodes}, s.now)
 	require.Nil(t, fail)
-	require.Equal(t, Foresight{Unchanged: 1, Steps: []Foreseen{
+	require.Equal(t, Foresight{Counts: map[event.Change]int{event.ChangeUpdate: 1, event.ChangeCreate: 1, event.ChangeUnknown: 1, event.ChangeDestroy: 1,
+		event.ChangeNone: 1}, Steps: []Foreseen{
 		{Address: "t.x.base", Type: ResourceNode, Change: event.ChangeUpdate},
 		{Address: "t.x.new", Type: ResourceNode, Change: event.ChangeCreate, After: []string{"environment shared"}},
 		{Address: "t.x.top", Type: ResourceNode, Change: event.ChangeUnknown, After: []string{"t.x.base"}},

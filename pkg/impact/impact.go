@@ -5,20 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
-	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/history"
 	"github.com/vivarium-env/vivarium/pkg/plan"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/store"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
-
-// page is how many environments are listed at once.
-const page = 100
 
 // Store is the part of a store that is read.
 type Store interface {
@@ -37,74 +32,8 @@ type Options struct {
 	Box     *secret.Box
 	Scratch string // folder for kept templates that are unpacked again
 	Policy  environment.Policy
-}
-
-// Examiner looks at environments. It is safe for concurrent use.
-type Examiner struct {
-	Options
-	decider *environment.Decider
-}
-
-// New makes one.
-func New(o Options) *Examiner { return &Examiner{o, environment.NewDecider(o.Policy)} }
-
-// Effect is what the template would do to one environment.
-type Effect struct {
-	Environment string             `json:"environment"`
-	Status      environment.Status `json:"status"`
-	// Now is the template that it is made from.
-	Now environment.Template `json:"now"`
-	environment.Foresight
-	// Error is why the environment could not be updated to it.
-	Error *fault.Error `json:"error,omitempty"`
-}
-
-// Of calls visit for every live environment that is made from a template of this name, in the order of their names, with what
-// this one would do to it. An error is that of the store, or of visit.
-func (x *Examiner) Of(ctx context.Context, t *template.Template, visit func(Effect) error) error {
-	origin := store.Origin{Template: t.Name, Page: store.Page{Limit: page}}
-	for {
-		uses, next, err := x.Store.Usage(ctx, origin)
-		if err != nil {
-			return err
-		}
-		for _, use := range uses {
-			if use.Status == environment.Destroyed || use.Status == environment.Planned {
-				continue
-			}
-			effect := Effect{Environment: use.Environment, Status: use.Status, Now: use.Template}
-			if err := x.look(ctx, t, &effect); err != nil {
-				return err
-			}
-			if err := visit(effect); err != nil {
-				return err
-			}
-		}
-		if origin.Cursor = next; next == "" {
-			return nil
-		}
-	}
-}
-
-// look fills in what is foreseen of one environment, or why nothing is.
-func (x *Examiner) look(ctx context.Context, t *template.Template, e *Effect) error {
-	s, err := x.state(ctx, e.Environment)
-	if err != nil {
-		return err
-	}
-	templates, err := x.templates(ctx, s, t)
-	if err != nil {
-		return err
-	}
-	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: given(s), Box: x.Box})
-	if err != nil {
-		e.Error = fault.From(err)
-		return nil
-	}
-	asked := &asking{Examiner: x, ctx: ctx, self: s.Name}
-	around := environment.Surroundings{Resolver: resolver{p}, Consumed: asked.consumed, Uses: asked.uses}
-	e.Foresight, e.Error = x.decider.Foresee(s, around, environment.Resolved{Nodes: p.Nodes(), Sources: p.Sources()}, time.Now())
-	return asked.err
+	// Places is how many environments are looked at at once, whoever asks; 0 takes 4.
+	Places int
 }
 
 // state folds an environment from its last snapshot on.
@@ -173,9 +102,8 @@ func given(s *environment.State) map[string]json.RawMessage {
 // asking answers about other environments, and remembers what could not be answered.
 type asking struct {
 	*Examiner
-	ctx  context.Context
-	self string
-	err  error
+	ctx context.Context
+	err error
 }
 
 func (a *asking) consumed(name, output string) environment.Supply {

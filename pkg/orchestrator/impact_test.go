@@ -15,23 +15,25 @@ import (
 )
 
 // impact is what the template in the catalogue's folder would do to all environments made from it.
-func (r *rig) impact(name string) map[string]impact.Effect {
+func (r *rig) impact(name string) map[string]environment.Effect {
 	r.Helper()
 	edited, err := r.catalogue.Get(r.Context(), name)
 	require.NoError(r, err)
 	x := impact.New(impact.Options{Store: r.store, Kinds: r.kinds(), Box: r.box, Scratch: filepath.Join(r.dir, "impact")})
-	all := map[string]impact.Effect{}
-	require.NoError(r, x.Of(r.Context(), edited, func(e impact.Effect) error {
+	all := map[string]environment.Effect{}
+	page, err := x.Of(r.Context(), impact.Question{Template: edited, Limit: 10})
+	require.NoError(r, err)
+	require.Empty(r, page.Next)
+	for _, e := range page.Effects {
 		all[e.Environment] = e
-		return nil
-	}))
+	}
 	text, err := json.Marshal(all)
 	require.NoError(r, err)
 	require.NotContains(r, string(text), "t0k3n")
 	return all
 }
 
-func changes(e impact.Effect) map[string]event.Change {
+func changes(e environment.Effect) map[string]event.Change {
 	all := map[string]event.Change{}
 	for _, s := range e.Steps {
 		all[strings.TrimPrefix(s.Address, "city.noop.")] = s.Change

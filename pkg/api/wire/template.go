@@ -90,3 +90,13 @@ type TemplateFile struct {
 	Size    int64  `json:"size"` // bytes
 	Content string `json:"content,omitempty"`
 }
+
+// TemplateImpact is a page of what a template would change in the live environments that are made from one of its name.
+type TemplateImpact struct {
+	// Template that was looked at, edited or of the catalogue.
+	Template environment.Template `json:"template"`
+	Items    []environment.Effect `json:"items"`
+	Next     string               `json:"next,omitempty"`
+	// NotLookedAt is how many live environments are left; "cursor" with Next goes on there.
+	NotLookedAt int `json:"not_looked_at"`
+}
