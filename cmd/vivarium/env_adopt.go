@@ -22,10 +22,11 @@ func newEnvironmentAdopt(x *connection) *cobra.Command {
 		Short: "Take existing infrastructure into an environment, after a plan that shows no change",
 		Long: "Takes resources that exist already into an environment, which is made, or updated, by the way. What the templates say of\n" +
 			"them has to be what is there: else it is refused, and nothing is changed, unless --force has the differences applied.\n" +
-			"Shows what would change and asks. An ID is a JSON object of ids by addresses within the module for terraform; consul_kv\n" +
-			"needs none. ID null gives up an adoption that was refused.",
+			"Shows what would change and asks. An ID is a JSON object of ids by addresses within the module for terraform, and the\n" +
+			"name or id of a running container on Docker for container; consul_kv needs none. ID null gives up an adoption that was refused.",
 		Example: `  vivarium env adopt notes --template notes --resource notes.consul_kv.settings
-  vivarium env adopt notes --template notes --resource 'notes.terraform.network={"docker_network.main": "3f1c..."}'`,
+  vivarium env adopt notes --template notes --resource 'notes.terraform.network={"docker_network.main": "3f1c..."}'
+  vivarium env adopt notes --template notes --resource notes.container.api=web-1`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			params, err := content.parameters()

@@ -16,7 +16,7 @@ const Name = "container"
 // Kind is the block: an image, what runs in it, and how it is reached. It is the same for every target.
 func Kind() template.Kind {
 	return template.Kind{
-		Name:       Name,
+		Name: Name, Adopts: true,
 		Idempotent: true,
 		Retry:      &environment.RetryPolicy{Attempts: 3, Backoff: time.Second, MaxBackoff: 30 * time.Second}, Timeout: 15 * time.Minute,
 		Spec: hcldec.ObjectSpec{

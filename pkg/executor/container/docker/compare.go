@@ -30,13 +30,15 @@ func (w *work) compare(ctx context.Context, f found, imageID string) ([]event.Di
 	if base == nil {
 		forget(want, have)
 	}
+	unchecked(f, want)
+	unchecked(f, have)
 	hidden := f.hidden()
 	differences := w.differ(want, have, hidden)
 	differences = append(differences, w.differFiles(f, hidden)...)
 	if imageID != "" && imageID != f.Image && want["image"] == have["image"] {
 		differences = append(differences, event.Difference{Path: "image", Change: event.ChangeUpdate, Before: short(f.Image), After: short(imageID)})
 	}
-	if len(differences) > 0 {
+	if differences = f.oddities(differences); len(differences) > 0 {
 		return differences, nil
 	}
 	return w.compareHash(f)

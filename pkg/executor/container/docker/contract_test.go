@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	dcontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +55,16 @@ func TestContract(t *testing.T) {
 			require.NotEmpty(t, all)
 			_, err = w.docker.ContainerRemove(t.Context(), all[0].ID, client.ContainerRemoveOptions{Force: true})
 			require.NoError(t, err)
+		},
+		Adopt: func(t *testing.T, r executor.Request) json.RawMessage {
+			e := New(Options{Host: host, Key: box})
+			w, err := e.begin(t.Context(), r)
+			require.NoError(t, err)
+			defer e.Close()
+			f := w.handmade(t, client.ContainerCreateOptions{Config: &dcontainer.Config{Image: sample, Env: []string{"VERSION=1"}},
+				HostConfig: &dcontainer.HostConfig{RestartPolicy: dcontainer.RestartPolicy{Name: "always"}}})
+			require.Eventually(t, func() bool { return w.ping(t.Context(), f) == "" }, patience, 10*time.Millisecond)
+			return json.RawMessage(asJSON(f.called()))
 		},
 		Changed: func(lines []string) bool {
 			return strings.Contains(strings.Join(lines, "\n"), "is started") || strings.Contains(strings.Join(lines, "\n"), "is removed")

@@ -1,7 +1,7 @@
 // Package docker runs the resource "container" on a Docker Engine.
 //
-// What always holds: whose a container, a network or a volume is stands in its labels, so that nothing has to be remembered,
-// and what carries other labels or none is never changed or removed; a replica is replaced by one that was healthy first,
+// What always holds: whose a container, a network or a volume is stands in its labels, so that nothing has to be remembered
+// (a container that was taken over can't get any: it has a mark beside it, see mark), and what carries other labels or none is never changed or removed; a replica is replaced by one that was healthy first,
 // or, where the two can't be there at once, the old one comes back when the new one does not get healthy; work that was cut
 // off anywhere is finished by the next apply; things are said to be absent once the engine listed none.
 //

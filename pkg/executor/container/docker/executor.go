@@ -58,6 +58,7 @@ var (
 	_ executor.Targeter = (*Executor)(nil)
 	_ executor.Meter    = (*Executor)(nil)
 	_ executor.Follower = (*Executor)(nil)
+	_ executor.Adopter  = (*Executor)(nil)
 )
 
 // New makes the executor. It touches nothing: a host or a certificate that is no good shows when it is first needed.
@@ -124,11 +125,14 @@ func (e *Executor) Apply(ctx context.Context, r executor.Request) (executor.Outp
 	if err != nil {
 		return nil, err
 	}
-	if err := w.prepare(ctx); err != nil {
-		return nil, err
-	}
-	if err := w.converge(ctx); err != nil {
-		return nil, err
+	return w.apply(ctx)
+}
+
+func (w *work) apply(ctx context.Context) (executor.Outputs, error) {
+	for _, step := range []func(context.Context) error{w.prepare, w.converge, w.settle} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.leaveNetworks(ctx, w.block.Networks); err != nil {
 		return nil, err
@@ -155,10 +159,12 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 	if err := w.leaveNetworks(ctx, nil); err != nil {
 		return err
 	}
-	if err := w.removeVolumes(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{w.removeVolumes, w.settle, w.prove} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	return w.prove(ctx)
+	return nil
 }
 
 // Observe compares what is there with the block.
@@ -179,7 +185,7 @@ func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb
 	var plan event.Plan
 	if verb == event.Destruct {
 		plan, err = w.planDestroy(ctx)
-	} else {
+	} else if err = w.take(ctx); err == nil {
 		plan, err = w.plan(ctx)
 	}
 	return executor.Plan{Plan: plan}, err

@@ -147,11 +147,14 @@ func health(flat map[string]string, h *dcontainer.HealthConfig) {
 		return
 	}
 	if h.Test[0] == "NONE" {
-		flat["health"] = "not by Docker"
+		flat["health"] = notByDocker
 		return
 	}
 	flat["health"] = fmt.Sprintf("%s every %s, at most %s, %d times, after %s", list(h.Test[1:]), h.Interval, h.Timeout, h.Retries, h.StartPeriod)
 }
+
+// notByDocker is the health of a container that the runner asks, or nobody does.
+const notByDocker = "not by Docker"
 
 func hostPort(n int) string {
 	if n == 0 {

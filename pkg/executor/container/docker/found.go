@@ -13,12 +13,17 @@ import (
 	dcontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
 )
 
 // found is a container of the step.
 type found struct {
 	dcontainer.InspectResponse
+	// adopted: somebody else has made it.
+	adopted bool
+	// beyond are differences that no comparison with the block finds.
+	beyond []event.Difference
 }
 
 // list are the step's containers, whatever state they are in, the newest first.
@@ -40,6 +45,9 @@ func (w *work) list(ctx context.Context) (all []found, err error) {
 			all = append(all, f)
 		}
 	}
+	if all, err = w.adopted(ctx, all); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(b.Created, a.Created) })
 	return all, nil
 }
@@ -51,7 +59,7 @@ func (w *work) inspect(ctx context.Context, id string) (f found, there bool, err
 		if cerrdefs.IsNotFound(err) {
 			return nil
 		}
-		f, there = found{got.Container}, err == nil
+		f, there = found{InspectResponse: got.Container}, err == nil
 		return err
 	})
 	return f, there, err

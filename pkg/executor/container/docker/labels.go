@@ -35,12 +35,15 @@ func (w *work) labels(replica int) map[string]string {
 	return labels
 }
 
+// fileHash is how much of a fingerprint tells one content of a file from another.
+const fileHash = 16
+
 // fileHashes are keyed like the fingerprint, and cut to what tells one content from another.
 func (w *work) fileHashes() map[string]string {
 	hashes := make(map[string]string, len(w.block.Files))
 	for path, content := range w.block.Files {
 		if sum, err := container.Fingerprint(w.box(), w.r, "file", path, content); err == nil {
-			hashes[path] = sum[:16]
+			hashes[path] = sum[:fileHash]
 		}
 	}
 	return hashes

@@ -44,7 +44,7 @@ func (w *work) volumes(ctx context.Context, filter client.Filters) (own []volume
 	err = w.call(ctx, func(ctx context.Context) error {
 		got, err := w.docker.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
 		for _, v := range got.Items {
-			if !w.kept(v) {
+			if !w.keeps(v) && v.Labels[labelAdopted] == "" {
 				own = append(own, v)
 			}
 		}
@@ -53,8 +53,8 @@ func (w *work) volumes(ctx context.Context, filter client.Filters) (own []volume
 	return own, err
 }
 
-// kept goes by the block where it names the volume, since labels of volumes can't be changed.
-func (w *work) kept(v volume.Volume) bool {
+// keeps goes by the block where it names the volume, since labels of volumes can't be changed.
+func (w *work) keeps(v volume.Volume) bool {
 	for _, asked := range w.block.Volumes {
 		if asked.Name == v.Name {
 			return asked.Keep

@@ -26,6 +26,10 @@ type work struct {
 	image *image.InspectResponse
 	// hash is the fingerprint of what a container is to be made of; "" without an image.
 	hash string
+	// taking is what an adoption is about to take over.
+	taking *found
+	// kept is the mark in the step's state.
+	kept mark
 }
 
 func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error) {
@@ -40,7 +44,7 @@ func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error)
 	if err != nil {
 		return nil, err
 	}
-	return &work{Executor: e, r: r, block: block, docker: docker}, nil
+	return &work{Executor: e, r: r, block: block, docker: docker, kept: remembered(r.State)}, nil
 }
 
 // call bounds a request, and says what its error means.

@@ -71,8 +71,12 @@ func New(o Options) *Executor {
 	return &Executor{options: o}
 }
 
-// Kind is the block of every container.
-func (*Executor) Kind() template.Kind { return container.Kind() }
+// Kind is the block of every container. Nothing is taken over, see refuseAdoption.
+func (*Executor) Kind() template.Kind {
+	k := container.Kind()
+	k.Adopts = false
+	return k
+}
 
 // Target is the API server's address, with the namespace.
 func (e *Executor) Target(r executor.Request) string {

@@ -13,6 +13,9 @@ func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb
 	if verb == event.Destruct {
 		return e.planDestroy(ctx, r)
 	}
+	if err := refuseAdoption(r); err != nil {
+		return executor.Plan{}, err
+	}
 	s, err := e.begin(ctx, r, false)
 	if err != nil {
 		return executor.Plan{}, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 // most is how much a Secret or a ConfigMap may hold, with room for their other fields in the 1 MiB that the API takes.
@@ -45,6 +46,15 @@ func refuse(r executor.Request, b container.Block) error {
 		}
 	}
 	return refuseOpen(r, b)
+}
+
+// refuseAdoption is for a server that knows the block from a runner with Docker. What runs on a cluster is several objects,
+// and a server-side apply would share their fields with whoever made them, instead of taking them over.
+func refuseAdoption(r executor.Request) error {
+	if r.Adopt == nil {
+		return nil
+	}
+	return fault.New(fault.GiveUp, fault.Invalid, "%s can't be taken over: on Kubernetes nothing that is there already can, only containers on Docker", r.Step)
 }
 
 // refuseOpen returns an error about a secret where everybody who may look at a Deployment would see it. In env, files,

@@ -178,3 +178,12 @@ func TestWords(t *testing.T) {
 		require.Equal(t, word, words(path))
 	}
 }
+
+func TestNothingIsTakenOver(t *testing.T) {
+	r := request(`{"image":"sample:1"}`)
+	r.Adopt = json.RawMessage(`"web"`)
+	_, err := New(Options{}).Plan(t.Context(), r, event.Apply)
+	require.Equal(t, fault.Invalid, fault.From(err).Code)
+	require.Contains(t, err.Error(), "only containers on Docker")
+	require.False(t, New(Options{}).Kind().Adopts)
+}
