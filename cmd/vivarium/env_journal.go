@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,7 +17,9 @@ func newEnvironmentJournal(x *connection) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "journal NAME",
 		Short: "Print everything that has happened to an environment",
-		Args:  cobra.ExactArgs(1),
+		Long: "Prints everything that has happened to an environment, oldest first: a line an event, with its type and, in words, what\n" +
+			"happened, who asked for it and why.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := x.api()
 			if err != nil {
@@ -56,28 +57,18 @@ func everyEntry(ctx context.Context, api *client.API, name string, after uint64,
 	}
 }
 
+// longestWords is where a line is cut, in runes; all of it is in the JSON.
+const longestWords = 400
+
 // entryPrinter prints an entry as a line of text, or as one JSON object a line.
 func (c *cli) entryPrinter(format string) func(store.Entry) error {
-	s := c.style(c.out)
+	s, t := c.style(c.out), newTeller()
 	return func(e store.Entry) error {
 		if format == formatJSON {
 			return writeJSONLine(c.out, e)
 		}
-		var about struct {
-			Step    string `json:"step"`
-			Attempt int    `json:"attempt"`
-			Status  string `json:"status"`
-		}
-		_ = json.Unmarshal(e.Data, &about) // what is not there is not shown
-		text := about.Step
-		if about.Attempt > 1 {
-			text += fmt.Sprintf(" (attempt %d)", about.Attempt)
-		}
-		if text == "" {
-			text = about.Status
-		}
-		_, err := fmt.Fprintf(c.out, "%s  %s  %-26s %s\n",
-			s.dim(fmt.Sprintf("%6d", e.Seq)), s.dim(e.Time.Local().Format("15:04:05.000")), e.Type, clean(text))
+		_, err := fmt.Fprintf(c.out, "%s  %s  %s %s\n",
+			s.dim(fmt.Sprintf("%6d", e.Seq)), s.dim(moment(e.Time)), s.dim(fmt.Sprintf("%-29s", e.Type)), cut(t.words(e), longestWords))
 		return err
 	}
 }

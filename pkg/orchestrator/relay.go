@@ -226,7 +226,8 @@ func (r *relay) settled(seq uint64, life int, err error) {
 // Event is a journal entry as subscribers see it.
 func (x *Orchestrator) Event(e store.Entry) (bus.Message, error) {
 	data := e.Data
-	if e.Type == (environment.Created{}).Type() {
+	switch e.Type { // only those say less to subscribers, and most entries need no second look
+	case environment.Created{}.Type(), environment.Updated{}.Type(), environment.StatusPlanning{}.Type():
 		body, err := environment.DecodeBody(e.Type, e.Data)
 		if err != nil {
 			return bus.Message{}, err
