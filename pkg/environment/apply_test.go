@@ -156,5 +156,3 @@ func TestOnlySoManyPlansAreKept(t *testing.T) {
 	require.Contains(t, st.stale(first).Message, "newer ones")
 	require.Equal(t, []string{"plan/" + first + "/db"}, st.s.Released())
 }
-
-func (st *stage) newest() Body { return st.all[len(st.all)-1].Body }
