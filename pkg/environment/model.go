@@ -167,6 +167,8 @@ type Entrypoint struct {
 type Group struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
+	// DependsOn are the groups that all of it depends on.
+	DependsOn []string `json:"depends_on,omitempty"`
 }
 
 // OperationKind is what an operation does with an environment.

@@ -74,9 +74,15 @@ func (p *Plan) connect() *fault.Error {
 		g.AddNode(i)
 	}
 	for _, inst := range p.order {
-		for _, dep := range inst.dependencies() {
+		inst.deps = append(inst.deps, inst.dependencies()...)
+	}
+	because, fault := p.connectGroups()
+	if fault != nil {
+		return fault
+	}
+	for _, inst := range p.order {
+		for _, dep := range inst.deps {
 			g.AddEdge(inst.place, dep.place)
-			inst.deps = append(inst.deps, dep)
 		}
 	}
 	order, err := g.Order()
@@ -86,7 +92,7 @@ func (p *Plan) connect() *fault.Error {
 		for _, n := range cycle.Nodes {
 			named.Nodes = append(named.Nodes, p.order[n].address)
 		}
-		return circle(named)
+		return because.explain(circle(named), p.order, cycle.Nodes)
 	}
 	sorted := make([]*instance, len(order))
 	for place, n := range order {

@@ -133,21 +133,6 @@ func (p *Plan) Parameters() map[string]json.RawMessage {
 	return all
 }
 
-// Groups are those of all templates, each name once.
-func (p *Plan) Groups() []environment.Group {
-	var list []environment.Group
-	seen := map[string]bool{}
-	for _, s := range p.scopes {
-		for _, g := range s.t.Groups() {
-			if !seen[g.Name] {
-				seen[g.Name] = true
-				list = append(list, g)
-			}
-		}
-	}
-	return list
-}
-
 // Templates says what the environment is made from, in the order of the request.
 func (p *Plan) Templates() []environment.Template {
 	list := make([]environment.Template, len(p.scopes))

@@ -40,12 +40,6 @@ type compiler struct {
 	fetched     bool // something that does not lie in the template's folder is part of it
 }
 
-// groupUse is where a block says that it belongs to a group.
-type groupUse struct {
-	name string
-	rng  hcl.Range
-}
-
 // compile returns what is known of the template (name and version, as far as they could be read) beside an error.
 func compile(fsys fs.FS, dir string, kinds Kinds) (*Template, *fault.Error) {
 	c := &compiler{
@@ -108,19 +102,6 @@ func (c *compiler) resolve() {
 	}
 	for _, e := range c.t.entrypoints {
 		c.evaluateEntrypoint(e)
-	}
-}
-
-func (c *compiler) checkGroups() {
-	declared := map[string]bool{}
-	for _, g := range c.t.groups {
-		declared[g.Name] = true
-	}
-	for _, use := range c.groupUses {
-		if !declared[use.name] {
-			_, detail := unknownName("group", use.name, keysOf(declared))
-			c.fail(use.rng, "Unknown group", detail+" Declare it: group \""+use.name+"\" {}.")
-		}
 	}
 }
 

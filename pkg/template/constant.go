@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/template/lang"
 )
 
@@ -114,12 +113,5 @@ func (c *compiler) requireTemplate() {
 	if c.sawTemplate == nil && !c.diags.HasErrors() {
 		start := hcl.Range{Filename: MainFile, Start: hcl.InitialPos, End: hcl.InitialPos}
 		c.fail(start, "No template block", "Exactly one of the *.hcl files has to hold: template \"name\" { version = \"1.0.0\" }.")
-	}
-}
-
-func (c *compiler) declareGroup(b *hclsyntax.Block) {
-	a := c.content(b, attributes(nil, "description")).Attributes
-	if c.claim("group", b.Labels[0], b.LabelRanges[0]) {
-		c.t.groups = append(c.t.groups, environment.Group{Name: b.Labels[0], Description: c.text(a["description"])})
 	}
 }

@@ -160,7 +160,11 @@ func goldenText(dir string) string {
 		fmt.Fprintf(&b, "parameter %s\n", data)
 	}
 	for _, g := range compiled.Groups() {
-		fmt.Fprintf(&b, "group %s %q\n", g.Name, g.Description)
+		fmt.Fprintf(&b, "group %s %q", g.Name, g.Description)
+		if g.DependsOn != nil {
+			fmt.Fprintf(&b, " <- %v", g.DependsOn)
+		}
+		b.WriteString("\n")
 	}
 	summary := compiled.Summary()
 	for _, r := range append(summary.Resources, summary.Actions...) {
