@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,12 +17,20 @@ type sample struct {
 	plain, other, secret, partial string
 	unknown                       string // the path of what partial has as null
 	tamper                        func(t *testing.T, v real, inputs map[string]any)
+	adopt                         func(t *testing.T, v real, inputs map[string]any) // nil where nothing is taken over
+}
+
+func (c sample) executor(e executor.Executor) executor.Executor {
+	if c.adopt == nil {
+		return perStep{e}
+	}
+	return adopting{perStep{e}}
 }
 
 func contract(t *testing.T, name string, c sample) {
 	v := realVault(t)
 	executortest.Run(t, executortest.Suite{
-		New:        func(t *testing.T, _ string) executor.Executor { return perStep{v.rooted(t, name, "").Executor} },
+		New:        func(t *testing.T, _ string) executor.Executor { return c.executor(v.rooted(t, name, "").Executor) },
 		Plain:      json.RawMessage(c.plain),
 		Other:      json.RawMessage(c.other),
 		WithSecret: json.RawMessage(c.secret),
@@ -30,6 +39,12 @@ func contract(t *testing.T, name string, c sample) {
 			var inputs map[string]any
 			require.NoError(t, json.Unmarshal(perStep{}.own(r).Inputs, &inputs))
 			c.tamper(t, v, inputs)
+		},
+		Adopt: func(t *testing.T, r executor.Request) json.RawMessage {
+			var inputs map[string]any
+			require.NoError(t, json.Unmarshal(perStep{}.own(r).Inputs, &inputs))
+			c.adopt(t, v, inputs)
+			return json.RawMessage("true")
 		},
 		Changed: func(lines []string) bool { return len(lines) > 0 },
 		Lacks:   map[string]string{"Slow": "it applies at once"},
@@ -44,6 +59,9 @@ func TestSecretContract(t *testing.T) {
 		partial: `{"mount":null,"path":"contract/secret/STEP","data":{"user":null},"generate":{"password":{"length":20}}}`, unknown: "data.user",
 		tamper: func(t *testing.T, v real, inputs map[string]any) {
 			v.put(t, "secret/data/"+inputs["path"].(string), map[string]any{"data": map[string]any{"user": "somebody", "more": "x"}})
+		},
+		adopt: func(t *testing.T, v real, inputs map[string]any) {
+			v.put(t, "secret/data/"+inputs["path"].(string), map[string]any{"data": map[string]any{"user": "app", "password": strings.Repeat("aB3z", 5)}})
 		},
 	})
 }

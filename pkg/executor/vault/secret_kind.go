@@ -50,7 +50,7 @@ type recipe struct {
 // Kind is a block with a path, values that are given and values that are to be generated.
 func (*secretExecutor) Kind() template.Kind {
 	return template.Kind{
-		Name:       SecretName,
+		Name: SecretName, Adopts: true,
 		Idempotent: true,
 		Retry:      retries, Timeout: 5 * time.Minute,
 		Spec: hcldec.ObjectSpec{

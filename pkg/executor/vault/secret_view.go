@@ -13,6 +13,9 @@ import (
 
 // Plan compares the values in Vault with those that an apply would keep; it shows none of them.
 func (e *secretExecutor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
+	if verb == event.Apply && r.Adopt != nil {
+		return planAdopt(ctx, e, r)
+	}
 	return planOf(ctx, e, r, verb)
 }
 
@@ -50,15 +53,14 @@ func (e *secretExecutor) view(ctx context.Context, r executor.Request) (v view, 
 	if err != nil {
 		return v, err
 	}
-	if rec.exists {
-		if err := s.ours(b.place, rec); err != nil {
-			return v, err
-		}
+	if err := s.takeable(b.place, rec); err != nil {
+		return v, err
 	}
 	k, err := s.kept(ctx, b, rec)
 	if err != nil {
 		return v, err
 	}
+	k.notes = s.supposed(b, rec, k)
 	before, moved := placeBefore(r, "mount", "path")
 	v.there, v.elsewhere = rec.version > 0, moved && before != b.place
 	if v.elsewhere {
