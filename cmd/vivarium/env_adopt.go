@@ -23,8 +23,8 @@ func newEnvironmentAdopt(x *connection) *cobra.Command {
 		Long: "Takes resources that exist already into an environment, which is made, or updated, by the way. What the templates say of\n" +
 			"them has to be what is there: else it is refused, and nothing is changed, unless --force has the differences applied.\n" +
 			"Shows what would change and asks. An ID is a JSON object of ids by addresses within the module for terraform, and the\n" +
-			"name or id of a running container on Docker for container; consul_kv and\n" +
-			"vault_secret need none. ID null gives up an adoption that was refused.",
+			"name or id of a running container on Docker for container; consul_kv and vault_secret need\n" +
+			"none. ID null gives up an adoption that was refused.",
 		Example: `  vivarium env adopt notes --template notes --resource notes.consul_kv.settings
   vivarium env adopt notes --template notes --resource 'notes.terraform.network={"docker_network.main": "3f1c..."}'
   vivarium env adopt notes --template notes --resource notes.container.api=web-1`,

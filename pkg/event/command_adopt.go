@@ -13,8 +13,8 @@ const EnvironmentAdopt = "environment.adopt"
 // only where an apply would change nothing else.
 type Adopt struct {
 	// Resources that are taken over, by address, and what their executor finds each by: for terraform an object of ids by the
-	// addresses within the module, for container on Docker the name or the id of a container, and true where the block says it all, as for consul_kv and vault_secret. null gives up an adoption that
-	// has not succeeded: the resource is made instead.
+	// addresses within the module, for container on Docker the name or the id of a container, and true where the block says it all,
+	// as for consul_kv and vault_secret. null gives up an adoption that has not succeeded: the resource is made instead.
 	Resources map[string]json.RawMessage `json:"resources" jsonschema:"minProperties=1"`
 	// Force has what differs be changed after it was taken over, instead of refusing it.
 	Force bool `json:"force,omitempty"`
