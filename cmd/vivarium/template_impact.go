@@ -30,15 +30,17 @@ func newTemplateImpact(x *connection) *cobra.Command {
 	var format string
 	var detailed bool
 	cmd := &cobra.Command{
-		Use:   "impact NAME[@VERSION]",
+		Use:   "impact NAME[@VERSION]|FOLDER",
 		Short: "What a template would change in every live environment that is made from it",
 		Long: "Resolves every live environment that is made from a template of this name anew, with the parameters that were given to it,\n" +
 			"and says what an update would do. Nothing is changed, and no executor is asked: whether an update is a replacement, only\n" +
 			"an executor knows, so those are counted as updates; `vivarium env plan` asks it, for one environment. \"Unknown\" depends\n" +
 			"on what is known only after something else has changed.\n\n" +
+			"What has a slash in it, such as ./notes, is a folder with an edited template, which is compiled here and sent to the server.\n" +
+			"The server opens no secret for it: what depends on one is unknown too, which a template of the catalogue is not.\n\n" +
 			"Exits with 1 when an environment would refuse the template or the question could not be asked, with 2 when the command line\n" +
 			"is wrong, and with 3 when --detailed-exitcode is given and something would, or may, change.",
-		Example: "  vivarium template impact notes\n  vivarium template impact notes@1.1.0 -o json",
+		Example: "  vivarium template impact notes\n  vivarium template impact notes@1.1.0 -o json\n  vivarium template impact ./templates/notes",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := x.templateImpact(cmd.Context(), args[0])
@@ -69,11 +71,36 @@ func (x *connection) templateImpact(ctx context.Context, what string) (templateI
 	if err != nil {
 		return all, err
 	}
-	err = api.TemplateImpact(ctx, what, func(p wire.TemplateImpact) error {
+	take := func(p wire.TemplateImpact) error {
 		all.add(p)
 		return nil
-	})
+	}
+	if !strings.ContainsAny(what, `/\`) && what != "." && what != ".." {
+		err = api.TemplateImpact(ctx, what, take)
+		return all, err
+	}
+	name, packed, err := x.packed(ctx, what)
+	if err == nil {
+		err = api.FolderImpact(ctx, name, packed, take)
+	}
 	return all, err
+}
+
+// packed compiles a folder and packs it, with what its modules are fetched from.
+func (x *connection) packed(ctx context.Context, dir string) (name string, packed []byte, err error) {
+	kinds, err := x.c.kinds(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	t, err := compile(dir, kinds)
+	if err != nil {
+		return "", nil, err
+	}
+	b, err := t.Archive()
+	if err != nil {
+		return "", nil, err
+	}
+	return t.Name, b.Data, nil
 }
 
 func (a *templateImpact) add(p wire.TemplateImpact) {

@@ -22,6 +22,9 @@ func TestOnlyReading(t *testing.T) {
 	for _, r := range routes() {
 		path := braces.ReplaceAllString(r.path, "x")
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} {
+			if method == "POST" && r.asks != "" {
+				continue // a question that has a body; see TestTemplateImpact
+			}
 			response := f.open(context.Background(), method, path)
 			require.NoError(t, response.Body.Close())
 			require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode, "%s %s", method, path)

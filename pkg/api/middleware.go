@@ -44,6 +44,9 @@ func (s *Server) router() *echo.Echo {
 		handle := s.handler(r)
 		e.GET(echoPath(r.path), handle)
 		e.HEAD(echoPath(r.path), handle)
+		if r.asks != "" {
+			e.POST(echoPath(r.path), handle)
+		}
 	}
 	return e
 }
@@ -81,8 +84,11 @@ func (s *Server) handler(r route) echo.HandlerFunc {
 
 // readOnly refuses every method that could change something, before it is looked at where to.
 func readOnly(next echo.HandlerFunc) echo.HandlerFunc {
+	questions := asking()
 	return func(c echo.Context) error {
-		if m := c.Request().Method; m != http.MethodGet && m != http.MethodHead {
+		if m := c.Request().Method; m == http.MethodPost && questions.MatchString(c.Request().URL.EscapedPath()) {
+			return next(c)
+		} else if m != http.MethodGet && m != http.MethodHead {
 			c.Response().Header().Set(echo.HeaderAllow, allowed)
 			return fault.New(fault.Reject, methodNotAllowed,
 				"the API is read only: it takes GET and HEAD; publish a command on the bus to change something")

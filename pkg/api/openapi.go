@@ -35,14 +35,18 @@ func Document(comments map[string]string) ([]byte, error) {
 		head := maps.Clone(get)
 		head["operationId"] = row.id + "Head"
 		head["summary"] = row.summary + " (headers only)"
-		paths[row.path] = schema.Object{"get": get, "head": head}
+		path := schema.Object{"get": get, "head": head}
+		if row.asks != "" {
+			path["post"] = withBody(row, get)
+		}
+		paths[row.path] = path
 	}
 	document := schema.Object{
 		"openapi":           "3.1.0",
 		"jsonSchemaDialect": schema.Dialect,
 		"info": schema.Object{
 			"title": "Vivarium", "version": "v1",
-			"description": "What environments there are, what they are made of and how far they are. Read only: what changes " +
+			"description": "What environments there are, what they are made of and how far they are. Read only, also where a question has a body: what changes " +
 				"something is a command on the message bus. Durations are integer nanoseconds, times RFC 3339; values of " +
 				"secrets are shown as \"(sensitive)\". Parameters that an address does not know are refused.",
 		},

@@ -49,10 +49,12 @@ type Check struct {
 	Probe func(ctx context.Context) error
 }
 
-// ImpactQuestion is about a template of the catalogue.
+// ImpactQuestion is about a template of the catalogue, or one that was sent.
 type ImpactQuestion struct {
 	// Name of the template, and Version of the catalogue; "" is the newest.
 	Name, Version string
+	// Packed is the folder that was sent, as package bundle packs it; nil asks about the catalogue.
+	Packed []byte
 	// Limit is how many environments are looked at at most, Cursor where to go on, Within when to end the page at the latest.
 	Limit  int
 	Cursor string

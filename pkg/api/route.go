@@ -18,6 +18,8 @@ type route struct {
 	// live routes may stream instead of answering; see call.streams.
 	live   bool
 	handle func(*Server, *call) error
+	// asks is what the body of a POST is, which changes nothing: a question that does not fit into an address; "" takes none.
+	asks string
 	// offered are its offers, found once.
 	offered []string
 }

@@ -17,6 +17,9 @@ func impactRoute() route {
 		description: "Each environment is resolved anew with the parameters that were given to it, and held against what it was given last. " +
 			"Nothing is changed, and no executor is asked: what one would replace is counted as an update. Environments that would refuse " +
 			"the update have the error. A page may end early, for there is a time bound; next goes on.",
+		asks: "The edited folder, packed: a gzipped tar of regular files whose names are relative, of at most 4 MiB, and 64 MiB unpacked. " +
+			"The template in it has the name of the address; version is left out. Changes nothing. As anybody who reads may ask, secrets " +
+			"of the environments are not opened: what depends on one is unknown. Modules are not fetched; `vivarium template impact` packs them.",
 		query: []parameter{
 			{name: "version", description: "Of the catalogue; the newest when it is not given"},
 			{name: "limit", kind: numberValue, min: 1, max: mostLooked, absent: defaultItems, description: "Environments of a page"},
@@ -33,7 +36,11 @@ func (s *Server) templateImpact(k *call) error {
 	if s.options.Impact == nil {
 		return fault.New(fault.Wait, fault.Unavailable, "this server can't tell what a template would change: ask the primary")
 	}
-	answer, err := s.options.Impact(k.context(), ImpactQuestion{Name: k.path("name"), Version: k.text("version"),
+	packed, err := k.body()
+	if err != nil {
+		return err
+	}
+	answer, err := s.options.Impact(k.context(), ImpactQuestion{Name: k.path("name"), Version: k.text("version"), Packed: packed,
 		Limit: int(k.number("limit")), Cursor: k.text("cursor"), Within: s.options.Timeout / 3}) //nolint:gosec // at most mostLooked
 	if err != nil {
 		return err

@@ -3,12 +3,15 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/bundle"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -57,5 +60,26 @@ func TestTemplateImpact(t *testing.T) {
 	require.NoError(t, json.Unmarshal(body, &got))
 	require.Equal(t, 7, got.NotLookedAt)
 	require.Equal(t, ImpactQuestion{Name: "notes", Version: "1.2.0", Limit: 2, Within: f.server.options.Timeout / 3}, asked)
+
+	send := func(path, kind, content string) (int, string) {
+		response, err := http.Post(f.base+path, kind, strings.NewReader(content)) //nolint:noctx // a test
+		require.NoError(t, err)
+		defer func() { require.NoError(t, response.Body.Close()) }()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return response.StatusCode, string(text)
+	}
+	status, text := send("/api/v1/templates/notes/impact?limit=3", mimeGzip, "packed")
+	require.Equal(t, http.StatusOK, status, text)
+	require.Equal(t, "packed", string(asked.Packed))
+	for path, want := range map[string]int{"/api/v1/templates/notes/impact?version=1.2.0": 400, "/api/v1/templates/notes": 405,
+		"/api/v1/templates/notes/impact/more": 405, "/api/v1/environments/notes/impact": 405, "/api/v1/templates/a/b/impact": 405} {
+		status, text = send(path, mimeGzip, "packed")
+		require.Equal(t, want, status, "%s: %s", path, text)
+	}
+	status, _ = send("/api/v1/templates/notes/impact", "text/plain", "packed")
+	require.Equal(t, http.StatusUnsupportedMediaType, status)
+	status, _ = send("/api/v1/templates/notes/impact", mimeGzip, strings.Repeat("x", bundle.MaxPacked+1))
+	require.Equal(t, http.StatusRequestEntityTooLarge, status)
 	require.Equal(t, fault.Unavailable, start(t, nil).problem(http.StatusServiceUnavailable, http.MethodGet, "/api/v1/templates/notes/impact").Code)
 }

@@ -21,10 +21,27 @@ func read(b *event.Bundle) ([]file, error) {
 	if err := checkHash(b); err != nil {
 		return nil, err
 	}
-	if len(b.Data) > MaxPacked {
-		return nil, bad(nil, "it has %d bytes, more than %d", len(b.Data), MaxPacked)
+	files, err := open(b.Data)
+	if err == nil && digest(files) != b.Hash {
+		return nil, bad(nil, "its content is not what its hash says")
 	}
-	zip, err := gzip.NewReader(bytes.NewReader(b.Data))
+	return files, err
+}
+
+// Take makes a bundle of packed bytes that come without a hash. Names, kinds and sizes are checked; an error is a *fault.Error.
+func Take(data []byte) (*event.Bundle, error) {
+	files, err := open(data)
+	if err != nil {
+		return nil, err
+	}
+	return &event.Bundle{Hash: digest(files), Data: data}, nil
+}
+
+func open(data []byte) ([]file, error) {
+	if len(data) > MaxPacked {
+		return nil, bad(nil, "it has %d bytes, more than %d", len(data), MaxPacked)
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, bad(err, "it is not a gzipped tar")
 	}
@@ -33,13 +50,7 @@ func read(b *event.Bundle) ([]file, error) {
 		return nil, err
 	}
 	sortFiles(files)
-	if err := checkNames(files); err != nil {
-		return nil, err
-	}
-	if digest(files) != b.Hash {
-		return nil, bad(nil, "its content is not what its hash says")
-	}
-	return files, nil
+	return files, checkNames(files)
 }
 
 // checkHash looks at the form alone: the hash becomes a folder's name.

@@ -115,12 +115,21 @@ func (a *API) TemplateUsage(ctx context.Context, template, version, commit strin
 // TemplateImpact calls page with what a template would change in the environments that are made from it, a page at a time; ref is
 // NAME or NAME@VERSION of the catalogue.
 func (a *API) TemplateImpact(ctx context.Context, ref string, page func(wire.TemplateImpact) error) error {
+	return a.templateImpact(ctx, ref, nil, page)
+}
+
+// FolderImpact is TemplateImpact of an edited folder, packed as package bundle does; name is that of the template in it.
+func (a *API) FolderImpact(ctx context.Context, name string, packed []byte, page func(wire.TemplateImpact) error) error {
+	return a.templateImpact(ctx, name, packed, page)
+}
+
+func (a *API) templateImpact(ctx context.Context, ref string, packed []byte, page func(wire.TemplateImpact) error) error {
 	name, version, _ := strings.Cut(ref, "@")
 	for cursor := ""; ; {
 		q := url.Values{}
 		set(q, "version", version)
 		set(q, "cursor", cursor)
-		answer, err := get[wire.TemplateImpact](ctx, a, "/templates/"+url.PathEscape(name)+"/impact", q)
+		answer, err := send[wire.TemplateImpact](ctx, a, "/templates/"+url.PathEscape(name)+"/impact", q, packed)
 		if err != nil {
 			return err
 		}

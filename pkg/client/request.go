@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,10 +46,15 @@ func everyOf[T any](ctx context.Context, a *API, path string, selected url.Value
 }
 
 func get[T any](ctx context.Context, a *API, path string, query url.Values) (T, error) {
+	return send[T](ctx, a, path, query, nil)
+}
+
+// send is get of a question that has a body, or none.
+func send[T any](ctx context.Context, a *API, path string, query url.Values, packed []byte) (T, error) {
 	var v T
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	response, err := a.ask(ctx, path, query, nil)
+	response, err := a.post(ctx, path, query, nil, packed)
 	if err != nil {
 		return v, err
 	}
@@ -65,13 +71,25 @@ func get[T any](ctx context.Context, a *API, path string, query url.Values) (T, 
 
 // ask sends a request; an answer other than 200 is an error.
 func (a *API) ask(ctx context.Context, path string, query url.Values, header http.Header) (*http.Response, error) {
+	return a.post(ctx, path, query, header, nil)
+}
+
+// post is ask with a body, which is gzipped; nil is a GET.
+func (a *API) post(ctx context.Context, path string, query url.Values, header http.Header, packed []byte) (*http.Response, error) {
 	address := a.base + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	method, content := http.MethodGet, io.Reader(http.NoBody)
+	if packed != nil {
+		method, content = http.MethodPost, bytes.NewReader(packed)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, content)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Reject, fault.Invalid, "%q is not the address of a server; it looks like http://host:port", a.base)
+	}
+	if packed != nil {
+		request.Header.Set("Content-Type", "application/gzip")
 	}
 	for name, values := range header {
 		request.Header[name] = values

@@ -4,5 +4,5 @@
 // What always holds: nothing is written, journalled or asked of an executor; a few environments are in memory at a time, whoever
 // asks and however many there are; what was not looked at is said; what a secret is, is not told.
 //
-// Imports: environment, event, fault, history, plan, secret, store, template and the standard library.
+// Imports: bundle, environment, event, fault, history, plan, secret, store, template and the standard library.
 package impact

@@ -27,9 +27,11 @@ type Store interface {
 
 // Options of an Examiner.
 type Options struct {
-	Store   Store
-	Kinds   template.Kinds
-	Box     *secret.Box
+	Store Store
+	Kinds template.Kinds
+	Box   *secret.Box
+	// Sent are the kinds that compile what strangers send: they fetch nothing.
+	Sent    template.Kinds
 	Scratch string // folder for kept templates that are unpacked again
 	Policy  environment.Policy
 	// Places is how many environments are looked at at once, whoever asks; 0 takes 4.

@@ -25,6 +25,7 @@ type Examiner struct {
 	Options
 	decider *environment.Decider
 	places  chan struct{}
+	sent    chan struct{}
 }
 
 // New makes one.
@@ -32,7 +33,7 @@ func New(o Options) *Examiner {
 	if o.Places <= 0 {
 		o.Places = 4
 	}
-	return &Examiner{o, environment.NewDecider(o.Policy), make(chan struct{}, o.Places)}
+	return &Examiner{o, environment.NewDecider(o.Policy), make(chan struct{}, o.Places), make(chan struct{}, sentAtOnce)}
 }
 
 // Question asks for a page of the environments that are made from a template of this name.
@@ -43,6 +44,8 @@ type Question struct {
 	Cursor string
 	// Within ends the page when the time is up; 0 is no bound.
 	Within time.Duration
+
+	blind bool // no secret is opened
 }
 
 // Page of effects, in the order of the environments' names.
@@ -62,7 +65,7 @@ func (x *Examiner) Of(ctx context.Context, q Question) (Page, error) {
 		if err != nil {
 			return Page{}, err
 		}
-		effects, err := x.lookAt(ctx, q.Template, live(uses))
+		effects, err := x.lookAt(ctx, q, live(uses))
 		if err != nil {
 			return Page{}, err
 		}
@@ -98,7 +101,7 @@ func (x *Examiner) left(ctx context.Context, name, cursor string) (count int, er
 }
 
 // lookAt looks at some environments at once, as far as there are places.
-func (x *Examiner) lookAt(ctx context.Context, t *template.Template, uses []store.Use) ([]environment.Effect, error) {
+func (x *Examiner) lookAt(ctx context.Context, q Question, uses []store.Use) ([]environment.Effect, error) {
 	effects, failures := make([]environment.Effect, len(uses)), make([]error, len(uses))
 	var group sync.WaitGroup
 	for i, use := range uses {
@@ -109,7 +112,7 @@ func (x *Examiner) lookAt(ctx context.Context, t *template.Template, uses []stor
 		}
 		group.Go(func() {
 			defer x.free()
-			failures[i] = x.look(ctx, t, &effects[i])
+			failures[i] = x.look(ctx, q, &effects[i])
 		})
 	}
 	group.Wait()
@@ -129,9 +132,9 @@ func (x *Examiner) place(ctx context.Context) error {
 func (x *Examiner) free() { <-x.places }
 
 // look fills in what is foreseen of one environment, or why nothing is.
-func (x *Examiner) look(ctx context.Context, t *template.Template, e *environment.Effect) error {
+func (x *Examiner) look(ctx context.Context, q Question, e *environment.Effect) error {
 	asked := &asking{Examiner: x, ctx: ctx}
-	err := x.foresee(asked, t, e)
+	err := x.foresee(asked, q, e)
 	var known *fault.Error
 	switch {
 	case asked.err != nil:
@@ -146,20 +149,27 @@ func (x *Examiner) look(ctx context.Context, t *template.Template, e *environmen
 	return err
 }
 
-func (x *Examiner) foresee(asked *asking, t *template.Template, e *environment.Effect) error {
+func (x *Examiner) foresee(asked *asking, q Question, e *environment.Effect) error {
 	s, err := x.state(asked.ctx, e.Environment)
 	if err != nil {
 		return err
 	}
-	templates, err := x.templates(asked.ctx, s, t)
+	templates, err := x.templates(asked.ctx, s, q.Template)
 	if err != nil {
 		return err
 	}
-	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: given(s), Box: x.Box})
+	request := plan.Request{Environment: s.Name, Templates: templates, Parameters: given(s), Box: x.Box, Blind: q.blind}
+	if q.blind {
+		request.Most = sentNodes
+	}
+	p, err := plan.Resolve(request)
 	if err != nil {
 		return err
 	}
 	around := environment.Surroundings{Resolver: resolver{p}, Consumed: asked.consumed, Uses: asked.uses}
+	if q.blind {
+		around.Resolver = blind(around.Resolver, s)
+	}
 	var refused *fault.Error
 	e.Foresight, refused = x.decider.Foresee(s, around, environment.Resolved{Nodes: p.Nodes(), Sources: p.Sources()}, time.Now())
 	if refused != nil {

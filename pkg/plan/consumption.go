@@ -59,6 +59,9 @@ func (p *Plan) leaves(raw json.RawMessage) (cty.Value, error) {
 		}
 		return cty.ObjectVal(values), nil
 	}
+	if p.request.Blind {
+		return cty.DynamicVal.Mark(lang.Sensitive), nil
+	}
 	open, sealed, err := unseal(p.request.Box, raw)
 	if err != nil {
 		return cty.DynamicVal, err

@@ -243,7 +243,9 @@ func (i *instance) read(raw json.RawMessage, p *Plan, want map[string]bool) (map
 			continue
 		}
 		v := cty.NullVal(o.Type)
-		if data, there := recorded[name]; there {
+		if data, there := recorded[name]; there && p.withheld(data) {
+			v = cty.UnknownVal(o.Type).Mark(lang.Sensitive).Mark(lang.Pending(i.address))
+		} else if there {
 			open, sealed, err := unseal(p.request.Box, data)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", strconv.Quote(name), err)

@@ -14,14 +14,18 @@ import (
 // expand makes the instances of every block.
 func (p *Plan) expand() *fault.Error {
 	var ps problems
+	most := p.request.Most
+	if most <= 0 {
+		most = template.MaxInstances
+	}
 	for _, s := range p.scopes {
 		for _, b := range s.t.Blocks() {
 			g := &group{scope: s, block: b}
 			s.groups[b] = g
 			each, diags := g.instances()
 			ps.addHCL(s.t, diags)
-			if len(p.order)+len(each) > template.MaxInstances {
-				return fault.New(fault.Reject, fault.InvalidTemplate, "an environment has at most %d nodes; %s would exceed that", template.MaxInstances, b.Key())
+			if len(p.order)+len(each) > most {
+				return fault.New(fault.Reject, fault.InvalidTemplate, "an environment has at most %d nodes here; %s would exceed that", most, b.Key())
 			}
 			for _, one := range each {
 				g.add(one)
@@ -41,6 +45,10 @@ func (g *group) instances() ([]template.Instance, hcl.Diagnostics) {
 	v, diags := e.value(g.block.RepeatExpr)
 	if diags.HasErrors() {
 		return nil, diags
+	}
+	if plain, _ := v.UnmarkDeep(); g.scope.plan.request.Blind && !plain.IsWhollyKnown() {
+		return nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Depends on a secret", Subject: g.block.RepeatExpr.Range().Ptr(),
+			Detail: "How many there are depends on a secret of the environment, which is not opened for this question."}}
 	}
 	return g.block.Repeat.Keys(v, g.block.RepeatExpr.Range())
 }

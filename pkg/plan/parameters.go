@@ -108,6 +108,10 @@ func (s *scope) readParameter(param *template.Parameter, ps *problems) {
 		s.params[param.Name] = v
 		return
 	}
+	if s.plan.withheld(raw) {
+		s.params[param.Name] = param.Unknown().Mark(lang.Sensitive).Mark(lang.Pending("parameter " + param.Name))
+		return
+	}
 	open, sealed, err := unseal(s.plan.request.Box, raw)
 	if err != nil {
 		ps.add("Unreadable parameter", "parameter %q: %v", param.Name, err)
@@ -122,6 +126,11 @@ func (s *scope) readParameter(param *template.Parameter, ps *problems) {
 		v = v.Mark(lang.Sensitive)
 	}
 	s.params[param.Name] = v
+}
+
+// withheld tells whether a value holds a secret that is not to be opened.
+func (p *Plan) withheld(raw json.RawMessage) bool {
+	return p.request.Blind && strings.Contains(string(raw), `"`+secret.Field+`"`)
 }
 
 // unseal opens the sealed leaves of a document, and tells whether there were any.
@@ -161,6 +170,10 @@ func (p *Plan) effective() *fault.Error {
 	var ps problems
 	for _, name := range sortedKeys(values) {
 		v := values[name]
+		if raw := p.request.Parameters[name]; p.withheld(raw) {
+			p.parameters[name] = raw
+			continue
+		}
 		if raw, given := p.request.Parameters[name]; differ[name] {
 			if !given {
 				continue

@@ -23,6 +23,10 @@ type Request struct {
 	// Box seals and opens secrets. Without one, sealed parameters are refused, and secrets are written as
 	// "(sensitive)": enough to look at a plan, not to carry it out.
 	Box *secret.Box
+	// Blind leaves secrets closed, for who may not learn them by asking: sealed values are unknown, and wait for what they are.
+	Blind bool
+	// Most is how many nodes there may be; 0 takes template.MaxInstances.
+	Most int
 }
 
 // Outputs gives what a node put out when it was last applied: a JSON object whose sensitive members are sealed.

@@ -64,8 +64,8 @@ func (p *Parameter) DefaultValue() (v cty.Value, ok bool) {
 	return p.mark(p.value), true
 }
 
-// unknown stands for the parameter's value while a template is compiled.
-func (p *Parameter) unknown() cty.Value {
+// Unknown stands for the parameter's value while it is not known, as when a template is compiled.
+func (p *Parameter) Unknown() cty.Value {
 	return p.mark(cty.UnknownVal(p.constraint.WithoutOptionalAttributesDeep()))
 }
 

@@ -174,7 +174,7 @@ func (s compileScope) Value(ref *lang.Reference) cty.Value {
 	}
 	switch ref.Root {
 	case lang.Param:
-		return s.c.t.parameterOf[ref.Name].unknown()
+		return s.c.t.parameterOf[ref.Name].Unknown()
 	case lang.Local:
 		return s.c.evaluateLocal(s.c.t.localOf[ref.Name])
 	case lang.Environment:
