@@ -170,7 +170,7 @@ func TestWhatOthersUseIsNotDestroyed(t *testing.T) {
 	s.finish("t.x.a")
 	s.users = []Consumer{{"garden", "g.noop.fence", "door"}, {"garden", "g.noop.fence", "vpc"}, {"house", "h.noop.wall", "vpc"}}
 	said := `environment "street" can't be destroyed, since others use what it puts out: garden (g.noop.fence uses door, g.noop.fence uses vpc); ` +
-		`house (h.noop.wall uses vpc); see to those before, or say despite_consumers`
+		`house (h.noop.wall uses vpc); see to those before, or send environment.update or environment.destroy with despite_consumers`
 	for _, force := range []bool{false, true} {
 		answer := s.decide(DestroyInput{CommandMeta: CommandMeta{CommandID: "d" + map[bool]string{true: "1"}[force]}, Destroy: event.Destroy{Force: force}})
 		require.False(t, answer.Accepted, "force is about this environment's own resources")

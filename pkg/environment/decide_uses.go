@@ -53,7 +53,7 @@ func used(done, name string, by []Consumer) *fault.Error {
 	if len(by) == 0 {
 		return nil
 	}
-	return fault.New(fault.Reject, fault.Consumed, "environment %q can't be %s, since others use what it puts out: %s; see to those before, or say despite_consumers",
+	return fault.New(fault.Reject, fault.Consumed, "environment %q can't be %s, since others use what it puts out: %s; see to those before, or send environment.update or environment.destroy with despite_consumers",
 		name, done, usesText(by))
 }
 
