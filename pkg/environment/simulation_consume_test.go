@@ -91,7 +91,9 @@ func (o *others) check(w *world, f Fact) {
 	case Created, Updated:
 		o.moved = false
 	case StatusDestroying:
-		if o.used && o.before != DestroyFailed && (b.Planned || !o.despite) {
+		ordered := w.planner.order
+		despite := o.despite || (b.Plan != "" && ordered != nil && ordered.Destroy != nil && ordered.Destroy.DespiteConsumers)
+		if o.used && o.before != DestroyFailed && (b.Planned || !despite) {
 			w.t.Fatalf("what others use is destroyed")
 		}
 	case StepWaiting:

@@ -635,13 +635,19 @@ func (w *world) propose() {
 
 // own is all that a plan has to leave alone.
 func (w *world) own() string {
+	var nodes []*Step
+	for _, n := range w.state.real() {
+		one := *n
+		one.Health = nil // it goes on being watched
+		nodes = append(nodes, &one)
+	}
 	data, err := json.Marshal(struct {
 		Nodes       []*Step
 		Parameters  map[string]json.RawMessage
 		Outputs     json.RawMessage
 		Entrypoints []Entrypoint
 		Error       *fault.Error
-	}{w.state.real(), w.state.Parameters, w.state.Outputs, w.state.Entrypoints, w.state.Error})
+	}{nodes, w.state.Parameters, w.state.Outputs, w.state.Entrypoints, w.state.Error})
 	require.NoError(w.t, err)
 	return string(data)
 }
