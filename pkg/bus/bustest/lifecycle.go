@@ -102,12 +102,18 @@ func pipelined(r *rig) {
 		}
 		sent <- err
 	}()
-	// Received while they are sent: a delivery that nobody acknowledges for long may come again, out of order.
-	for i := range n {
+	// Received while they are sent: on a busy machine, what was acknowledged late may come again all the same.
+	for i := 0; i < n; {
 		d := in.next()
-		require.True(r, strings.HasPrefix(string(d.Message().Body), fmt.Sprint("m", i, " ")),
-			"message %d is %.8s, redelivered: %t", i, d.Message().Body, d.Redelivered())
+		var number int
+		_, err := fmt.Sscanf(string(d.Message().Body), "m%d ", &number)
+		require.NoError(r, err)
 		d.Ack()
+		if d.Redelivered() && number < i {
+			continue
+		}
+		require.Equal(r, i, number, "redelivered: %t", d.Redelivered())
+		i++
 	}
 	r.Logf("%d received after %s", n, time.Since(start))
 	require.NoError(r, <-sent)
