@@ -160,6 +160,7 @@ func (p *planner) check(w *world, f Fact) {
 	case StepQueued:
 		if w.offered[w.names.identity(b.Step)].Verb == event.Apply && (b.Cause == CauseFailed || b.Cause == CauseLost) {
 			p.told[b.Step] = told{} // it may have done a part
+			delete(p.approved, b.Step)
 		}
 	case StepWaiting:
 		p.offered(w, b)
@@ -214,7 +215,6 @@ func (p *planner) offered(w *world, b StepWaiting) {
 		return
 	}
 	if fingerprint, ok := p.approved[b.Step]; ok && fingerprint == b.Fingerprint {
-		delete(p.approved, b.Step)
 		return
 	}
 	said, asked := p.told[b.Step]
