@@ -55,6 +55,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.StepUncertain{}, environment.StepSettled{Verdict: event.Again}, environment.DestructionHeld{Error: failure}, environment.Appointed{}, environment.Healing{Steps: []string{}}, environment.HealGaveUp{},
 		environment.PlansLapsed{Plans: []string{}}, environment.AwaitingApproval{Kind: environment.ForUpdate, Counts: map[event.Change]int{}, Needs: []environment.Need{}},
 		environment.StepHeld{Needs: []environment.Need{}}, environment.Approved{}, environment.Refused{}, environment.ApprovalExpired{},
+		environment.CommandQueued{}, environment.QueueDropped{},
 	}
 	require.Len(t, small, len(environment.Bodies()))
 	for _, body := range small {

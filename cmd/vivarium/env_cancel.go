@@ -26,6 +26,7 @@ func newEnvironmentCancel(x *connection) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&data.Reason, "reason", "", "why, for the journal")
+	cmd.Flags().BoolVar(&data.Queued, "queued", false, "drop the command that waits, instead of what is under way")
 	follow.add(cmd)
 	return cmd
 }

@@ -15,7 +15,7 @@ import (
 
 func newEnvironmentDestroy(x *connection) *cobra.Command {
 	var data event.Destroy
-	var yes bool
+	var yes, queue bool
 	var follow followFlags
 	cmd := &cobra.Command{
 		Use:   "destroy NAME",
@@ -27,18 +27,20 @@ func newEnvironmentDestroy(x *connection) *cobra.Command {
 					return err
 				}
 			}
+			data.WhenBusy = whenBusy(queue)
 			text, err := json.Marshal(data)
 			if err != nil {
 				return err
 			}
 			return x.order(cmd.Context(), order{
-				command: event.EnvironmentDestroy, environment: args[0], data: text, follow: follow, want: environment.Destroyed,
+				command: event.EnvironmentDestroy, environment: args[0], data: text, follow: follow, want: environment.Destroyed, queue: queue,
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&data.Force, "force", false, "go on destroying what a failed destroy depends on")
 	cmd.Flags().BoolVar(&data.DespiteConsumers, "despite-consumers", false, "destroy it although other environments use what it puts out")
 	cmd.Flags().BoolVar(&data.FailFast, "fail-fast", false, "stop what runs at the first failure")
+	queueFlag(cmd, &queue)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	follow.add(cmd)
 	return cmd

@@ -52,6 +52,9 @@ func protectionFacts(r environment.Record) (facts [][2]string) {
 		}
 		facts = append(facts, [2]string{"Locked", text})
 	}
+	if q := r.Queued; q != nil {
+		facts = append(facts, [2]string{"Queued", q.Command + ", by " + q.RequestedBy + ", " + moment(q.At)})
+	}
 	if r.DestroyHeld != nil {
 		facts = append(facts, [2]string{"Waits", r.DestroyHeld.Message})
 	}

@@ -13,7 +13,7 @@ import (
 // updateFlags are what the command line says about an environment to be changed.
 type updateFlags struct {
 	wantedFlags
-	heal, despite bool
+	heal, despite, queue bool
 }
 
 func newEnvironmentUpdate(x *connection) *cobra.Command {
@@ -32,13 +32,14 @@ func newEnvironmentUpdate(x *connection) *cobra.Command {
 				return err
 			}
 			return x.order(cmd.Context(), order{
-				command: event.EnvironmentUpdate, environment: args[0], data: data, follow: f.follow, want: environment.Deployed,
+				command: event.EnvironmentUpdate, environment: args[0], data: data, follow: f.follow, want: environment.Deployed, queue: f.queue,
 			})
 		},
 	}
 	f.addChange(cmd)
 	cmd.Flags().BoolVar(&f.heal, "heal", false, "apply again, besides, what the last check found gone or other than it was left")
 	cmd.Flags().BoolVar(&f.despite, "despite-consumers", false, "take away outputs although other environments use them")
+	queueFlag(cmd, &f.queue)
 	f.addRest(cmd, "all tags it is to have (may be repeated)")
 	return cmd
 }
@@ -49,7 +50,7 @@ func (f *updateFlags) command(described bool, now time.Time) (json.RawMessage, e
 	if err != nil {
 		return nil, err
 	}
-	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, DestroyAt: at, Lifetime: f.lifetime, Heal: f.heal, DespiteConsumers: f.despite, FailFast: f.failFast, Parallelism: f.parallelism}
+	u := event.Update{Templates: f.templates, Parameters: params, Tags: f.tags, DestroyAt: at, Lifetime: f.lifetime, Heal: f.heal, DespiteConsumers: f.despite, FailFast: f.failFast, Parallelism: f.parallelism, WhenBusy: whenBusy(f.queue)}
 	if described {
 		u.Description = &f.description
 	}

@@ -123,6 +123,10 @@ func appointmentWords(a environment.Appointments) string {
 // operationWords are about an operation as a whole.
 func operationWords(body any) string {
 	switch b := body.(type) {
+	case environment.CommandQueued:
+		return b.Command + " waits for what is under way" + askedBy(b.RequestedBy, false)
+	case environment.QueueDropped:
+		return "what waited is dropped" + askedBy(b.RequestedBy, false) + reasonWords(b.Reason)
 	case environment.CommandRejected:
 		return b.Command + " was refused" + askedBy(b.RequestedBy, false) + ": " + because(b.Error)
 	case environment.StatusRetrying:

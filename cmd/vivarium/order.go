@@ -37,6 +37,7 @@ type order struct {
 	data                 json.RawMessage
 	follow               followFlags
 	want                 environment.Status // what --wait calls success; empty: that it is over
+	queue                bool               // it may have to wait until it begins
 }
 
 // order publishes a command, waits for the answer and, if asked, for what comes of it.
@@ -48,6 +49,10 @@ func (x *connection) order(ctx context.Context, o order) error {
 			return err
 		}
 	}
+	from, err := queuedAfter(ctx, api, o)
+	if err != nil {
+		return err
+	}
 	answer, err := x.send(ctx, o)
 	if err != nil {
 		return err
@@ -58,6 +63,11 @@ func (x *connection) order(ctx context.Context, o order) error {
 	progress := x.c.out
 	if o.follow.format == formatJSON {
 		progress = x.c.err
+	}
+	if answer.Queued {
+		if answer.Operation, err = x.c.begun(ctx, api, o, answer.CommandID, from, progress); err != nil {
+			return err
+		}
 	}
 	record, err := x.c.waitFor(ctx, api, o, answer.Operation, progress)
 	if err != nil {
@@ -126,6 +136,10 @@ func send(ctx context.Context, publisher *client.Commands, o order) (event.Answe
 func (c *cli) answered(o order, answer event.Answer) error {
 	if o.follow.format == formatJSON {
 		return writeJSON(c.out, answer)
+	}
+	if answer.Queued {
+		_, err := fmt.Fprintf(c.out, "%s of %s: queued, it begins when what is under way has ended\nDrop it with: vivarium env cancel %s --queued\n", o.command, o.environment, o.environment)
+		return err
 	}
 	_, err := fmt.Fprintf(c.out, "%s of %s: accepted, operation %s\nSee how it goes with: vivarium env watch %s\n",
 		o.command, o.environment, answer.Operation, o.environment)

@@ -32,7 +32,7 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 	}
 	c := &decision{Policy: d.policy, Surroundings: around, s: s, now: now}
 	c.takeover()
-	switch in := s.addressed(in).(type) {
+	switch in := s.addressed(c.beginning(in)).(type) {
 	case CreateInput:
 		c.command(in.CommandMeta, event.EnvironmentCreate, func() *fault.Error { return c.create(in) })
 	case UpdateInput:
@@ -112,6 +112,7 @@ type decision struct {
 	now       time.Time
 	justSaved string // place of the saved plan that has come with the input
 	order     *Order // the command that a plan is made for
+	begins    string // id of the command that has waited and begins
 	// orderError is why a plan that was made for a command is not carried out.
 	orderError *fault.Error
 }
@@ -127,9 +128,9 @@ func (c *decision) emit(b Body) {
 // command takes a command once: a second copy gets the first one's answer.
 func (c *decision) command(m CommandMeta, name string, take func() *fault.Error) {
 	c.Answer = &event.Answer{CommandID: m.CommandID, Command: name, Environment: c.s.Name}
-	if known := c.s.outcome(m.CommandID); known != nil {
+	if known := c.s.outcome(m.CommandID); known != nil && c.begins != m.CommandID {
 		c.Answer.Accepted, c.Answer.Operation = known.Error == nil, known.Operation
-		c.Answer.Error, c.Answer.Duplicate = known.Error, true
+		c.Answer.Error, c.Answer.Duplicate, c.Answer.Queued = known.Error, true, c.s.waits(m.CommandID)
 		return
 	}
 	err := c.s.locked()
@@ -141,7 +142,9 @@ func (c *decision) command(m CommandMeta, name string, take func() *fault.Error)
 		c.emit(CommandRejected{CommandID: m.CommandID, Command: name, RequestedBy: m.RequestedBy, Error: err})
 		return
 	}
-	c.Answer.Accepted, c.Answer.Operation = true, c.s.Operation.ID
+	if c.Answer.Accepted = true; !c.Answer.Queued {
+		c.Answer.Operation = c.s.Operation.ID
+	}
 }
 
 func (c *decision) create(in CreateInput) *fault.Error {
@@ -172,8 +175,9 @@ func (c *decision) destroyed(in DestroyInput, hours bool) *fault.Error {
 	case !c.s.Exists():
 		return c.notThere()
 	case c.s.Busy():
-		return c.inTheWay()
+		return c.whenBusy(in.WhenBusy, event.EnvironmentDestroy, in.CommandMeta, in.Destroy)
 	}
+	in.WhenBusy = ""
 	if err := c.s.undestroyable(); err != nil {
 		return err
 	}
@@ -245,6 +249,9 @@ func (c *decision) underWay() *fault.Error {
 }
 
 func (c *decision) cancel(in CancelInput) *fault.Error {
+	if in.Queued {
+		return c.dropQueued(in)
+	}
 	if err := c.underWay(); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -9,10 +10,11 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	case !c.s.Exists():
 		return c.notThere()
 	case c.s.Busy():
-		return c.inTheWay()
+		return c.whenBusy(in.WhenBusy, event.EnvironmentUpdate, in.CommandMeta, in.Update)
 	case c.s.Status == DestroyFailed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q was to be destroyed, and something of it is left: destroy it, then create it anew", c.s.Name)
 	}
+	in.WhenBusy = ""
 	nodes, moved := c.s.follow(in.Nodes, in.Moves)
 	if err := c.s.keeps(nodes); err != nil {
 		return err

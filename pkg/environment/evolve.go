@@ -24,6 +24,10 @@ func (s *State) evolve(f Fact) error {
 	switch b := f.Body.(type) {
 	case CommandRejected:
 		s.remember(Outcome{CommandID: b.CommandID, Command: b.Command, Error: b.Error})
+	case CommandQueued:
+		s.queue(b, f.At)
+	case QueueDropped:
+		s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentCancel})
 	case Created:
 		return s.created(b, f.At)
 	case StatusDestroying:
@@ -125,7 +129,7 @@ func (s *State) created(b Created, at time.Time) error {
 	if b.Planned { // it comes back with the rule of its own
 		life.Approvals = rules(Resolved{Approvals: b.Approvals}, nil, s.Approvals)
 	}
-	life.Plans, life.Spent = s.Plans, s.Spent
+	life.Plans, life.Spent, life.Queued = s.Plans, s.Spent, s.Queued
 	life.TemplateStanding = b.Standing
 	if b.Planned {
 		life.OwnStanding, life.Next = s.OwnStanding, s.Next

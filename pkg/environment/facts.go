@@ -510,6 +510,7 @@ func Bodies() []Body {
 		StatusPlanning{}, StepPlanned{}, StatusPlanned{}, PlansLapsed{},
 		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{}, Appointed{}, Healing{}, HealGaveUp{},
 		AwaitingApproval{}, StepHeld{}, Approved{}, Refused{}, ApprovalExpired{},
+		CommandQueued{}, QueueDropped{},
 	}
 }
 
@@ -580,6 +581,8 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	Approved{}.Type():            decode[Approved],
 	Refused{}.Type():             decode[Refused],
 	ApprovalExpired{}.Type():     decode[ApprovalExpired],
+	CommandQueued{}.Type():       decode[CommandQueued],
+	QueueDropped{}.Type():        decode[QueueDropped],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {
@@ -596,6 +599,9 @@ func Public(b Body) any {
 		return PublicCreated{Created: b, Nodes: nil, Steps: len(b.Nodes)}
 	case Updated:
 		return PublicUpdated{Updated: b, Nodes: nil}
+	case CommandQueued:
+		b.Data = nil
+		return b
 	case StatusPlanning:
 		return PublicPlanning{StatusPlanning: b, Steps: len(b.Steps)}
 	}

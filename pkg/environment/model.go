@@ -272,6 +272,8 @@ type Record struct {
 	// DestroyHeld is why it is not destroyed although its time has come.
 	DestroyHeld *fault.Error `json:"destroy_held,omitempty"`
 	Lock        *Lock        `json:"lock,omitempty"`
+	// Queued is the command that begins when nothing is under way any more.
+	Queued *Queued `json:"queued,omitempty"`
 	// Standing is what is done with it again and again, and Next when, the soonest first. One that is destroyed, and has a
 	// next create, is down by its hours.
 	Standing

@@ -5,7 +5,7 @@ import "time"
 func (s *State) record(partition int, at mark) Record {
 	r := Record{Name: s.Name, Status: s.Status, Description: s.Description, Tags: s.Tags, Templates: s.Templates,
 		Parameters: s.Parameters, Given: s.Given, Outputs: s.Outputs, Entrypoints: s.Entrypoints, Groups: s.Groups, Error: s.Error,
-		Sources: s.Sources, Resources: map[Status]int{}, Approvals: s.Approvals, Awaiting: s.awaiting(), DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Standing: s.standing(), Next: s.Next.list(),
+		Sources: s.Sources, Resources: map[Status]int{}, Approvals: s.Approvals, Awaiting: s.awaiting(), DestroyAt: s.DestroyAt, DestroyHeld: s.DestroyHeld, Lock: s.Lock, Queued: s.queued(), Standing: s.standing(), Next: s.Next.list(),
 		Retained: s.retainedList(), CreatedAt: s.CreatedAt, UpdatedAt: at.time,
 		Partition: partition, Epoch: s.Epoch}
 	if s.Tags == nil {

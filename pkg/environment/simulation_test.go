@@ -527,6 +527,8 @@ func (w *world) act() {
 		w.update()
 	case what <= 1:
 		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast"), Approval: w.drawRule()}, Resolved: w.resolved()})
+	case what == 2 && rapid.Bool().Draw(w.t, "later"):
+		w.enqueue()
 	case what == 2:
 		w.decide(DestroyInput{CommandMeta: w.meta(), Destroy: event.Destroy{Force: rapid.Bool().Draw(w.t, "force"), DespiteConsumers: w.others.drawDespite(w)}})
 	case what == 3 && rapid.Bool().Draw(w.t, "really"):
@@ -752,6 +754,7 @@ func TestSimulation(t *testing.T) {
 		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{Approval: w.drawRule()}, Resolved: w.resolved()})
 		for range rapid.IntRange(0, 60).Draw(t, "acts") {
 			w.act()
+			w.beginQueued()
 			if rapid.IntRange(0, 9).Draw(t, "reload") == 0 {
 				data, err := w.state.Snapshot()
 				require.NoError(t, err)
@@ -767,13 +770,14 @@ func TestSimulation(t *testing.T) {
 			w.decide(ResumeInput{CommandMeta: w.meta()})
 		}
 		w.ledger.hold = nil
-		for round := 0; w.state.Busy(); round++ { // every operation ends once tasks are answered or have lapsed
+		for round := 0; w.state.Busy() || w.state.Queued != nil; round++ { // every operation ends once tasks are answered or have lapsed
 			require.Less(t, round, 2000, "the operation does not end")
 			for len(w.tasks) > 0 {
 				w.decide(w.resultOf(w.take(0)))
 			}
 			w.clear(true)
 			w.elapse()
+			w.beginQueued()
 			for len(w.tasks) > 0 {
 				w.decide(w.resultOf(w.take(0)))
 			}

@@ -50,6 +50,8 @@ type State struct {
 	Operation  *Operation
 	// Commands holds the outcome of the last commands, so that a second copy gets the same answer.
 	Commands []Outcome
+	// Queued is the command that waits until nothing is under way.
+	Queued *Queued `json:",omitempty"`
 	// Sources are the outputs, with the addresses that each comes from.
 	Sources map[string][]string `json:",omitempty"`
 	// Approvals are the rules in force.
@@ -348,6 +350,9 @@ func (s *State) outcome(id string) *Outcome {
 func (s *State) remember(o Outcome) {
 	if o.CommandID == "" {
 		return
+	}
+	if s.waits(o.CommandID) {
+		s.Queued = nil // it has begun, or it was rejected
 	}
 	if len(s.Commands) >= maxCommands {
 		s.Commands = append(s.Commands[:0], s.Commands[1:]...)

@@ -70,6 +70,9 @@ type Update struct {
 	Heal bool `json:"heal,omitempty"`
 	// DespiteConsumers takes away outputs although other environments use them.
 	DespiteConsumers bool `json:"despite_consumers,omitempty"`
+	// WhenBusy is what is done while an operation is under way: "refuse", the default, or "queue", which lets the command wait until
+	// that has ended, however it went. It is resolved then. One command waits at most: a later one takes its place, and it is rejected.
+	WhenBusy string `json:"when_busy,omitempty" jsonschema:"enum=refuse,enum=queue"`
 	// Approval is the environment's own rule, beside those of its templates; left out, it stays as it is.
 	Approval *Approval `json:"approval,omitempty"`
 	// FailFast cancels what still runs at the first failure, instead of letting it finish.
@@ -85,6 +88,8 @@ type Destroy struct {
 	Force bool `json:"force,omitempty"`
 	// DespiteConsumers destroys it although other environments use what it puts out.
 	DespiteConsumers bool `json:"despite_consumers,omitempty"`
+	// WhenBusy is Update.WhenBusy.
+	WhenBusy string `json:"when_busy,omitempty" jsonschema:"enum=refuse,enum=queue"`
 	// FailFast cancels what still runs at the first failure.
 	FailFast bool `json:"fail_fast,omitempty"`
 }
@@ -92,6 +97,8 @@ type Destroy struct {
 // Cancel is the data of environment.cancel.
 type Cancel struct {
 	Reason string `json:"reason,omitempty" jsonschema:"maxLength=4096"`
+	// Queued drops the command that waits until what is under way has ended; that itself goes on.
+	Queued bool `json:"queued,omitempty"`
 }
 
 // Retry is the data of environment.retry: what failed, and what depends on it, is tried again.
@@ -156,12 +163,14 @@ const AnswerType = TypePrefix + "command.answer" + TypeSuffix
 
 // Answer is the data of the answer. It is sent once the outcome is journalled.
 type Answer struct {
-	CommandID   string       `json:"command_id"`
-	Command     string       `json:"command"`
-	Environment string       `json:"environment,omitempty"`
-	Accepted    bool         `json:"accepted"`
-	Operation   string       `json:"operation,omitempty"`
-	Error       *fault.Error `json:"error,omitempty"`
+	CommandID   string `json:"command_id"`
+	Command     string `json:"command"`
+	Environment string `json:"environment,omitempty"`
+	Accepted    bool   `json:"accepted"`
+	Operation   string `json:"operation,omitempty"`
+	// Queued: it begins when what is under way has ended. It has no operation yet.
+	Queued bool         `json:"queued,omitempty"`
+	Error  *fault.Error `json:"error,omitempty"`
 	// Duplicate: the command had been taken before; this is the same answer again.
 	Duplicate bool `json:"duplicate,omitempty"`
 }

@@ -32,7 +32,9 @@ func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 	}
 	var resolved *plan.Plan
 	if err == nil && !s.Knows(e.ID) {
-		in, resolved, err = t.resolved(s, in)
+		if in, err = t.sealed(s, in); err == nil {
+			in, resolved, err = t.resolved(s, in)
+		}
 	}
 	if err != nil {
 		in = environment.RejectInput{CommandMeta: meta, Command: commandName(name, e.Type), Error: fault.From(err)}
@@ -89,6 +91,9 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 	case event.EnvironmentDestroy:
 		in := environment.DestroyInput{CommandMeta: meta}
 		err := event.DecodeData(e.Data, &in.Destroy)
+		if err == nil {
+			err = checkWhenBusy(in.WhenBusy)
+		}
 		return in, err
 	case event.EnvironmentCancel:
 		in := environment.CancelInput{CommandMeta: meta}
@@ -198,6 +203,9 @@ func checkUpdate(u event.Update, now time.Time) error {
 		return err
 	}
 	if err := checkApproval(u.Approval); err != nil {
+		return err
+	}
+	if err := checkWhenBusy(u.WhenBusy); err != nil {
 		return err
 	}
 	description := ""

@@ -280,6 +280,9 @@ func (t *turn) record(s *environment.State, facts []environment.Fact) error {
 		delete(t.p.busy, s.Name)
 		delete(t.plans, s.Name) // it may be what was only thought of
 		t.p.plans.drop(s.Name)
+		if s.Queued != nil {
+			return t.begin(s)
+		}
 	}
 	return nil
 }
@@ -294,8 +297,13 @@ func (t *turn) entry(s *environment.State, f environment.Fact) error {
 	if s.Operation != nil {
 		e.Operation, e.Causation = s.Operation.ID, s.Operation.CommandID
 	}
-	if r, ok := f.Body.(environment.CommandRejected); ok {
-		e.Operation, e.Causation = "", r.CommandID
+	switch b := f.Body.(type) {
+	case environment.CommandRejected:
+		e.Operation, e.Causation = "", b.CommandID
+	case environment.CommandQueued:
+		e.Operation, e.Causation = "", b.CommandID
+	case environment.QueueDropped:
+		e.Operation, e.Causation = "", b.CommandID
 	}
 	before := t.p.memory.Chain
 	if n := len(t.batch.Entries); n > 0 {

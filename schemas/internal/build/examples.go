@@ -111,6 +111,8 @@ func environmentExamples() []environment.Body {
 			CommandID: exampleCommand, Command: event.EnvironmentCreate, RequestedBy: exampleSource,
 			Error: fault.New(fault.Reject, fault.UnknownTemplate, "the catalogue has no template \"nots\""),
 		},
+		environment.CommandQueued{CommandID: exampleCommand, Command: event.EnvironmentUpdate, RequestedBy: exampleSource},
+		environment.QueueDropped{CommandID: exampleCommand, RequestedBy: exampleSource, Queued: exampleCommand, Reason: "not today"},
 		environment.Created{
 			CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Tags: []string{"team:notes"},
 			Templates:  []environment.Template{{Name: "notes", Version: "1.2.0", Hash: exampleHash}},
