@@ -108,6 +108,7 @@ func TestFaults(t *testing.T) {
 		{"store-full", storeFull},
 		{"frozen-server", frozenServer},
 		{"forged-results", forgedResults},
+		{"side-killed", sidesKilled},
 	} {
 		t.Run(one.name, func(t *testing.T) {
 			r := row{fault: one.name}

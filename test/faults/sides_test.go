@@ -1,0 +1,216 @@
+package faults
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pair is two sides that know each other by their addresses, each with a folder, a bus, a store and a runner of its own.
+// The embedded cluster asks whichever side is first in servers.
+type pair struct {
+	*cluster
+	east, west *process
+	env        []string
+	token      string // of one takeover
+}
+
+// newPair returns once the secondary has all that the primary has.
+func newPair(t *testing.T, ctx context.Context, more ...string) *pair {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "vivarium-sides-")
+	require.NoError(t, err)
+	p := &pair{cluster: &cluster{t: t, dir: dir, ledger: filepath.Join(dir, "ledger"), want: map[string]string{}, made: map[string]string{}}}
+	require.NoError(t, writeCatalogue(dir, p.ledger))
+	p.env = baseEnvironment(append([]string{"VIVARIUM_REPLICATION_TOKEN=faults faults faults", "VIVARIUM_CLUSTER_MARGIN=2s",
+		"VIVARIUM_TERRAFORM=/bin/false"}, more...)...)
+	ports := []string{freeAddress(t), freeAddress(t)}
+	p.east = p.side("east", ports[0], ports[1], "--primary")
+	p.west = p.side("west", ports[1], ports[0])
+	p.servers = []*process{p.east, p.west}
+	t.Cleanup(p.end)
+	require.NoError(t, p.east.start())
+	require.NoError(t, until(ctx, "the primary is not ready", func() bool { return p.ready(p.east) }), "%s", p.east.tail())
+	require.NoError(t, p.west.start())
+	require.NoError(t, until(ctx, "the secondary does not follow", func() bool { return p.stands(p.west).live() }), "%s", p.west.tail())
+	p.token, err = p.run(ctx, p.west, "cluster", "token")
+	require.NoError(t, err)
+	return p
+}
+
+func (p *pair) side(name, listen, other string, more ...string) *process {
+	return p.process(name, p.env, append([]string{"server", "--primary-cluster-name", "both", "--listen", listen, "--follow", "http://" + other,
+		"--catalogue", filepath.Join(p.dir, "catalogue")}, more...)...)
+}
+
+// freeAddress is one on which nobody listens now.
+func freeAddress(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
+}
+
+// run is a command of the program to one side, and gives back what it printed.
+func (p *pair) run(ctx context.Context, side *process, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, append(args, "--data-dir", side.dir)...)
+	cmd.Env = p.env
+	text, err := cmd.Output()
+	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
+		err = fmt.Errorf("%s of %s: %w: %s", strings.Join(args, " "), side.name, err, failed.Stderr)
+	}
+	return strings.TrimSpace(string(text)), err
+}
+
+// standing is what a side says of itself.
+type standing struct {
+	Role       string
+	Epoch      uint64
+	Partitions []struct {
+		Partition int
+		Seq       uint64
+	}
+	Following *struct {
+		State string
+		Lag   struct{ Entries uint64 }
+	}
+}
+
+func (p *pair) stands(side *process) (s standing) {
+	_ = p.getFrom(side, "cluster", &s)
+	return s
+}
+
+func (s standing) live() bool {
+	return s.Role == "secondary" && s.Following != nil && s.Following.State == "live" && s.Following.Lag.Entries == 0
+}
+
+func (s standing) seqs() map[int]uint64 {
+	all := map[int]uint64{}
+	for _, at := range s.Partitions {
+		all[at.Partition] = at.Seq
+	}
+	return all
+}
+
+// begin has the primary make environments, and waits until the secondary knows of all of them.
+func (p *pair) begin(ctx context.Context, prefix string, count int) error {
+	errs := make(chan error, count)
+	for i := range count {
+		name := fmt.Sprint(prefix, "-", i)
+		p.note(name, "matrix", "deployed")
+		p.count.Add(1)
+		go func() {
+			_, err := p.run(ctx, p.east, "env", "create", name, "--template", "matrix")
+			errs <- err
+		}()
+	}
+	var all error
+	for range count {
+		all = errors.Join(all, <-errs)
+	}
+	if all != nil {
+		return all
+	}
+	return until(ctx, "the secondary does not know of all environments", func() bool {
+		for _, name := range p.names {
+			if p.getFrom(p.west, "environments/"+name, &struct{}{}) != nil {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// promote has the secondary take over, and takes the time until a command is taken.
+func (p *pair) promote(ctx context.Context, name string) (time.Duration, error) {
+	begun := time.Now()
+	if _, err := p.run(ctx, p.west, "cluster", "promote", "--token", p.token, "--force"); err != nil {
+		return 0, err
+	}
+	p.servers = []*process{p.west, p.east}
+	p.note(name, "matrix", "deployed")
+	p.count.Add(1)
+	_, err := p.run(ctx, p.west, "env", "create", name, "--template", "matrix")
+	return time.Since(begun), err
+}
+
+// settleAll is the person who is asked what became of a step: the ledger knows. It returns once everything is deployed.
+func (p *pair) settleAll(ctx context.Context) (settled int, err error) {
+	for ctx.Err() == nil {
+		if p.allDeployed() {
+			return settled, nil
+		}
+		text, err := p.run(ctx, p.west, "cluster", "uncertain", "--output", "json")
+		if err != nil {
+			return settled, err
+		}
+		var list []struct{ Environment, Step, State, Operation string }
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			return settled, err
+		}
+		for _, one := range list {
+			if one.State != "uncertain" {
+				continue
+			}
+			verdict, err := p.verdict(one.Environment, key{one.Operation, one.Step})
+			if err != nil {
+				return settled, err
+			}
+			if _, err := p.run(ctx, p.west, "env", "settle", one.Environment, one.Step, verdict); err != nil {
+				return settled, err
+			}
+			settled++
+		}
+		pause(ctx, 300*time.Millisecond)
+	}
+	return settled, fmt.Errorf("not everything is deployed: %w", context.Cause(ctx))
+}
+
+func (p *pair) allDeployed() bool {
+	for _, name := range p.names {
+		if p.status(name) != "deployed" {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *pair) verdict(environment string, k key) (string, error) {
+	effects, err := readLedger(filepath.Join(p.ledger, environment))
+	for _, e := range effects {
+		if e.End && k == (key{e.Operation, e.Step}) {
+			return "done", err
+		}
+	}
+	return "again", err
+}
+
+// ends counts the effects that were had more than once.
+func (p *pair) ends() (twice []string) {
+	for _, name := range p.names {
+		effects, err := readLedger(filepath.Join(p.ledger, name))
+		require.NoError(p.t, err)
+		count := map[key]int{}
+		for _, e := range effects {
+			k := key{e.Operation, e.Step}
+			if e.End {
+				count[k]++
+			}
+			if e.End && count[k] == 2 {
+				twice = append(twice, name+" "+e.Step)
+			}
+		}
+	}
+	return twice
+}

@@ -1,0 +1,109 @@
+package faults
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sidesKilled kills the primary's side at a random moment, has the secondary take over, and starts the old side again.
+func sidesKilled(t *testing.T, r *row) {
+	ctx, cancel := context.WithTimeout(t.Context(), either(40*time.Minute, 3*time.Minute))
+	defer cancel()
+	random := newChoice(t)
+	var sum takeovers
+	for r.rounds < either(20, 2) {
+		r.rounds++
+		t.Run(fmt.Sprint(r.rounds), func(t *testing.T) { sum.killed(t, ctx, r, random) })
+		r.note = sum.String()
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// takeovers are what several of them came to.
+type takeovers struct {
+	slowest time.Duration // from the order to the first command taken
+	settled int
+	entries uint64 // that the old side had not sent
+}
+
+func (s *takeovers) String() string {
+	return fmt.Sprintf("%d entries were not sent, %d steps settled by the ledger; from promote to the first command %s at most",
+		s.entries, s.settled, s.slowest.Round(10*time.Millisecond))
+}
+
+func (s *takeovers) killed(t *testing.T, ctx context.Context, r *row, random choice) {
+	p := newPair(t, ctx)
+	prefix := fmt.Sprint("p", r.rounds)
+	require.NoError(t, p.begin(ctx, prefix, either(20, 6)))
+	pause(ctx, random.between(0, 2*time.Second))
+	shown := p.stands(p.west).seqs()
+	p.east.kill()
+	r.kills++
+	s.takeOver(t, ctx, p, prefix)
+
+	before, after := p.heads(t, p.east, 1), p.heads(t, p.west, 1)
+	for partition, seq := range shown {
+		require.GreaterOrEqual(t, after[partition], seq, "what the secondary showed of partition %d is there", partition)
+	}
+	for partition, seq := range before {
+		s.entries += seq - min(seq, after[partition])
+	}
+	require.NoError(t, p.east.start())
+	require.NoError(t, until(ctx, "the old side does not come back as a secondary", func() bool {
+		at := p.stands(p.east)
+		return at.Role == "secondary" && at.Following != nil && (at.live() || at.Following.State == "stopped")
+	}), "%s", p.east.tail())
+	p.conclude(r)
+}
+
+// takeOver promotes the secondary, and waits until everything is deployed.
+func (s *takeovers) takeOver(t *testing.T, ctx context.Context, p *pair, prefix string) {
+	t.Helper()
+	took, err := p.promote(ctx, prefix+"-after")
+	require.NoError(t, err, "%s", p.west.tail())
+	settled, err := p.settleAll(ctx)
+	require.NoError(t, err, "%s", p.west.tail())
+	s.settled += settled
+	s.slowest = max(s.slowest, took)
+}
+
+// conclude adds what the ledger says of a round.
+func (p *pair) conclude(r *row) {
+	p.t.Helper()
+	one := row{}
+	p.verify(&one, proof{})
+	twice := p.ends()
+	if len(twice) > 0 {
+		p.t.Errorf("done twice: %v", twice)
+	}
+	r.operations, r.steps = r.operations+one.operations, r.steps+one.steps
+	r.lost, r.doubled, r.odds = r.lost+one.lost, r.doubled+max(one.doubled, len(twice)), r.odds+one.odds
+}
+
+// heads are how far each partition's journal goes that was written under an epoch.
+func (p *pair) heads(t *testing.T, side *process, epoch uint64) map[int]uint64 {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(side.dir, "store.db")+"?_pragma=busy_timeout(20000)")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	rows, err := db.Query("SELECT id >> 48, max(seq) FROM entries WHERE epoch = ? GROUP BY 1", epoch)
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	all := map[int]uint64{}
+	for rows.Next() {
+		var partition int
+		var seq uint64
+		require.NoError(t, rows.Scan(&partition, &seq))
+		all[partition] = seq
+	}
+	require.NoError(t, rows.Err())
+	return all
+}
