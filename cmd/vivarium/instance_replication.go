@@ -107,7 +107,7 @@ func (s *instance) startFollower(ctx context.Context) (err error) {
 	}
 	s.follower, err = replication.NewFollower(replication.Options{Store: s.store, Partitions: s.settings.Partitions, Find: s.finder(),
 		Token: s.settings.Replication.Token, Self: replication.Name{Cluster: s.ownCluster(), Server: runnerName(s.settings, "server"), Version: version},
-		Primary: s.followed(), Telling: s.promise.Told, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
+		Primary: s.followed(), Telling: s.promise.Told, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
 	if err == nil {
 		err = s.follower.Start(ctx)
 	}

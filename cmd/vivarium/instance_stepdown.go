@@ -81,7 +81,11 @@ func (s *instance) checkEpoch(ctx context.Context) error {
 	if !s.settings.Primary {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	patience := 5 * time.Second
+	if time.Now().Before(s.offerFrom) {
+		patience = time.Second // the other side was said to be lost just now, and who asked for that waits
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	epoch, who := s.highest(ctx)
 	switch {

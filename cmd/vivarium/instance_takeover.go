@@ -75,6 +75,17 @@ func (s *instance) told(from replication.Name, asOf time.Time) {
 	}
 }
 
+// kept waits for the secondaries that make a majority with this side, where there is a lease: whoever can take over then has what
+// was offered. Nil where nobody has to be asked.
+func (s *instance) kept() func(context.Context, int, uint64) error {
+	if s.source == nil || s.settings.Cluster.Lease <= 0 {
+		return nil
+	}
+	return func(ctx context.Context, partition int, seq uint64) error {
+		return s.source.Await(ctx, partition, seq, s.lease.Needs())
+	}
+}
+
 // become has this process begin anew in another role.
 func (s *instance) become(r role) error {
 	if err := writeRole(s.dir, r); err != nil {

@@ -19,7 +19,7 @@ func (s *instance) startOrchestrator(ctx context.Context) (err error) {
 		Pools: s.settings.Runner.Pools, Policy: environment.Policy{Parallelism: s.settings.Parallelism, Warnings: s.settings.DestroyWarnings},
 		Store: s.store, Bus: s.bus, Catalogue: s.catalogue, Kinds: s.kit.kinds, Box: s.box,
 		DriftEvery: s.settings.DriftInterval,
-		ScratchDir: s.path("scratch"), Authority: s.mayAct, OfferFrom: s.offerFrom, Log: s.log.With("part", "orchestrator"),
+		ScratchDir: s.path("scratch"), Authority: s.mayAct, Kept: s.kept(), OfferFrom: s.offerFrom, Log: s.log.With("part", "orchestrator"),
 	})
 	if err != nil {
 		return err

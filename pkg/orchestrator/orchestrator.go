@@ -55,6 +55,9 @@ type Options struct {
 	// Authority says how long this side may act from a moment on, or why it may not (fault.AuthorityLost): nil is always. It is asked
 	// before every turn, before it is written and before anything follows from it.
 	Authority func(now time.Time) (left time.Duration, always bool, err error)
+	// Kept returns nil once an entry is where it survives the loss of this side, or when ctx ends its error; nil waits for nothing.
+	// No step is offered before.
+	Kept func(ctx context.Context, partition int, seq uint64) error
 	// OfferFrom is when steps may be offered after a takeover; commands are taken before.
 	OfferFrom time.Time
 	// DriftEvery is how often each resource is looked at without anybody asking, unless its environment says otherwise; never

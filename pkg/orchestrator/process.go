@@ -357,9 +357,7 @@ func (t *turn) publish() {
 			t.p.plans.put(name, pl)
 		}
 	}
-	for _, m := range t.tasks {
-		t.p.sendTask(t.ctx, m)
-	}
+	t.p.sendTasks(t.ctx, t.p.memory.Seq, t.tasks)
 	for _, a := range t.answers {
 		t.p.reply(a.to, a.correlation, event.AnswerType, a.Answer)
 	}

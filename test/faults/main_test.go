@@ -109,6 +109,7 @@ func TestFaults(t *testing.T) {
 		{"frozen-server", frozenServer},
 		{"forged-results", forgedResults},
 		{"side-killed", sidesKilled},
+		{"side-cut", sidesCut},
 	} {
 		t.Run(one.name, func(t *testing.T) {
 			r := row{fault: one.name}

@@ -22,7 +22,8 @@ type pair struct {
 	*cluster
 	east, west *process
 	env        []string
-	token      string // of one takeover
+	token      string   // of one takeover
+	wires      []*proxy // between them, in both directions
 }
 
 // newPair returns once the secondary has all that the primary has.
@@ -34,9 +35,10 @@ func newPair(t *testing.T, ctx context.Context, more ...string) *pair {
 	require.NoError(t, writeCatalogue(dir, p.ledger))
 	p.env = baseEnvironment(append([]string{"VIVARIUM_REPLICATION_TOKEN=faults faults faults", "VIVARIUM_CLUSTER_MARGIN=2s",
 		"VIVARIUM_TERRAFORM=/bin/false"}, more...)...)
-	ports := []string{freeAddress(t), freeAddress(t)}
-	p.east = p.side("east", ports[0], ports[1], "--primary")
-	p.west = p.side("west", ports[1], ports[0])
+	east, west := freeAddress(t), freeAddress(t)
+	p.wires = []*proxy{newProxy(t, east), newProxy(t, west)}
+	p.east = p.side("east", east, p.wires[1], "--primary")
+	p.west = p.side("west", west, p.wires[0])
 	p.servers = []*process{p.east, p.west}
 	t.Cleanup(p.end)
 	require.NoError(t, p.east.start())
@@ -48,8 +50,9 @@ func newPair(t *testing.T, ctx context.Context, more ...string) *pair {
 	return p
 }
 
-func (p *pair) side(name, listen, other string, more ...string) *process {
-	return p.process(name, p.env, append([]string{"server", "--primary-cluster-name", "both", "--listen", listen, "--follow", "http://" + other,
+func (p *pair) side(name, listen string, other *proxy, more ...string) *process {
+	return p.process(name, p.env, append([]string{"server", "--primary-cluster-name", "both", "--listen", listen,
+		"--follow", "http://" + other.listener.Addr().String(),
 		"--catalogue", filepath.Join(p.dir, "catalogue")}, more...)...)
 }
 
@@ -151,27 +154,28 @@ func (p *pair) settleAll(ctx context.Context) (settled int, err error) {
 		if p.allDeployed() {
 			return settled, nil
 		}
-		text, err := p.run(ctx, p.west, "cluster", "uncertain", "--output", "json")
-		if err != nil {
+		var text string
+		if text, err = p.run(ctx, p.west, "cluster", "uncertain", "--output", "json"); err != nil {
 			return settled, err
 		}
 		var list []struct{ Environment, Step, State, Operation string }
 		if err := json.Unmarshal([]byte(text), &list); err != nil {
 			return settled, err
 		}
+		answers, asked := make(chan error), 0
 		for _, one := range list {
-			if one.State != "uncertain" {
-				continue
+			if one.State == "uncertain" {
+				asked++
+				go func() { answers <- p.settle(ctx, one.Environment, key{one.Operation, one.Step}) }()
 			}
-			verdict, err := p.verdict(one.Environment, key{one.Operation, one.Step})
-			if err != nil {
-				return settled, err
-			}
-			if _, err := p.run(ctx, p.west, "env", "settle", one.Environment, one.Step, verdict); err != nil {
-				return settled, err
-			}
-			settled++
 		}
+		for range asked {
+			err = errors.Join(err, <-answers)
+		}
+		if err != nil {
+			return settled, err
+		}
+		settled += asked
 		pause(ctx, 300*time.Millisecond)
 	}
 	return settled, fmt.Errorf("not everything is deployed: %w", context.Cause(ctx))
@@ -184,6 +188,14 @@ func (p *pair) allDeployed() bool {
 		}
 	}
 	return true
+}
+
+func (p *pair) settle(ctx context.Context, environment string, k key) error {
+	verdict, err := p.verdict(environment, k)
+	if err == nil {
+		_, err = p.run(ctx, p.west, "env", "settle", environment, k.step, verdict)
+	}
+	return err
 }
 
 func (p *pair) verdict(environment string, k key) (string, error) {

@@ -13,7 +13,7 @@ import (
 
 // sidesKilled kills the primary's side at a random moment, has the secondary take over, and starts the old side again.
 func sidesKilled(t *testing.T, r *row) {
-	ctx, cancel := context.WithTimeout(t.Context(), either(40*time.Minute, 3*time.Minute))
+	ctx, cancel := context.WithTimeout(t.Context(), either(40*time.Minute, 8*time.Minute))
 	defer cancel()
 	random := newChoice(t)
 	var sum takeovers
@@ -40,10 +40,10 @@ func (s *takeovers) String() string {
 }
 
 func (s *takeovers) killed(t *testing.T, ctx context.Context, r *row, random choice) {
-	p := newPair(t, ctx)
+	p := newPair(t, ctx, "VIVARIUM_CLUSTER_LEASE=3s")
 	prefix := fmt.Sprint("p", r.rounds)
-	require.NoError(t, p.begin(ctx, prefix, either(20, 6)))
-	pause(ctx, random.between(0, 2*time.Second))
+	require.NoError(t, p.begin(ctx, prefix, either(20, 4)))
+	pause(ctx, random.between(0, either(2*time.Second, 300*time.Millisecond)))
 	shown := p.stands(p.west).seqs()
 	p.east.kill()
 	r.kills++
@@ -57,10 +57,54 @@ func (s *takeovers) killed(t *testing.T, ctx context.Context, r *row, random cho
 		s.entries += seq - min(seq, after[partition])
 	}
 	require.NoError(t, p.east.start())
+	p.returned(t, ctx)
+	p.conclude(r)
+}
+
+// returned waits until the old side follows the new one. Partitions stop of which it had not sent everything.
+func (p *pair) returned(t *testing.T, ctx context.Context) {
+	t.Helper()
 	require.NoError(t, until(ctx, "the old side does not come back as a secondary", func() bool {
 		at := p.stands(p.east)
 		return at.Role == "secondary" && at.Following != nil && (at.live() || at.Following.State == "stopped")
 	}), "%s", p.east.tail())
+}
+
+// sidesCut cuts the wire between two sides that are both alive: the old one has to stop within its lease, and to have done
+// nothing that the other one does not know of.
+func sidesCut(t *testing.T, r *row) {
+	ctx, cancel := context.WithTimeout(t.Context(), either(20*time.Minute, 8*time.Minute))
+	defer cancel()
+	random := newChoice(t)
+	var sum takeovers
+	for r.rounds < either(10, 1) {
+		r.rounds++
+		t.Run(fmt.Sprint(r.rounds), func(t *testing.T) { sum.cut(t, ctx, r, random) })
+		r.note = sum.String()
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func (s *takeovers) cut(t *testing.T, ctx context.Context, r *row, random choice) {
+	p := newPair(t, ctx, "VIVARIUM_CLUSTER_LEASE=5s")
+	prefix := fmt.Sprint("w", r.rounds)
+	require.NoError(t, p.begin(ctx, prefix, either(20, 4)))
+	pause(ctx, random.between(0, either(time.Second, 200*time.Millisecond)))
+	for _, w := range p.wires {
+		w.cut()
+	}
+	s.takeOver(t, ctx, p, prefix)
+	require.Contains(t, p.east.log(), "this side may not act any more")
+	before, after := p.heads(t, p.east, 1), p.heads(t, p.west, 1)
+	for partition, seq := range before {
+		s.entries += seq - min(seq, after[partition])
+	}
+	for _, w := range p.wires {
+		w.open()
+	}
+	p.returned(t, ctx)
 	p.conclude(r)
 }
 

@@ -56,6 +56,13 @@ func (l *Lease) Members() []string {
 	return names
 }
 
+// Needs is how many secondaries have to be heard.
+func (l *Lease) Needs() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return quorum(len(l.members))
+}
+
 // Until is how long the primary may act as far as it knows now: always, where nobody has to be asked.
 func (l *Lease) Until() (until time.Time, always bool) {
 	l.mu.Lock()

@@ -35,6 +35,8 @@ type Options struct {
 	Client *http.Client
 	// Beat is how often the primary is told how far this is, and a third of how long its silence is borne; a second unless set.
 	Beat time.Duration
+	// Prompt: the primary waits for this secondary, and is told at once, too, whenever something was written.
+	Prompt bool
 	// Retry says how the primary is tried to be reached; from 200 ms up to 5 s between two attempts unless set.
 	Retry resilience.Policy
 	Log   *slog.Logger
@@ -45,6 +47,7 @@ type Follower struct {
 	Options
 	partitions []*partition
 	view       view
+	written    chan struct{} // has a value when something was
 
 	run     context.Context
 	cancel  context.CancelFunc
@@ -76,7 +79,7 @@ func NewFollower(o Options) (*Follower, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Follower{Options: o}
+	f := &Follower{Options: o, written: make(chan struct{}, 1)}
 	f.run, f.cancel = context.WithCancel(context.Background())
 	for n := range o.Partitions {
 		f.partitions = append(f.partitions, &partition{f: f, number: n})

@@ -226,6 +226,7 @@ func (p *partition) commit(s *session, b store.Batch) error {
 	p.applied.Store(p.memory.Seq)
 	p.count()
 	p.f.view.caught(p.f.partitions)
+	p.f.wrote()
 	return nil
 }
 

@@ -175,8 +175,20 @@ func (s *session) report() {
 		case <-s.ctx.Done():
 			return
 		case <-tick.C:
+		case <-s.f.written:
 		}
 		s.tell(s.ctx)
+	}
+}
+
+// wrote has the primary told, where it waits for that; what is written while it is being told is told together.
+func (f *Follower) wrote() {
+	if !f.Prompt {
+		return
+	}
+	select {
+	case f.written <- struct{}{}:
+	default:
 	}
 }
 

@@ -25,6 +25,7 @@ type peers struct {
 	all     map[string]*Peer
 	streams int
 	ended   chan struct{} // not nil: closed once there are no streams
+	changed chan struct{} // not nil: closed at the next report
 }
 
 func (n Name) key() string { return n.Cluster + "/" + n.Server }
@@ -62,6 +63,7 @@ func (p *peers) connect(n Name, address string, positions []Position) (leave fun
 	peer.Connected, peer.Since, peer.Heard, peer.Positions = true, now, now, positions
 	peer.streams++
 	p.streams++
+	p.said()
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -82,6 +84,7 @@ func (p *peers) report(r Report, address string) {
 	now := time.Now().UTC()
 	peer := p.find(r.Name, address, now)
 	peer.Heard, peer.Positions, peer.Stopped, peer.asOf = now, r.Positions, r.Stopped, r.AsOf
+	p.said()
 }
 
 // idle waits until no stream is left.
