@@ -153,4 +153,5 @@ func (c *decision) proposed(in ResultInput) {
 		b.Saved, b.Unkept = nil, b.Saved.Size
 	}
 	c.emit(b)
+	c.justSaved = SavedPlan{Operation: in.Operation}.Place(in.Step) // what was ordered may begin with the end of its plan
 }

@@ -36,6 +36,7 @@ type outline struct {
 	create    bool
 	destroy   bool
 	heal      bool
+	looked    bool // something was looked at since; if it was found otherwise, the plan is void
 	until     time.Time
 	proposed  map[string]Proposed
 	shown     map[string]StepPlanned
@@ -101,7 +102,8 @@ func (w *world) carryOut() {
 	answer := w.decide(ApplyInput{CommandMeta: meta, ApplyPlan: event.ApplyPlan{Plan: id, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
 	if !answer.Accepted {
 		w.plan, w.healing, w.applied, w.on = before, healing, applied, on
-		gone := answer.Error.Code == fault.NotFound || answer.Error.Code == fault.Protected || answer.Error.Code == fault.Consumed // the template, or the plan
+		otherwise := known != nil && known.looked && answer.Error.Code == fault.Conflict
+		gone := otherwise || answer.Error.Code == fault.NotFound || answer.Error.Code == fault.Protected || answer.Error.Code == fault.Consumed // the template, or the plan
 		require.False(w.t, may && !gone, "%s: %v", id, answer.Error)
 		return
 	}
@@ -134,6 +136,10 @@ func (p *planner) check(w *world, f Fact) {
 	case PlansLapsed:
 		for _, id := range b.Plans {
 			delete(p.usable, id)
+		}
+	case ResourceObserved:
+		for _, o := range p.usable {
+			o.looked = true
 		}
 	case Created:
 		maps.DeleteFunc(p.saved, func(place, _ string) bool { return !p.holds(p.usable[b.Plan], place) })
