@@ -22,8 +22,12 @@ func newEnvironmentDestroy(x *connection) *cobra.Command {
 		Short: "Destroy an environment and everything in it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			want, what := environment.Destroyed, fmt.Sprintf("environment %q and everything in it", clean(args[0]))
+			if data.Groups != nil {
+				want, what = environment.Deployed, fmt.Sprintf("%s of environment %q", clean(strings.Join(data.Groups, ", ")), clean(args[0]))
+			}
 			if !yes {
-				if err := x.c.confirm(args[0], x.usedBy(cmd.Context(), args[0])); err != nil {
+				if err := x.c.confirm(args[0], what, x.usedBy(cmd.Context(), args[0])); err != nil {
 					return err
 				}
 			}
@@ -33,7 +37,7 @@ func newEnvironmentDestroy(x *connection) *cobra.Command {
 				return err
 			}
 			return x.order(cmd.Context(), order{
-				command: event.EnvironmentDestroy, environment: args[0], data: text, follow: follow, want: environment.Destroyed, queue: queue,
+				command: event.EnvironmentDestroy, environment: args[0], data: text, follow: follow, want: want, queue: queue,
 			})
 		},
 	}
@@ -41,17 +45,19 @@ func newEnvironmentDestroy(x *connection) *cobra.Command {
 	cmd.Flags().BoolVar(&data.DespiteConsumers, "despite-consumers", false, "destroy it although other environments use what it puts out")
 	cmd.Flags().BoolVar(&data.FailFast, "fail-fast", false, "stop what runs at the first failure")
 	queueFlag(cmd, &queue)
+	cmd.Flags().StringArrayVar(&data.Groups, "group", nil, "destroy this group alone (may be repeated); an update makes it again")
+	cmd.Flags().BoolVar(&data.Cascade, "cascade", false, "destroy with the groups what stands on them")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	follow.add(cmd)
 	return cmd
 }
 
 // confirm asks a person to type the environment's name. A warning is shown before.
-func (c *cli) confirm(name, warning string) error {
+func (c *cli) confirm(name, what, warning string) error {
 	if !c.terminal(c.in) {
 		return usage("there is no terminal to ask on; say --yes to destroy %q", name)
 	}
-	_, _ = fmt.Fprintf(c.err, "%sThis destroys environment %q and everything in it. Type its name to go on: ", warning, clean(name))
+	_, _ = fmt.Fprintf(c.err, "%sThis destroys %s. Type the environment's name to go on: ", warning, what)
 	answer, _ := bufio.NewReader(c.in).ReadString('\n')
 	if strings.TrimSpace(answer) != name {
 		return errors.New("the name does not match; nothing was destroyed")

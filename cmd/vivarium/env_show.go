@@ -66,6 +66,7 @@ func (c *cli) show(w io.Writer, r environment.Record, resources []environment.Re
 	facts := [][2]string{
 		{"Description", r.Description}, {"Tags", strings.Join(r.Tags, ", ")}, {"Templates", templatesText(r.Templates)},
 		{"Created", moment(r.CreatedAt)}, {"Updated", moment(r.UpdatedAt)}, {"Operation", r.Operation},
+		{"Groups down", strings.Join(r.Down, ", ")},
 	}
 	if h := r.Health; h != nil {
 		facts = append(facts, [2]string{"Health", fmt.Sprintf("%s (%d healthy, %d unhealthy, %d unknown)", h.Status, h.Healthy, h.Unhealthy, h.Unknown)})

@@ -68,9 +68,9 @@ func TestDestroyAsksForTheName(t *testing.T) {
 	f := newFake(nil)
 	f.terminal = func(any) bool { return true }
 	f.in = bytesOf("other\n")
-	require.ErrorContains(t, f.confirm("notes", ""), "nothing was destroyed")
+	require.ErrorContains(t, f.confirm("notes", "notes and everything in it", ""), "nothing was destroyed")
 	f.in = bytesOf("notes\n")
-	require.NoError(t, f.confirm("notes", ""))
+	require.NoError(t, f.confirm("notes", "notes and everything in it", ""))
 	f.in = bytesOf("")
-	require.Error(t, f.confirm("notes", ""))
+	require.Error(t, f.confirm("notes", "notes and everything in it", ""))
 }

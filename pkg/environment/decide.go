@@ -178,6 +178,9 @@ func (c *decision) destroyed(in DestroyInput, hours bool) *fault.Error {
 		return c.whenBusy(in.WhenBusy, event.EnvironmentDestroy, in.CommandMeta, in.Destroy)
 	}
 	in.WhenBusy = ""
+	if in.Groups != nil {
+		return c.destroyGroups(in)
+	}
 	if err := c.s.undestroyable(); err != nil {
 		return err
 	}
@@ -203,6 +206,9 @@ func (c *decision) retry(in RetryInput) *fault.Error {
 		return c.inTheWay()
 	case c.s.Status == DestroyFailed:
 		return c.destroyed(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.Operation.Force}}, c.s.Operation.Hours)
+	case c.s.Status == Failed && c.s.partly():
+		c.redestroyGroups(in)
+		return nil
 	case c.s.Status != Failed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing of it failed that could be tried again", c.s.Name, c.s.Status)
 	}
@@ -369,6 +375,9 @@ func (c *decision) createStatus(f *Finished) Body {
 }
 
 func (c *decision) destroyStatus(f *Finished) Body {
+	if c.s.Operation.Groups != nil {
+		return c.partStatus(f)
+	}
 	if err := c.unfinished(f); err != nil {
 		return StatusDestroyFailed{Operation: f.Operation, Error: err}
 	}

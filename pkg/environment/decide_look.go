@@ -56,7 +56,7 @@ func (c *decision) look(in LookInput) {
 		c.emit(ResourceObserved{Operation: in.Operation, Step: in.Step, Presence: in.Observation.Presence, Drifted: in.Observation.Drifted,
 			Differences: in.Observation.Differences, Omitted: in.Observation.Omitted, At: in.At, Unasked: true})
 	}
-	if _, policy := s.DriftPolicy(0); policy == event.DriftHeal && n.Drift.Off() && s.Lock == nil {
+	if _, policy := s.DriftPolicy(0); policy == event.DriftHeal && n.Drift.Off() && s.Lock == nil && !s.partly() {
 		c.heal(n)
 	}
 }

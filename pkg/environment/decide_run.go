@@ -21,6 +21,9 @@ func (c *decision) run(in RunInput) *fault.Error {
 	if err != nil {
 		return err
 	}
+	if n.Down {
+		return fault.New(fault.Reject, fault.Conflict, "%s is down with its group: update environment %q first, which makes that again", n.Address, c.s.Name)
+	}
 	if !n.RunsOn(OnDemand) {
 		return fault.New(fault.Reject, fault.Conflict, "%s does not run on demand: its run_on has no \"demand\"", n.Address)
 	}

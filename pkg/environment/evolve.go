@@ -182,10 +182,15 @@ func (s *State) destroying(b StatusDestroying, at time.Time) {
 	if b.Planned && !b.Hours {
 		s.DestroyAt = nil // it is tried once by itself
 	}
-	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals, Force: b.Force, Hours: b.Hours,
+	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals, Force: b.Force, Hours: b.Hours, Groups: b.Groups,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
+	if b.Steps != nil {
+		s.destroyingPart(b.Steps)
+		return
+	}
 	farewells := s.farewells()
 	for i, n := range s.Nodes {
+		n.Down = false
 		switch {
 		case n.Exists && n.Type == ResourceNode:
 			s.include(i, event.Destruct)

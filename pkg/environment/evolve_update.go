@@ -33,6 +33,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Adopts.command(b.Origin.command(event.EnvironmentUpdate)))
 	s.Approvals = b.Approvals
+	s.bringBack()
 	steps := make(map[string]bool, len(b.Steps))
 	for _, address := range b.Steps {
 		steps[address] = true

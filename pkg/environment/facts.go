@@ -92,6 +92,9 @@ type StatusDestroying struct {
 	// Planned: nobody sent a command; its time had come.
 	Planned bool   `json:"planned,omitempty"`
 	Plan    string `json:"plan,omitempty"` // as in Created
+	// Groups are those that are destroyed alone, and Steps what that takes; absent: all is destroyed.
+	Groups []string `json:"groups,omitempty"`
+	Steps  []string `json:"steps,omitempty"`
 	// Hours: it is made again at its next up.
 	Hours       bool   `json:"hours,omitempty"`
 	Force       bool   `json:"force,omitempty"`

@@ -260,6 +260,7 @@ type Record struct {
 	Outputs     json.RawMessage            `json:"outputs,omitempty"` // object, after a successful create
 	Entrypoints []Entrypoint               `json:"entrypoints,omitempty"`
 	Groups      []Group                    `json:"groups,omitempty"`
+	Down        []string                   `json:"down,omitempty"`      // groups that were destroyed alone, or in part
 	Operation   string                     `json:"operation,omitempty"` // the one under way, or the last
 	Error       *fault.Error               `json:"error,omitempty"`     // why the last operation failed
 	Resources   map[Status]int             `json:"resources"`           // count by status

@@ -14,6 +14,7 @@ func (s *State) record(partition int, at mark) Record {
 	if s.Operation != nil {
 		r.Operation = s.Operation.ID
 	}
+	r.Down = s.downGroups()
 	r.Health = s.healthSummary()
 	for _, n := range s.real() {
 		r.Resources[n.Status]++

@@ -164,6 +164,7 @@ func (w *world) graph() []Node {
 				n.RunOn = nil
 			}
 		}
+		n.Group = rapid.SampledFrom([]string{"", "g", "h"}).Draw(w.t, "group")
 		n.Probed = rapid.IntRange(0, 5).Draw(w.t, "probed") == 0
 		if n.Probed && rapid.Bool().Draw(w.t, "probe") {
 			n.Probe = "y"
@@ -375,6 +376,10 @@ func (w *world) checkDeployed() {
 		if w.healing && w.state.Operation.Kind == UpdateOperation && n.Drift.Off() {
 			w.t.Fatalf("healed, but %s is as it was found", address)
 		}
+		if n.Down {
+			require.False(w.t, w.applied[n.ID()] && n.Type == ResourceNode, "%s is down, and is there", address)
+			continue
+		}
 		if !w.applied[n.ID()] && (n.made() || n.Probed) {
 			w.t.Fatalf("deployed, but %s is not there", address)
 		}
@@ -529,6 +534,8 @@ func (w *world) act() {
 		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast"), Approval: w.drawRule()}, Resolved: w.resolved()})
 	case what == 2 && rapid.Bool().Draw(w.t, "later"):
 		w.enqueue()
+	case what == 2 && rapid.Bool().Draw(w.t, "in part"):
+		w.destroyPart()
 	case what == 2:
 		w.decide(DestroyInput{CommandMeta: w.meta(), Destroy: event.Destroy{Force: rapid.Bool().Draw(w.t, "force"), DespiteConsumers: w.others.drawDespite(w)}})
 	case what == 3 && rapid.Bool().Draw(w.t, "really"):
@@ -602,7 +609,7 @@ func (w *world) run(n *Step) {
 	asked := w.asked
 	w.asked = n.Address
 	a := w.decide(RunInput{CommandMeta: w.meta(), Run: event.Run{Action: n.Address}})
-	may := !busy && (before == Deployed || before == Failed) && n.RunsOn(OnDemand) && w.state.Lock == nil
+	may := !busy && (before == Deployed || before == Failed) && n.RunsOn(OnDemand) && !n.Down && w.state.Lock == nil
 	require.Equal(w.t, may, a.Accepted, "%s of an environment that is %s", n.Address, before)
 	if !a.Accepted {
 		w.asked = asked

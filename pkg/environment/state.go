@@ -114,6 +114,8 @@ type Step struct {
 	// Doomed: the templates do not have it any more, so an update destroys it and then forgets it. It stands behind all
 	// that stay.
 	Doomed bool `json:",omitempty"`
+	// Down: it was destroyed with its group, or with what it stands on, and an update makes it again.
+	Down bool `json:",omitempty"`
 	// Stands is what the node really stands on where that is not DependsOn: an update has changed that, and the node has
 	// not been applied since, or not to the end. It holds still while an operation runs.
 	Stands []string `json:",omitzero"`
@@ -159,8 +161,9 @@ type Operation struct {
 	RequestedBy string
 	FailFast    bool
 	Force       bool
-	Heals       bool `json:",omitempty"` // by itself
-	Hours       bool `json:",omitempty"` // a destroy after which the environment is made again by itself
+	Heals       bool     `json:",omitempty"` // by itself
+	Groups      []string `json:",omitempty"` // the groups that a destroy is of; of all else, nil
+	Hours       bool     `json:",omitempty"` // a destroy after which the environment is made again by itself
 	Parallelism int
 	Validating  bool
 	Paused      bool

@@ -92,6 +92,10 @@ type Destroy struct {
 	WhenBusy string `json:"when_busy,omitempty" jsonschema:"enum=refuse,enum=queue"`
 	// FailFast cancels what still runs at the first failure.
 	FailFast bool `json:"fail_fast,omitempty"`
+	// Groups are those that are destroyed alone; left out, all is. An update makes them again.
+	Groups []string `json:"groups,omitempty" jsonschema:"minItems=1"`
+	// Cascade destroys besides what stands on these groups.
+	Cascade bool `json:"cascade,omitempty"`
 }
 
 // Cancel is the data of environment.cancel.

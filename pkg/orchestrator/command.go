@@ -94,6 +94,12 @@ func (t *turn) read(e event.Envelope, name string, meta environment.CommandMeta)
 		if err == nil {
 			err = checkWhenBusy(in.WhenBusy)
 		}
+		if err == nil && in.Groups != nil && len(in.Groups) == 0 {
+			err = fault.New(fault.Reject, fault.Invalid, "field \"groups\" is empty: leave it out to destroy the whole environment")
+		}
+		if err == nil && in.Cascade && in.Groups == nil {
+			err = fault.New(fault.Reject, fault.Invalid, "field \"cascade\" goes with \"groups\"")
+		}
 		return in, err
 	case event.EnvironmentCancel:
 		in := environment.CancelInput{CommandMeta: meta}
