@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -53,10 +54,7 @@ func (k *call) body() ([]byte, error) {
 
 // withBody describes the POST of a route that takes a question with a body.
 func withBody(row route, get schema.Object) schema.Object {
-	post := schema.Object{}
-	for name, v := range get {
-		post[name] = v
-	}
+	post := maps.Clone(get)
 	post["operationId"] = row.id + "Of"
 	post["summary"] = row.summary + " (a question with a body: it changes nothing)"
 	post["requestBody"] = schema.Object{"required": true, "description": row.asks,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func (s *Server) router() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.fail
-	e.Pre(s.identify, s.access, s.recover, readOnly)
+	e.Pre(s.identify, s.access, s.recover, readOnly(asking()))
 	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{MinLength: leastGzip, Skipper: streaming}))
 	if s.options.RateLimit > 0 {
 		e.IPExtractor = echo.ExtractIPDirect() // what a client says of its own address counts for nothing
@@ -82,18 +83,20 @@ func (s *Server) handler(r route) echo.HandlerFunc {
 	}
 }
 
-// readOnly refuses every method that could change something, before it is looked at where to.
-func readOnly(next echo.HandlerFunc) echo.HandlerFunc {
-	questions := asking()
-	return func(c echo.Context) error {
-		if m := c.Request().Method; m == http.MethodPost && questions.MatchString(c.Request().URL.EscapedPath()) {
+// readOnly refuses every method that could change something, before it is looked at where to; questions are the paths that take
+// a POST all the same. What is made here is made once: echo calls a middleware anew for each request.
+func readOnly(questions *regexp.Regexp) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if m := c.Request().Method; m == http.MethodPost && questions.MatchString(c.Request().URL.EscapedPath()) {
+				return next(c)
+			} else if m != http.MethodGet && m != http.MethodHead {
+				c.Response().Header().Set(echo.HeaderAllow, allowed)
+				return fault.New(fault.Reject, methodNotAllowed,
+					"the API is read only: it takes GET and HEAD; publish a command on the bus to change something")
+			}
 			return next(c)
-		} else if m != http.MethodGet && m != http.MethodHead {
-			c.Response().Header().Set(echo.HeaderAllow, allowed)
-			return fault.New(fault.Reject, methodNotAllowed,
-				"the API is read only: it takes GET and HEAD; publish a command on the bus to change something")
 		}
-		return next(c)
 	}
 }
 
