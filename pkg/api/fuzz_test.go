@@ -23,7 +23,7 @@ func FuzzQueries(f *testing.F) {
 	if err := s.Append(f.Context(), fuzzed()); err != nil {
 		f.Fatal(err)
 	}
-	server, err := New(Options{Store: s, Templates: catalogue{}, Info: info})
+	server, err := New(Options{Store: s, Templates: catalogue{}, Info: info, Impact: foreseen})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -36,7 +36,7 @@ type outline struct {
 	create    bool
 	destroy   bool
 	heal      bool
-	looked    bool // something was looked at since; if it was found otherwise, the plan is void
+	shaken    bool // something was looked at since, or another environment is not what it was: then it may be void
 	until     time.Time
 	proposed  map[string]Proposed
 	shown     map[string]StepPlanned
@@ -102,7 +102,7 @@ func (w *world) carryOut() {
 	answer := w.decide(ApplyInput{CommandMeta: meta, ApplyPlan: event.ApplyPlan{Plan: id, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
 	if !answer.Accepted {
 		w.plan, w.healing, w.applied, w.on = before, healing, applied, on
-		otherwise := known != nil && known.looked && answer.Error.Code == fault.Conflict
+		otherwise := known != nil && known.shaken && answer.Error.Code == fault.Conflict
 		gone := otherwise || answer.Error.Code == fault.NotFound || answer.Error.Code == fault.Protected || answer.Error.Code == fault.Consumed // the template, or the plan
 		require.False(w.t, may && !gone, "%s: %v", id, answer.Error)
 		return
@@ -138,9 +138,7 @@ func (p *planner) check(w *world, f Fact) {
 			delete(p.usable, id)
 		}
 	case ResourceObserved:
-		for _, o := range p.usable {
-			o.looked = true
-		}
+		p.shake()
 	case Created:
 		maps.DeleteFunc(p.saved, func(place, _ string) bool { return !p.holds(p.usable[b.Plan], place) })
 		p.overtaken(b.Plan)
@@ -170,6 +168,16 @@ func (p *planner) check(w *world, f Fact) {
 		}
 	case StepWaiting:
 		p.offered(w, b)
+	}
+}
+
+// shake: what the plans were made of may be other than it was.
+func (p *planner) shake() {
+	for _, o := range p.usable {
+		o.shaken = true
+	}
+	if p.making != nil {
+		p.making.shaken = true
 	}
 }
 

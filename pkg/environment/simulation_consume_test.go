@@ -57,6 +57,7 @@ func (o *others) drawDespite(w *world) bool {
 
 func (o *others) move(w *world) {
 	o.moved = true
+	w.planner.shake()
 	o.used = rapid.IntRange(0, 4).Draw(w.t, "is used") == 0
 	name := rapid.SampledFrom([]string{"alpha", "beta"}).Draw(w.t, "other")
 	r := Record{Name: name, Sources: map[string][]string{"o": {"t.x.o"}}}
