@@ -72,6 +72,19 @@ func NewApproval(e event.Approval) (Approval, error) {
 	return a, nil
 }
 
+func (a Approval) about(concern string) bool { return slices.Contains(a.For, concern) }
+
+// needed are the approvals that some rules ask for, and how long the shortest of them waits.
+func needed(rules []Approval, counts func(Approval) bool) (needs []Need, wait time.Duration) {
+	wait = MostExpires
+	for _, a := range rules {
+		if counts(a) {
+			needs, wait = append(needs, a.need()), min(wait, a.Expires)
+		}
+	}
+	return needs, wait
+}
+
 func (a Approval) need() Need { return Need{Template: a.Template, By: a.By, Self: a.Self} }
 
 // Need is an approval that is waited for, and who has given it.

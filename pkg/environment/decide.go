@@ -111,7 +111,6 @@ type decision struct {
 	s         *State
 	now       time.Time
 	justSaved string // place of the saved plan that has come with the input
-	order     *Order // the command that a plan is made for
 	begins    string // id of the command that has waited and begins
 	// orderError is why a plan that was made for a command is not carried out.
 	orderError *fault.Error
@@ -181,10 +180,7 @@ func (c *decision) destroyed(in DestroyInput, hours bool) *fault.Error {
 	if in.Groups != nil {
 		return c.destroyGroups(in)
 	}
-	if err := c.s.undestroyable(); err != nil {
-		return err
-	}
-	if err := c.destroyable(); err != nil && !in.DespiteConsumers {
+	if err := c.undestroyable(in.DespiteConsumers); err != nil {
 		return err
 	}
 	if !hours { // what its template or somebody has settled for every day comes back, and was no news today

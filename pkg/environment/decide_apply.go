@@ -44,8 +44,18 @@ func (c *decision) apply(in ApplyInput) *fault.Error {
 		}
 		return c.create(CreateInput{CommandMeta: in.CommandMeta, Create: create, Resolved: resolved, Origin: kept.Origin, Executes: kept})
 	}
-	update := event.Update{Description: in.Description, Tags: in.Tags, DestroyAt: in.DestroyAt, Heal: kept.Heal, FailFast: in.FailFast, Parallelism: in.Parallelism}
-	return c.update(UpdateInput{CommandMeta: in.CommandMeta, Update: update, Resolved: resolved, Origin: kept.Origin, Kept: kept.Keep, Executes: kept})
+	return c.update(UpdateInput{CommandMeta: in.CommandMeta, Update: in.update(kept), Resolved: resolved, Origin: kept.Origin, Kept: kept.Keep, Executes: kept})
+}
+
+// update is what carrying out the plan of an update asks for.
+func (in ApplyInput) update(kept *KeptPlan) event.Update {
+	return event.Update{Description: in.Description, Tags: in.Tags, DestroyAt: in.DestroyAt, Heal: kept.Heal, FailFast: in.FailFast, Parallelism: in.Parallelism}
+}
+
+// rejected is why a command can't be taken, with words around those of the error.
+func rejected(before string, err error, after string) *fault.Error {
+	e := fault.From(err)
+	return fault.New(fault.Reject, e.Code, "%s%s%s", before, e.Message, after).With(e.Diagnostics...)
 }
 
 // executable finds a plan that can be carried out, or says why it can't be.
@@ -87,8 +97,7 @@ func (c *decision) again(kept *KeptPlan) (Resolved, *fault.Error) {
 		now = append(now, c.removals(is.Nodes)...)
 	}
 	if err != nil {
-		e := fault.From(err)
-		return resolved, fault.New(fault.Reject, e.Code, "plan %s can't be carried out: %s; plan again", kept.Operation, e.Message).With(e.Diagnostics...)
+		return resolved, rejected("plan "+kept.Operation+" can't be carried out: ", err, "; plan again")
 	}
 	if address := kept.other(now); address != "" {
 		return resolved, fault.New(fault.Reject, fault.Conflict, "what %s would be given is not what it was when plan %s was made; plan again", address, kept.Operation)
@@ -185,17 +194,14 @@ func (c *decision) toldAnew(i int, in ResultInput) {
 		c.emit(StepSkipped{Operation: o.ID, Step: n.Address})
 		return
 	}
-	b := StepPlanned{Operation: in.Operation, Step: in.Step, Plan: event.Plan{Change: event.ChangeUnknown}, Saved: savedRef(in.SavedPlan), Unkept: in.Unkept}
-	if in.Plan != nil && in.Plan.Change != "" {
-		b.Plan = *in.Plan
-	}
-	c.emit(b)
-	c.justSaved = SavedPlan{Operation: o.ID}.Place(n.Address)
+	b := said(in)
+	c.tell(b)
+	spared := n.spared(fault.GiveUp, b.Plan.Change)
 	switch unseen := unseen(o.Executes.step(n.Address), b.Plan); {
 	case b.Unkept > 0:
 		c.fail(i, in.Runner, fault.New(fault.GiveUp, fault.Invalid, "what the executor of %s has saved to do what it says is too large to be kept (%d bytes, %d are possible): update without a plan", n.Address, b.Unkept, event.MaxState))
-	case n.PreventDestroy && destructive(b.Plan.Change):
-		c.fail(i, in.Runner, fault.New(fault.GiveUp, fault.Protected, "%s may not be destroyed (prevent_destroy), and this would %s it", n.Address, b.Plan.Change))
+	case spared != nil:
+		c.fail(i, in.Runner, spared)
 	case unseen != "":
 		c.holdStep(n, unseen)
 	}

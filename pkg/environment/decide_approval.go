@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -44,13 +45,16 @@ func rules(resolved Resolved, own *event.Approval, before []Approval) []Approval
 // ordered makes a plan of an update or a destroy first, where it may have to be approved. What the rules in force say counts, not
 // what they would be afterwards.
 func (c *decision) ordered(concern string, in PlanInput, order Order) (taken bool, err *fault.Error) {
-	concerned := slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return slices.Contains(a.For, concern) })
-	if !concerned && (!order.Rules || len(c.s.Approvals) == 0) {
+	if !c.ruled(concern, order) {
 		return false, nil
 	}
-	c.order = &order
-	defer func() { c.order = nil }()
+	in.order = &order
 	return true, c.plan(in)
+}
+
+// ruled tells whether a rule in force is about what was ordered, or is changed by it.
+func (c *decision) ruled(concern string, order Order) bool {
+	return len(c.s.Approvals) > 0 && (order.Rules || slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return a.about(concern) }))
 }
 
 func (c *decision) orderedUpdate(in UpdateInput) (bool, *fault.Error) {
@@ -74,17 +78,20 @@ func (c *decision) orderedDestroy(in DestroyInput, planned bool) (bool, *fault.E
 
 // orderedApply lets an earlier plan wait for approval where its kind has to. Nobody is asked again what it would change.
 func (c *decision) orderedApply(in ApplyInput, kept *KeptPlan) bool {
+	if kept.Create || len(c.s.Approvals) == 0 {
+		return false
+	}
 	order := Order{Of: kept.Operation}
 	concern := ForUpdate
 	if kept.Destroy {
 		order.Destroy, concern = &event.Destroy{FailFast: in.FailFast}, ForDestroy
 	} else {
-		order.Update = &event.Update{Description: in.Description, Tags: in.Tags, DestroyAt: in.DestroyAt, Heal: kept.Heal, FailFast: in.FailFast, Parallelism: in.Parallelism}
+		update := in.update(kept)
+		order.Update = &update
 		resolved, err := c.Again(*kept)
 		order.Rules = err != nil || !reflect.DeepEqual(rules(resolved, nil, c.s.Approvals), slices.Clone(c.s.Approvals))
 	}
-	concerned := slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return slices.Contains(a.For, concern) })
-	if kept.Create || (!concerned && (!order.Rules || len(c.s.Approvals) == 0)) {
+	if !c.ruled(concern, order) {
 		return false
 	}
 	c.emit(StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: kept.Destroy, Templates: kept.Templates,
@@ -109,25 +116,23 @@ func (c *decision) await() bool {
 	if k == nil || k.Flaw != "" || o.Error != nil || o.Status != OperationRunning {
 		return false
 	}
-	needs, wait := []Need(nil), MostExpires
-	for _, a := range c.s.Approvals {
-		if o.Order.Rules || (slices.Contains(a.For, o.concern()) && (a.When == WhenAlways || k.destroys())) {
-			needs, wait = append(needs, a.need()), min(wait, a.Expires)
-		}
-	}
+	needs, wait := needed(c.s.Approvals, func(a Approval) bool {
+		return o.Order.Rules || (a.about(o.concern()) && (a.When == WhenAlways || k.destroys()))
+	})
 	c.emit(AwaitingApproval{Operation: o.ID, Kind: o.concern(), Counts: o.Plan.Counts, Needs: needs, Until: c.now.Add(wait)})
 	if needs != nil {
 		return true
 	}
-	if c.orderError = c.still(k); c.orderError != nil {
+	var resolved Resolved
+	if resolved, c.orderError = c.still(k); c.orderError != nil {
 		return false
 	}
-	_ = c.goOn() // what could be in its way was looked at
+	_ = c.goOn(resolved) // what could be in its way was looked at
 	return true
 }
 
-// goOn carries out a plan that was made for a command.
-func (c *decision) goOn() *fault.Error {
+// goOn carries out a plan that was made for a command, and still can be.
+func (c *decision) goOn(resolved Resolved) *fault.Error {
 	o, order, k := c.s.Operation, c.s.Operation.Order, c.s.orderedPlan()
 	c.emit(Finished{Operation: o.ID, Kind: o.Kind, Status: OperationSucceeded, Steps: o.counts()})
 	until := c.now.Add(c.PlanFor)
@@ -136,53 +141,35 @@ func (c *decision) goOn() *fault.Error {
 	if order.Destroy != nil {
 		return c.destroy(DestroyInput{CommandMeta: meta, Destroy: *order.Destroy, Executes: k})
 	}
-	resolved, err := c.again(k)
-	if err != nil {
-		return err
-	}
 	return c.update(UpdateInput{CommandMeta: meta, Update: *order.Update, Resolved: resolved, Origin: k.Origin, Kept: k.Keep, Executes: k})
 }
 
-// still says why a plan that has waited can't be carried out any more.
-func (c *decision) still(k *KeptPlan) *fault.Error {
-	if err := c.s.locked(); err != nil {
-		return err
+// still resolves what a plan that has waited was made of, nothing for a destroy; or says why it can't be carried out any more.
+func (c *decision) still(k *KeptPlan) (resolved Resolved, err *fault.Error) {
+	order := c.s.Operation.Order
+	if err = c.s.locked(); err == nil && order.Of != "" {
+		_, err = c.executable(order.Of)
 	}
-	if c.s.Operation.Order.Of != "" {
-		if _, err := c.executable(c.s.Operation.Order.Of); err != nil {
-			return err
-		}
+	if err != nil {
+		return resolved, err
 	}
 	if k.Destroy {
-		if err := c.s.undestroyable(); err != nil {
-			return err
-		}
-		if err := c.destroyable(); err != nil && !c.s.Operation.Order.Destroy.DespiteConsumers {
-			return err
-		}
-		return nil
+		return resolved, c.undestroyable(order.Destroy.DespiteConsumers)
 	}
-	resolved, err := c.again(k)
-	if err != nil {
-		return err
+	if resolved, err = c.again(k); err != nil {
+		return resolved, err
 	}
-	if err := used("updated to that", c.s.Name, c.losses(resolved)); err != nil && !c.s.Operation.Order.Update.DespiteConsumers {
-		return err
+	if err := used("updated to that", c.s.Name, c.losses(resolved)); err != nil && !order.Update.DespiteConsumers {
+		return resolved, err
 	}
 	nodes, _ := c.s.identify(resolved.Nodes, resolved.Moves)
-	return c.s.keeps(nodes)
+	return resolved, c.s.keeps(nodes)
 }
 
 // holdStep lets a step wait whose executor would do what the plan did not show.
 func (c *decision) holdStep(n *Step, why string) {
 	o := c.s.Operation
-	var needs []Need
-	wait := MostExpires
-	for _, a := range o.Rules {
-		if slices.Contains(a.For, o.concern()) {
-			needs, wait = append(needs, a.need()), min(wait, a.Expires)
-		}
-	}
+	needs, wait := needed(o.Rules, func(a Approval) bool { return a.about(o.concern()) })
 	if needs == nil {
 		needs, wait = []Need{{Self: true}}, DefaultExpires
 	}
@@ -229,17 +216,16 @@ func (c *decision) approve(in ApproveInput) *fault.Error {
 		if !o.Awaits.takes(in.RequestedBy, o.RequestedBy) {
 			return c.mayNot(in.RequestedBy, o.Awaits)
 		}
-		last := o.Awaits.given(b, c.now, o.RequestedBy).done()
-		if last {
-			if err := c.still(c.s.orderedPlan()); err != nil {
-				return err
-			}
+		if !o.Awaits.given(b, c.now, o.RequestedBy).done() {
+			c.emit(b)
+			return nil
+		}
+		resolved, err := c.still(c.s.orderedPlan())
+		if err != nil {
+			return err
 		}
 		c.emit(b)
-		if last {
-			return c.goOn()
-		}
-		return nil
+		return c.goOn(resolved)
 	}
 	for _, n := range held {
 		if n.Asked.Hold.takes(in.RequestedBy, o.RequestedBy) {
@@ -330,8 +316,7 @@ func (c *decision) retryOrdered(in RetryInput) *fault.Error {
 	s := c.s
 	resolved, err := c.Again(KeptPlan{Templates: s.Templates, Parameters: s.Parameters, Given: s.Given})
 	if err != nil {
-		e := fault.From(err)
-		return fault.New(fault.Reject, e.Code, "environment %q can't be retried: %s", s.Name, e.Message)
+		return rejected(fmt.Sprintf("environment %q can't be retried: ", s.Name), err, "")
 	}
 	return c.update(UpdateInput{CommandMeta: in.CommandMeta, Update: event.Update{FailFast: in.FailFast}, Resolved: resolved})
 }

@@ -48,10 +48,7 @@ func (c *decision) appointed() {
 	s := c.s
 	switch {
 	case s.wantedDown(c.now):
-		if why := c.undestroyable(); why != nil {
-			if !s.heldFor(why) {
-				c.emit(DestructionHeld{DestroyAt: *s.Next.Down, Error: why})
-			}
+		if c.mustWait(*s.Next.Down) {
 			return
 		}
 		if s.hours().Up == "" { // it would not come back

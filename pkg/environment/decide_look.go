@@ -104,22 +104,20 @@ func (n *Step) healable(now time.Time) bool {
 
 // looked takes in what was seen between operations.
 func (s *State) looked(b ResourceObserved) error {
-	i, ok := s.index[b.Step]
-	if !ok {
-		return errOutOfPlace(b.Type(), b.Step)
-	}
-	s.Nodes[i].Drift = &Drift{Presence: b.Presence, Drifted: b.Drifted, Differences: b.Differences, Omitted: b.Omitted, CheckedAt: b.At}
-	s.dirty.environment = true
-	s.dirty.touch(i)
-	return nil
+	return s.onNode(b.Type(), b.Step, func(n *Step) { n.Drift = b.drift() })
 }
 
 func (s *State) gaveUp(b HealGaveUp) error {
-	i, ok := s.index[b.Step]
+	return s.onNode(b.Type(), b.Step, func(n *Step) { n.GaveUp = true })
+}
+
+// onNode changes a node between operations.
+func (s *State) onNode(typ, address string, change func(*Step)) error {
+	i, ok := s.index[address]
 	if !ok {
-		return errOutOfPlace(b.Type(), b.Step)
+		return errOutOfPlace(typ, address)
 	}
-	s.Nodes[i].GaveUp = true
+	change(s.Nodes[i])
 	s.dirty.environment = true
 	s.dirty.touch(i)
 	return nil
@@ -129,10 +127,7 @@ func (s *State) gaveUp(b HealGaveUp) error {
 func (s *State) healing(b Healing, at time.Time) {
 	s.Status, s.Epoch, s.Error = Deploying, b.Epoch, nil
 	s.begin(Operation{Kind: UpdateOperation, Heals: true, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentUpdate)
-	steps := make(map[string]bool, len(b.Steps))
-	for _, address := range b.Steps {
-		steps[address] = true
-	}
+	steps := set(b.Steps)
 	for i, n := range s.Nodes {
 		if !steps[n.Address] {
 			s.leaveOut(i)

@@ -34,7 +34,7 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	if _, err := c.adoptions(event.Adopt{Resources: in.Proposal.Adopt}, in.Nodes); err != nil {
 		return err
 	}
-	if b.Order = c.order; b.Order != nil && in.Keep != nil {
+	if b.Order = in.order; b.Order != nil && in.Keep != nil {
 		b.Kept = in.Keep
 	}
 	var err error
@@ -44,8 +44,7 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 		b.Steps, b.Unchanged, err = c.proposals(in)
 	}
 	if err != nil {
-		e := fault.From(err)
-		return fault.New(fault.Reject, e.Code, "%s", e.Message).With(e.Diagnostics...)
+		return rejected("", err, "")
 	}
 	b.Steps = append(b.Steps, c.removals(in.Nodes)...)
 	c.emit(b)
@@ -122,10 +121,7 @@ func (c *decision) asIs(n Node, p Inputs) bool {
 
 // removals are the resources that are there and not among the nodes, those first that stand on others.
 func (c *decision) removals(nodes []Node) (steps []Proposed) {
-	stays := make(map[string]bool, len(nodes))
-	for _, n := range nodes {
-		stays[n.ID()] = true
-	}
+	stays := identities(nodes)
 	for i := len(c.s.Nodes) - 1; i >= 0; i-- {
 		if n := c.s.Nodes[i]; n.Exists && n.Type == ResourceNode && !stays[n.ID()] {
 			steps = append(steps, Proposed{Node: n.Node, Proposes: event.Destruct, Inputs: n.Inputs})
@@ -136,22 +132,29 @@ func (c *decision) removals(nodes []Node) (steps []Proposed) {
 
 // proposed records what an executor would change, within the bounds of a plan.
 func (c *decision) proposed(in ResultInput) {
-	plan := event.Plan{Change: event.ChangeUnknown}
-	if in.Plan != nil && in.Plan.Change != "" {
-		plan = *in.Plan
+	b := said(in)
+	if room := max(mostShown-c.s.Operation.Plan.Shown, 0); len(b.Plan.Differences) > room {
+		b.Plan.Omitted += len(b.Plan.Differences) - room
+		b.Plan.Differences = b.Plan.Differences[:room:room]
 	}
-	if room := max(mostShown-c.s.Operation.Plan.Shown, 0); len(plan.Differences) > room {
-		plan.Omitted += len(plan.Differences) - room
-		plan.Differences = plan.Differences[:room:room]
-	}
-	var err *fault.Error
-	if n := c.s.Step(in.Step); n.PreventDestroy && (plan.Change == event.ChangeReplace || plan.Change == event.ChangeDestroy) {
-		err = fault.New(fault.Reject, fault.Protected, "%s may not be destroyed (prevent_destroy), and this would %s it", n.Address, plan.Change)
-	}
-	b := StepPlanned{Operation: in.Operation, Step: in.Step, Plan: plan, Error: err, Saved: savedRef(in.SavedPlan), Unkept: in.Unkept}
+	b.Error = c.s.Step(in.Step).spared(fault.Reject, b.Plan.Change)
 	if b.Saved != nil && c.s.Operation.savedBytes()+b.Saved.Size > mostSavedBytes {
 		b.Saved, b.Unkept = nil, b.Saved.Size
 	}
+	c.tell(b)
+}
+
+// said is what an executor has said of a step.
+func said(in ResultInput) StepPlanned {
+	b := StepPlanned{Operation: in.Operation, Step: in.Step, Plan: event.Plan{Change: event.ChangeUnknown}, Saved: savedRef(in.SavedPlan), Unkept: in.Unkept}
+	if in.Plan != nil && in.Plan.Change != "" {
+		b.Plan = *in.Plan
+	}
+	return b
+}
+
+// tell records it. What was saved with it is there for whatever this decision begins.
+func (c *decision) tell(b StepPlanned) {
 	c.emit(b)
-	c.justSaved = SavedPlan{Operation: in.Operation}.Place(in.Step) // what was ordered may begin with the end of its plan
+	c.justSaved = SavedPlan{Operation: b.Operation}.Place(b.Step)
 }

@@ -68,6 +68,14 @@ func (s *State) protected(destroyed func(*Step) bool) *fault.Error {
 		"its template and update environment %q before", some(names), s.Name)
 }
 
+// spared says that a change would destroy what may not be destroyed, nil when it would not.
+func (n *Step) spared(d fault.Disposition, change event.Change) *fault.Error {
+	if !n.PreventDestroy || !destructive(change) {
+		return nil
+	}
+	return fault.New(d, fault.Protected, "%s may not be destroyed (prevent_destroy), and this would %s it", n.Address, change)
+}
+
 // undestroyable says why the environment can't be destroyed as it stands, nil when it can.
 func (s *State) undestroyable() *fault.Error {
 	if err := s.locked(); err != nil {
@@ -78,9 +86,6 @@ func (s *State) undestroyable() *fault.Error {
 
 // keeps says which protected resources a graph of these nodes would do away with.
 func (s *State) keeps(nodes []Node) *fault.Error {
-	stays := make(map[string]bool, len(nodes))
-	for _, n := range nodes {
-		stays[n.ID()] = true
-	}
+	stays := identities(nodes)
 	return s.protected(func(n *Step) bool { return !stays[n.ID()] })
 }

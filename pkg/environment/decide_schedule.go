@@ -130,10 +130,7 @@ func (c *decision) planned() {
 
 func (c *decision) lastDayCome() {
 	s := c.s
-	if why := c.undestroyable(); why != nil {
-		if !s.heldFor(why) {
-			c.emit(DestructionHeld{DestroyAt: *s.DestroyAt, Error: why})
-		}
+	if c.mustWait(*s.DestroyAt) {
 		return
 	}
 	if taken, _ := c.orderedDestroy(DestroyInput{}, true); taken {

@@ -72,13 +72,14 @@ func (c *decision) letGo(held map[string]bool) {
 	for _, key := range slices.Sorted(maps.Keys(c.s.Operation.Holds)) {
 		h := c.s.Operation.Holds[key]
 		if !held[key] && c.free(h) {
-			c.emit(Held{Operation: h.Operation, Pool: h.Pool, Executor: h.Executor, Environment: h.Environment, Output: h.Output})
+			h.Reason = nil
+			c.emit(h)
 		}
 	}
 }
 
 func (c *decision) free(h Held) bool {
-	if of := (Consumption{Environment: h.Environment, Output: h.Output}); h.Environment != "" {
+	if of := h.of(); of.Environment != "" {
 		return c.supply(of).reason(of) == nil
 	}
 	return c.poolReason(h.Pool, h.Executor, false) == nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -25,12 +26,21 @@ func (c *decision) destroyable() *fault.Error {
 	return used("destroyed", c.s.Name, c.users())
 }
 
-// undestroyable says why the environment can't be destroyed by itself, nil when it can.
-func (c *decision) undestroyable() *fault.Error {
-	if err := c.s.undestroyable(); err != nil {
+// undestroyable says why the environment can't be destroyed, nil when it can.
+func (c *decision) undestroyable(despiteConsumers bool) *fault.Error {
+	if err := c.s.undestroyable(); err != nil || despiteConsumers {
 		return err
 	}
 	return c.destroyable()
+}
+
+// mustWait tells whether what would be destroyed by itself now can't be, and says so once.
+func (c *decision) mustWait(since time.Time) bool {
+	why := c.undestroyable(false)
+	if why != nil && !c.s.heldFor(why) {
+		c.emit(DestructionHeld{DestroyAt: since, Error: why})
+	}
+	return why != nil
 }
 
 // losses are the uses of outputs that are there, and would not be with the nodes that are resolved.

@@ -191,19 +191,27 @@ func (s *State) destroying(b StatusDestroying, at time.Time) {
 	farewells := s.farewells()
 	for i, n := range s.Nodes {
 		n.Down = false
-		switch {
-		case n.Exists && n.Type == ResourceNode:
-			s.include(i, event.Destruct)
-		case farewells[i]:
-			s.include(i, event.Apply)
-		default:
-			n.Verb, n.State, n.Status, n.Exists = "", "", Destroyed, false
-			n.Endpoint, n.Health = nil, nil
-			s.leaveOut(i)
-			s.touch(i)
-		}
+		s.takeDown(i, farewells[i])
 	}
 	s.release()
+}
+
+// takeDown makes a step of a node that is to be gone; where there is nothing to be done, it is. With its group alone, an action
+// that is not for the making of the environment stays what it is.
+func (s *State) takeDown(i int, farewell bool) {
+	switch n := s.Nodes[i]; {
+	case n.Exists && n.Type == ResourceNode:
+		s.include(i, event.Destruct)
+	case farewell:
+		s.include(i, event.Apply)
+	default:
+		if !n.Down || n.made() || n.Type != ActionNode {
+			n.Status, n.Exists = Destroyed, false
+		}
+		n.Verb, n.State, n.Endpoint, n.Health = "", "", nil, nil
+		s.leaveOut(i)
+		s.touch(i)
+	}
 }
 
 // farewells are the actions that have to run before what they depend on is destroyed: not one that has, nor one of which
@@ -320,24 +328,41 @@ func (n *Step) ability() string {
 }
 
 func (s *State) held(b Held) {
-	if b.Environment != "" {
-		s.heldBack(b)
-		return
-	}
-	key := holdKey(b.Pool, b.Executor)
 	if b.Reason == nil {
-		delete(s.Operation.Holds, key)
+		delete(s.Operation.Holds, b.key())
 	} else {
 		if s.Operation.Holds == nil {
 			s.Operation.Holds = map[string]Held{}
 		}
-		s.Operation.Holds[key] = b
+		s.Operation.Holds[b.key()] = b
 	}
 	for i, n := range s.Nodes {
-		if n.State == StateQueued && n.holdKey() == key {
-			s.touch(i)
+		if n.State != StateQueued || !b.holds(n) {
+			continue
 		}
+		if b.Environment != "" {
+			n.QueuedAt = s.UpdatedAt // waiting for another environment is no waiting for a runner
+		}
+		s.touch(i)
 	}
+}
+
+// of is the output of another environment that steps wait for; empty where they wait for a pool.
+func (b Held) of() Consumption { return Consumption{Environment: b.Environment, Output: b.Output} }
+
+func (b Held) key() string {
+	if b.Environment != "" {
+		return b.of().Key()
+	}
+	return holdKey(b.Pool, b.Executor)
+}
+
+// holds tells whether it is about a step.
+func (b Held) holds(n *Step) bool {
+	if b.Environment != "" {
+		return n.uses(b.of())
+	}
+	return n.PoolName() == b.Pool && n.ability() == b.Executor
 }
 
 func (s *State) validating() {

@@ -25,11 +25,15 @@ func (s *State) checking(b StatusChecking, at time.Time) {
 
 func (s *State) observed(i int, n *Step, b ResourceObserved) {
 	off := n.Drift.Off()
-	n.Drift = &Drift{Presence: b.Presence, Drifted: b.Drifted, Differences: b.Differences, Omitted: b.Omitted, CheckedAt: b.At}
+	n.Drift = b.drift()
 	if off != n.Drift.Off() {
 		s.voidAll("a check has found " + n.Address + " otherwise than it was known then")
 	}
 	s.touch(i)
+}
+
+func (b ResourceObserved) drift() *Drift {
+	return &Drift{Presence: b.Presence, Drifted: b.Drifted, Differences: b.Differences, Omitted: b.Omitted, CheckedAt: b.At}
 }
 
 // checked is a new value, since records that were taken hold the old one.

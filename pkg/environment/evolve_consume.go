@@ -1,25 +1,5 @@
 package environment
 
-// heldBack takes that steps wait for an output of another environment, or no longer do. What they have waited for that does
-// not count as waiting for a runner.
-func (s *State) heldBack(b Held) {
-	of := Consumption{Environment: b.Environment, Output: b.Output}
-	for i, n := range s.Nodes {
-		if n.State == StateQueued && n.uses(of) {
-			n.QueuedAt = s.UpdatedAt
-			s.touch(i)
-		}
-	}
-	if b.Reason == nil {
-		delete(s.Operation.Holds, of.Key())
-		return
-	}
-	if s.Operation.Holds == nil {
-		s.Operation.Holds = map[string]Held{}
-	}
-	s.Operation.Holds[of.Key()] = b
-}
-
 func (n *Step) uses(of Consumption) bool {
 	for _, one := range n.needs() {
 		if one.Compare(of) == 0 {

@@ -34,10 +34,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Adopts.command(b.Origin.command(event.EnvironmentUpdate)))
 	s.Approvals = b.Approvals
 	s.bringBack()
-	steps := make(map[string]bool, len(b.Steps))
-	for _, address := range b.Steps {
-		steps[address] = true
-	}
+	steps := set(b.Steps)
 	for i, n := range s.Nodes {
 		n.adopted(b.Adopts)
 		switch {
@@ -62,9 +59,8 @@ func (s *State) updated(b Updated, at time.Time) error {
 func (s *State) redraw(nodes []Node) (changed map[string]bool) {
 	changed = s.rename(nodes)
 	next := make([]*Step, 0, len(nodes)+1)
-	stays := make(map[string]bool, len(nodes))
+	stays := identities(nodes)
 	for _, node := range nodes {
-		stays[node.ID()] = true
 		n := s.same(node)
 		if n != nil && len(node.Consumes) > 0 {
 			node.Consumes = slices.Clone(node.Consumes)

@@ -96,7 +96,7 @@ func (c *decision) divisible(groups []string) *fault.Error {
 	switch {
 	case c.s.Status != Deployed && (c.s.Status != Failed || !c.s.partly()):
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: groups are destroyed alone in one that is deployed; retry it, or destroy all of it", c.s.Name, c.s.Status)
-	case slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return slices.Contains(a.For, ForDestroy) }):
+	case slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return a.about(ForDestroy) }):
 		return fault.New(fault.Reject, fault.NotApproved, "destroying in environment %q has to be approved, and a plan can't show a part of it: take the group out of the template, and update it", c.s.Name)
 	}
 	return nil
@@ -146,30 +146,14 @@ func (c *decision) partStatus(f *Finished) Body {
 
 // destroyingPart makes steps of what is to be down; all else stays what it is.
 func (s *State) destroyingPart(steps []string) {
-	chosen := make(map[string]bool, len(steps))
-	for _, address := range steps {
-		chosen[address] = true
-	}
-	farewells := s.farewells()
+	chosen, farewells := set(steps), s.farewells()
 	for i, n := range s.Nodes {
 		if !chosen[n.Address] {
 			s.leaveOut(i)
 			continue
 		}
 		n.Down = true
-		switch {
-		case n.Exists && n.Type == ResourceNode:
-			s.include(i, event.Destruct)
-		case farewells[i]:
-			s.include(i, event.Apply)
-		default:
-			if n.made() || n.Type != ActionNode {
-				n.Status, n.Exists = Destroyed, false
-			}
-			n.Verb, n.State, n.Endpoint, n.Health = "", "", nil, nil
-			s.leaveOut(i)
-			s.touch(i)
-		}
+		s.takeDown(i, farewells[i])
 	}
 	s.release()
 }

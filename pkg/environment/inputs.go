@@ -117,6 +117,7 @@ type PlanInput struct {
 	event.Proposal
 	Resolved
 	Origin *Origin
+	order  *Order // the command that the plan is made for; nil where a plan was asked for
 }
 
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.

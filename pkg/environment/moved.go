@@ -40,6 +40,23 @@ func (b StateSaved) Kept() string {
 	return b.Step
 }
 
+// identities are those of nodes.
+func identities(nodes []Node) map[string]bool {
+	all := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		all[n.ID()] = true
+	}
+	return all
+}
+
+func set(list []string) map[string]bool {
+	all := make(map[string]bool, len(list))
+	for _, one := range list {
+		all[one] = true
+	}
+	return all
+}
+
 // same finds the step of a node, whatever its address was so far; nil when it is new.
 func (s *State) same(n Node) *Step {
 	if i, ok := s.known[n.ID()]; ok {
