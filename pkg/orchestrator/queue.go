@@ -9,14 +9,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/plan"
 )
 
-func checkWhenBusy(how string) error {
-	switch how {
-	case "", event.RefuseWhenBusy, event.QueueWhenBusy:
-		return nil
-	}
-	return fault.New(fault.Reject, fault.Invalid, "field \"when_busy\" can't be %q: it is \"refuse\" or \"queue\"", clip(how))
-}
-
 // sealed prepares an update that is going to wait: it is resolved as things are now, so that what is wrong with it is said at
 // once, and its sensitive parameters are sealed, since it is journalled. When it begins it is resolved again.
 func (t *turn) sealed(s *environment.State, in environment.Input) (environment.Input, error) {

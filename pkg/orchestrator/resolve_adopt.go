@@ -11,19 +11,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/plan"
 )
 
-// readAdopt decodes environment.adopt.
-func (t *turn) readAdopt(e event.Envelope, meta environment.CommandMeta) (environment.Input, error) {
-	in := environment.AdoptInput{CommandMeta: meta}
-	if err := event.DecodeData(e.Data, &in.Adopt); err != nil {
-		return in, err
-	}
-	if len(in.Resources) == 0 {
-		return in, fault.New(fault.Reject, fault.Invalid, "field \"resources\" is required: what is taken over, by address")
-	}
-	return in, checkUpdate(event.Update{Templates: in.Adopt.Templates, Description: in.Description, Tags: in.Tags,
-		Parallelism: in.Adopt.Parallelism, DestroyAt: in.DestroyAt}, t.now)
-}
-
 // adopting is as resolved for environment.adopt: an update, or a create where there is nothing.
 func (t *turn) adopting(s *environment.State, in environment.AdoptInput) (environment.Input, *plan.Plan, error) {
 	if s.Busy() || s.Status == environment.DestroyFailed {

@@ -2,16 +2,12 @@ package orchestrator
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/history"
 	"github.com/vivarium-env/vivarium/pkg/plan"
@@ -194,61 +190,4 @@ func (t *turn) differing(before, after map[string]json.RawMessage) []environment
 		list = append(list, environment.ParameterChange{Name: name, Before: secret.Show(before[name]), After: secret.Show(after[name])})
 	}
 	return list
-}
-
-// readOrigin decodes the commands that take templates and parameters from a revision; nil for all others.
-func readOrigin(e event.Envelope, name string, meta environment.CommandMeta, now time.Time) (environment.Input, error) {
-	switch name {
-	case event.EnvironmentRollback:
-		in := environment.RollbackInput{CommandMeta: meta}
-		err := event.DecodeData(e.Data, &in.Rollback)
-		if err == nil && in.Revision < 1 {
-			err = fault.New(fault.Reject, fault.Invalid, "field \"revision\" is required: the number of a revision, from 1")
-		}
-		return in, err
-	case event.EnvironmentClone:
-		in := environment.CloneInput{CommandMeta: meta}
-		err := event.DecodeData(e.Data, &in.Clone)
-		if err == nil {
-			err = cmp.Or(checkSource(in.From, e.Subject, in.Clone.Revision), checkCommon(in.Description, in.Tags, in.Clone.Parallelism, in.DestroyAt, now))
-		}
-		return in, err
-	case event.EnvironmentPromote:
-		in := environment.PromoteInput{CommandMeta: meta}
-		err := event.DecodeData(e.Data, &in.Promote)
-		if err == nil {
-			err = checkSource(in.From, e.Subject, in.Promote.Revision)
-		}
-		return in, err
-	}
-	return nil, nil
-}
-
-func checkSource(from, subject string, revision int) error {
-	switch {
-	case strings.TrimSpace(from) == "":
-		return fault.New(fault.Reject, fault.Invalid, "field \"from\" is required: the name of the environment that is taken from")
-	case from == subject:
-		return fault.New(fault.Reject, fault.Invalid, "field \"from\" names the environment itself: send environment.rollback to bring it to a revision of its own")
-	case revision < 0:
-		return fault.New(fault.Reject, fault.Invalid, "field \"revision\" can't be negative")
-	}
-	return nil
-}
-
-// checkProposal refuses what would go by two sources at once.
-func checkProposal(p event.Proposal, subject string) error {
-	switch {
-	case p.From == "" && p.Revision == 0 && p.Keep == nil:
-		return nil
-	case p.Destroy || p.Heal || p.Templates != nil:
-		return fault.New(fault.Reject, fault.Invalid, "fields \"from\" and \"revision\" say what it is to be made of: no templates, heal or destroy beside them")
-	case p.From != "":
-		return checkSource(p.From, subject, p.Revision)
-	case p.Keep != nil:
-		return fault.New(fault.Reject, fault.Invalid, "field \"keep\" is of a promotion: field \"from\" has to say of what")
-	case p.Revision < 0 || p.Parameters != nil:
-		return fault.New(fault.Reject, fault.Invalid, "field \"revision\" is the number of a revision, whose parameters are taken: there are none beside it")
-	}
-	return nil
 }

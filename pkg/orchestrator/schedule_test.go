@@ -19,12 +19,12 @@ func TestSchedulesThatCantBeRead(t *testing.T) {
 		"\"hours\"":    {Hours: &event.Hours{Up: "0 8 * * *"}},
 		"\"drift\"":    {Drift: &event.DriftPolicy{Policy: "hope"}},
 	} {
-		err := checkSchedule(s)
+		err := checkSchedule(s, "", now)
 		require.True(t, fault.Is(err, fault.Invalid), says)
 		require.ErrorContains(t, err, says)
 	}
-	require.NoError(t, checkSchedule(event.Schedule{Extend: "-1h"}))
-	require.NoError(t, checkSchedule(event.Schedule{}))
-	require.ErrorContains(t, checkCreate(event.Create{Templates: []string{"a"}, DestroyAt: &now, Lifetime: "1h"}, now), "only one")
-	require.ErrorContains(t, checkUpdate(event.Update{Lifetime: "x"}, now), "lifetime")
+	require.NoError(t, checkSchedule(event.Schedule{Extend: "-1h"}, "", now))
+	require.NoError(t, checkSchedule(event.Schedule{}, "", now))
+	require.ErrorContains(t, checkCreate(event.Create{Templates: []string{"a"}, DestroyAt: &now, Lifetime: "1h"}, "", now), "only one")
+	require.ErrorContains(t, checkUpdate(event.Update{Lifetime: "x"}, "", now), "lifetime")
 }
