@@ -36,6 +36,24 @@ func TestCreateAndDestroy(t *testing.T) {
 	r.await("one", environment.Deployed)
 }
 
+// TestTheJournalsChainHolds for commands with a trace context, too, which their entries carry on.
+func TestTheJournalsChainHolds(t *testing.T) {
+	r := newRig(t)
+	r.trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	r.start()
+	r.runner("default")
+	require.True(t, r.command(event.EnvironmentCreate, "one", event.Create{Templates: []string{"small"}}).Accepted)
+	r.await("one", environment.Deployed)
+	entries, err := r.store.Entries(t.Context(), store.Selection{Partition: r.partitionOf("one")})
+	require.NoError(t, err)
+	chain := ""
+	for _, e := range entries {
+		require.Equal(t, store.Link(chain, e), e.Chain, "entry %d, %s", e.Seq, e.Type)
+		chain = e.Chain
+	}
+	require.Equal(t, r.trace, entries[0].TraceParent)
+}
+
 // everyEntryIsPublishedInOrder reads events until it has seen all of the journal, in order but for second copies.
 func (r *rig) everyEntryIsPublishedInOrder(name string) {
 	r.Helper()

@@ -305,11 +305,6 @@ func (t *turn) entry(s *environment.State, f environment.Fact) error {
 	case environment.QueueDropped:
 		e.Operation, e.Causation = "", b.CommandID
 	}
-	before := t.p.memory.Chain
-	if n := len(t.batch.Entries); n > 0 {
-		before = t.batch.Entries[n-1].Chain
-	}
-	e.Chain = store.Link(before, e)
 	t.batch.Entries = append(t.batch.Entries, e)
 	return nil
 }
@@ -333,6 +328,7 @@ func (t *turn) commit() error {
 	if len(t.batch.Entries) == 0 {
 		return nil
 	}
+	store.Chain(t.p.memory.Chain, t.batch.Entries) // now that nothing is added to them any more
 	if err := t.p.memory.Fill(&t.batch); err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type rig struct {
 
 	policy    environment.Policy
 	heartbeat time.Duration
+	trace     string // trace context of commands
 
 	// options changes those of the orchestrator that start makes; nil leaves them.
 	options func(*Options)
@@ -206,7 +207,7 @@ func (r *rig) command(name, environment string, data any) event.Answer {
 	r.Helper()
 	body, err := json.Marshal(data)
 	require.NoError(r, err)
-	e := event.Envelope{SpecVersion: event.SpecVersion, ID: uuid.NewString(), Source: "test", Type: event.TypeOf(name), Subject: environment, Data: body}
+	e := event.Envelope{SpecVersion: event.SpecVersion, ID: uuid.NewString(), Source: "test", Type: event.TypeOf(name), Subject: environment, TraceParent: r.trace, Data: body}
 	require.NoError(r, r.bus.Publish(r.Context(), bus.Message{To: bus.Address{Exchange: bus.Commands, Key: name}, ID: e.ID, ReplyTo: r.answers.Address(),
 		CorrelationID: e.ID, ContentType: event.ContentType, Body: e.Encode()}))
 	for timeout := time.After(patience); ; {
