@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -35,9 +34,7 @@ func (s *Server) journal(k *call) error {
 		next = strconv.FormatUint(entries[limit-1].Seq, 10)
 	}
 	for i := range entries {
-		if entries[i], err = public(entries[i]); err != nil {
-			return err
-		}
+		entries[i] = public(entries[i])
 	}
 	return answerList(k, entries, "after", next)
 }
@@ -59,17 +56,13 @@ func (s *Server) entries(ctx context.Context, name string, after uint64, limit i
 	return s.options.Store.Entries(ctx, store.Selection{Partition: anyPartition, Environment: name, After: after, Limit: limit})
 }
 
-// public is an entry as subscribers see it. A fact that this version does not know is shown as it is.
-func public(e store.Entry) (store.Entry, error) {
-	if body, err := environment.DecodeBody(e.Type, e.Data); err == nil {
-		data, err := json.Marshal(environment.Public(body))
-		if err != nil {
-			return e, err
-		}
+// public is an entry as subscribers see it. A fact that this version can't read is shown as it is.
+func public(e store.Entry) store.Entry {
+	if data, err := environment.PublicData(e.Type, e.Data); err == nil {
 		e.Data = data
 	}
 	e.Data = secret.Show(e.Data)
-	return e, nil
+	return e
 }
 
 // after is where a client goes on: a stream that was interrupted knows better than the address it was opened with.
@@ -91,10 +84,7 @@ func (s *Server) followJournal(k *call) error {
 			return waiting, err
 		}
 		for _, entry := range entries {
-			if entry, err = public(entry); err != nil {
-				return waiting, err
-			}
-			if err := w.send(strconv.FormatUint(entry.Seq, 10), entry.Type, entry); err != nil {
+			if err := w.send(strconv.FormatUint(entry.Seq, 10), entry.Type, public(entry)); err != nil {
 				return waiting, err
 			}
 			after = entry.Seq

@@ -500,20 +500,48 @@ func (StepQueued) Type() string          { return "step.queued" }
 func (StepError) Type() string           { return "step.error" }
 func (StepSkipped) Type() string         { return "step.skipped" }
 
-// Public is the fact as subscribers see it: without sealed values, and without the graph, which can be large and
-// is to be had from the API.
+// Public is the fact as subscribers see it: without sealed values that are for later, and without the graph, which can be large
+// and is to be had from the API.
 func Public(b Body) any {
-	switch b := b.(type) {
-	case Created:
-		return PublicCreated{Created: b, Nodes: nil, Steps: len(b.Nodes)}
-	case Updated:
-		return PublicUpdated{Updated: b, Nodes: nil}
-	case CommandQueued:
-		b.Data = nil
-		return b
-	case StatusPlanning:
-		return PublicPlanning{StatusPlanning: b, Steps: len(b.Steps)}
+	if a, is := b.(abridged); is {
+		return a.public()
 	}
+	return b
+}
+
+// PublicData is the data of a journal entry as subscribers see it. Most facts say all to everybody, and are not looked into.
+func PublicData(typ string, data json.RawMessage) (json.RawMessage, error) {
+	if !abridgedTypes[typ] {
+		return data, nil
+	}
+	body, err := DecodeBody(typ, data)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(Public(body))
+}
+
+type abridged interface{ public() any }
+
+var abridgedTypes = func() map[string]bool {
+	types := map[string]bool{}
+	for _, b := range Bodies() {
+		if _, is := b.(abridged); is {
+			types[b.Type()] = true
+		}
+	}
+	return types
+}()
+
+func (b Created) public() any { return PublicCreated{Created: b, Steps: len(b.Nodes)} }
+func (b Updated) public() any { return PublicUpdated{Updated: b} }
+
+func (b StatusPlanning) public() any {
+	return PublicPlanning{StatusPlanning: b, Steps: len(b.Steps)}
+}
+
+func (b CommandQueued) public() any {
+	b.Data = nil
 	return b
 }
 

@@ -90,3 +90,25 @@ func TestWhatWaitsIsDroppedAndRefusedWhenItBegins(t *testing.T) {
 	require.Nil(t, record.Queued)
 	require.JSONEq(t, `"ulm"`, string(record.Parameters["name"]))
 }
+
+// TestWhatWaitsIsNotPublished: what a command that waits asks for stays in the journal.
+func TestWhatWaitsIsNotPublished(t *testing.T) {
+	r := newRig(t)
+	r.city("1.0.0", "ulm", "")
+	r.start()
+	// There is no runner, so the create stays under way.
+	require.True(t, r.command(event.EnvironmentCreate, "here", event.Create{Templates: []string{"city"}}).Accepted)
+	require.True(t, r.command(event.EnvironmentUpdate, "here", event.Update{WhenBusy: event.QueueWhenBusy, Parameters: params("name", `"bonn"`)}).Queued)
+	for timeout := time.After(patience); ; {
+		select {
+		case e := <-r.events:
+			if e.Type != event.TypeOf(environment.CommandQueued{}.Type()) {
+				continue
+			}
+			require.NotContains(t, string(e.Data), "bonn")
+			return
+		case <-timeout:
+			t.Fatal("the event did not come")
+		}
+	}
+}

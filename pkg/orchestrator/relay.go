@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"sync"
@@ -225,16 +224,9 @@ func (r *relay) settled(seq uint64, life int, err error) {
 
 // Event is a journal entry as subscribers see it.
 func (x *Orchestrator) Event(e store.Entry) (bus.Message, error) {
-	data := e.Data
-	switch e.Type { // only those say less to subscribers, and most entries need no second look
-	case environment.Created{}.Type(), environment.Updated{}.Type(), environment.StatusPlanning{}.Type():
-		body, err := environment.DecodeBody(e.Type, e.Data)
-		if err != nil {
-			return bus.Message{}, err
-		}
-		if data, err = json.Marshal(environment.Public(body)); err != nil {
-			return bus.Message{}, err
-		}
+	data, err := environment.PublicData(e.Type, e.Data)
+	if err != nil {
+		return bus.Message{}, err
 	}
 	id := x.Cluster + "-" + strconv.Itoa(e.Partition) + "-" + strconv.FormatUint(e.Seq, 10)
 	env := event.Envelope{SpecVersion: event.SpecVersion, ID: id, Source: x.source(), Type: event.TypeOf(e.Type), Subject: e.Environment,
