@@ -246,11 +246,21 @@ func (c *decision) lapsePlans() {
 
 // promotionKeeps are the parameters that a promotion which is thought of leaves alone.
 func (s *State) promotionKeeps(in PlanInput) []string {
-	switch {
-	case in.From == "" || !s.Exists():
+	if in.From == "" || !s.Exists() {
 		return nil
-	case in.Keep == nil:
+	}
+	if kept := s.Keeping(in.Keep); len(kept) > 0 {
+		return kept
+	}
+	return nil
+}
+
+// Keeping are the parameters that a promotion leaves alone: those that it names, none if it names none, or else those of the last one.
+func (s *State) Keeping(named []string) []string {
+	if named == nil {
 		return s.Kept
 	}
-	return slices.Compact(slices.Sorted(slices.Values(in.Keep)))
+	list := slices.Clone(named)
+	slices.Sort(list)
+	return slices.Compact(list)
 }

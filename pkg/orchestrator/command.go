@@ -38,10 +38,7 @@ func (t *turn) command(m *bus.Message, e event.Envelope, name string) error {
 	if err != nil {
 		in = environment.RejectInput{CommandMeta: meta, Command: commandName(name, e.Type), Error: fault.From(err)}
 	}
-	d := t.p.decider.Decide(s, t.around(subject, t.resolverOf(resolved, subject)), in, t.now)
-	if resolved != nil && d.Answer.Accepted {
-		t.plans[subject] = resolved
-	}
+	d := t.judge(s, in, resolved)
 	if subject == nameless {
 		d.Answer.Environment = ""
 	}

@@ -1,33 +1,24 @@
 package orchestrator
 
 import (
-	"encoding/json"
-
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
-	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
 // keptPlan resolves what a kept plan was made of: the templates as they were then, and its parameters.
 func (t *turn) keptPlan(name string) func(environment.KeptPlan) (environment.Resolved, error) {
 	return func(k environment.KeptPlan) (environment.Resolved, error) {
-		templates := make([]*template.Template, len(k.Templates))
-		for i, meta := range k.Templates {
-			var err error
-			if templates[i], err = t.kept(meta); err != nil {
-				return environment.Resolved{}, err
-			}
+		s, known := t.p.states[name]
+		if !known {
+			s = environment.NewState(name)
 		}
-		parameters := make(map[string]json.RawMessage, len(k.Given))
-		for _, given := range k.Given {
-			parameters[given] = k.Parameters[given]
+		templates, err := t.kept(k.Templates)
+		if err != nil {
+			return environment.Resolved{}, err
 		}
-		p, resolved, err := t.resolve(name, templates, parameters)
+		p, resolved, err := t.resolve(s, templates, chosen(k.Parameters, k.Given))
 		if err == nil {
 			t.executing[name] = p
-		}
-		if s, known := t.p.states[name]; err == nil && known && s.Exists() {
-			resolved.Changed = t.differing(s.Parameters, resolved.Parameters)
 		}
 		return resolved, err
 	}

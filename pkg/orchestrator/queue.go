@@ -20,7 +20,7 @@ func (t *turn) sealed(s *environment.State, in environment.Input) (environment.I
 	if err != nil {
 		return in, err
 	}
-	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: merged(s, u.Update.Parameters), Box: t.p.Box})
+	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: over(given(s), u.Update.Parameters), Box: t.p.Box})
 	if err != nil {
 		return in, err
 	}
@@ -51,9 +51,14 @@ func (t *turn) begin(s *environment.State) error {
 	if err != nil {
 		in = environment.RejectInput{CommandMeta: meta, Command: q.Command, Error: fault.From(err)}
 	}
-	d := t.p.decider.Decide(s, t.around(s.Name, t.resolverOf(resolved, s.Name)), environment.BeginInput{Command: in}, t.now)
+	return t.record(s, t.judge(s, environment.BeginInput{Command: in}, resolved).Facts)
+}
+
+// judge lets the decider decide on a command, and keeps the plan of what that begins.
+func (t *turn) judge(s *environment.State, in environment.Input, resolved *plan.Plan) environment.Decision {
+	d := t.p.decider.Decide(s, t.around(s.Name, t.resolverOf(resolved, s.Name)), in, t.now)
 	if resolved != nil && d.Answer != nil && d.Answer.Accepted {
 		t.plans[s.Name] = resolved
 	}
-	return t.record(s, d.Facts)
+	return d
 }

@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -25,7 +24,7 @@ func (t *turn) resolved(s *environment.State, in environment.Input) (environment
 		if err != nil {
 			return in, nil, err
 		}
-		p, resolved, err := t.resolve(s.Name, templates, in.Create.Parameters)
+		p, resolved, err := t.resolve(s, templates, in.Create.Parameters)
 		in.Resolved = resolved
 		return in, p, err
 	case environment.UpdateInput:
@@ -36,10 +35,8 @@ func (t *turn) resolved(s *environment.State, in environment.Input) (environment
 		if err != nil {
 			return in, nil, err
 		}
-		p, resolved, err := t.resolve(s.Name, templates, merged(s, in.Update.Parameters))
-		if in.Resolved = resolved; err == nil {
-			in.Changed = t.differing(s.Parameters, in.Resolved.Parameters)
-		}
+		p, resolved, err := t.resolve(s, templates, over(given(s), in.Update.Parameters))
+		in.Resolved = resolved
 		return in, p, err
 	}
 	if in, ok := in.(environment.PlanInput); ok {
@@ -63,7 +60,7 @@ func (t *turn) proposed(s *environment.State, in environment.PlanInput) (environ
 	find := func() ([]*template.Template, error) { return t.catalogued(in.Proposal.Templates) }
 	switch {
 	case s.Exists():
-		parameters = merged(s, parameters)
+		parameters = over(given(s), parameters)
 		find = func() ([]*template.Template, error) { return t.templates(s, in.Proposal.Templates) }
 	case len(in.Proposal.Templates) == 0:
 		return in, nil, fault.New(fault.Reject, fault.Invalid, "there is no environment %q yet: field \"templates\" has to say what it is to be made of", s.Name)
@@ -72,23 +69,25 @@ func (t *turn) proposed(s *environment.State, in environment.PlanInput) (environ
 	if err != nil {
 		return in, nil, err
 	}
-	p, resolved, err := t.resolve(s.Name, templates, parameters)
-	if in.Resolved = resolved; err == nil && s.Exists() {
-		in.Changed = t.differing(s.Parameters, in.Resolved.Parameters)
-	}
-	if err == nil {
+	p, resolved, err := t.resolve(s, templates, parameters)
+	if in.Resolved = resolved; err == nil {
 		err = t.canAdopt(in.Proposal.Adopt, in.Resolved.Nodes)
 	}
 	return in, p, err
 }
 
-func (t *turn) resolve(name string, templates []*template.Template, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, error) {
-	p, err := plan.Resolve(plan.Request{Environment: name, Templates: templates, Parameters: parameters, Box: t.p.Box})
+// resolve makes of templates and parameters what the environment is to be; of one that is there it says which parameters change.
+func (t *turn) resolve(s *environment.State, templates []*template.Template, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, error) {
+	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: parameters, Box: t.p.Box})
 	if err != nil {
 		return nil, environment.Resolved{}, err
 	}
-	return p, environment.Resolved{Nodes: p.Nodes(), Templates: p.Templates(), Parameters: p.Parameters(), Given: given(parameters),
-		Groups: p.Groups(), Moves: p.Moves(), Parallelism: p.Parallelism(), Sources: p.Sources(), Lifetime: p.Lifetime(), Standing: p.Standing(), Approvals: p.Approvals()}, errors.Join(t.keep(templates), t.acyclic(name, p.Nodes()))
+	resolved := environment.Resolved{Nodes: p.Nodes(), Templates: p.Templates(), Parameters: p.Parameters(), Given: named(parameters), Groups: p.Groups(),
+		Moves: p.Moves(), Parallelism: p.Parallelism(), Sources: p.Sources(), Lifetime: p.Lifetime(), Standing: p.Standing(), Approvals: p.Approvals()}
+	if s.Exists() {
+		resolved.Changed = t.differing(s.Parameters, resolved.Parameters)
+	}
+	return p, resolved, errors.Join(t.keep(templates), t.acyclic(s.Name, p.Nodes()))
 }
 
 // templates are those that an update names, or the ones that the environment was made from, as they were then.
@@ -96,14 +95,7 @@ func (t *turn) templates(s *environment.State, refs []string) ([]*template.Templ
 	if len(refs) > 0 {
 		return t.catalogued(refs)
 	}
-	list := make([]*template.Template, len(s.Templates))
-	for i, meta := range s.Templates {
-		var err error
-		if list[i], err = t.p.plans.template(t.ctx, meta); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
+	return t.kept(s.Templates)
 }
 
 func (t *turn) catalogued(refs []string) ([]*template.Template, error) {
@@ -117,28 +109,25 @@ func (t *turn) catalogued(refs []string) ([]*template.Template, error) {
 	return list, nil
 }
 
-// merged are the parameters that an update leads to: those that were given before, and over them those that it gives. A
-// parameter that nobody gave follows the default of the templates, which may be another one now.
-func merged(s *environment.State, update map[string]json.RawMessage) map[string]json.RawMessage {
-	all := maps.Clone(update)
-	if all == nil {
-		all = map[string]json.RawMessage{}
+// given are the parameters that an environment was given, over which an update lays its own. One that nobody gave follows the
+// default of the templates, which may be another one now.
+func given(s *environment.State) map[string]json.RawMessage {
+	if s.Given == nil {
+		return s.Parameters // made before it was recorded which were given
 	}
-	names := s.Given
-	if names == nil {
-		names = slices.Collect(maps.Keys(s.Parameters)) // made before it was recorded which were given
-	}
-	for _, name := range names {
-		if _, again := all[name]; !again {
-			all[name] = s.Parameters[name]
-		}
-	}
-	maps.DeleteFunc(all, func(_ string, v json.RawMessage) bool { return isNull(v) })
-	return all
+	return chosen(s.Parameters, s.Given)
 }
 
-// given names the parameters that have a value.
-func given(parameters map[string]json.RawMessage) []string {
+func chosen(parameters map[string]json.RawMessage, names []string) map[string]json.RawMessage {
+	some := make(map[string]json.RawMessage, len(names))
+	for _, name := range names {
+		some[name] = parameters[name]
+	}
+	return some
+}
+
+// named are the names of the parameters that have a value, sorted.
+func named(parameters map[string]json.RawMessage) []string {
 	names := []string{}
 	for name, v := range parameters {
 		if !isNull(v) {

@@ -34,7 +34,7 @@ func (t *turn) originated(s *environment.State, in environment.Input) (environme
 		return in, p, err
 	case environment.PromoteInput:
 		if free {
-			in.Kept = keeps(s, in.Keep)
+			in.Kept = s.Keeping(in.Keep)
 			p, in.Resolved, in.Origin, err = t.promoted(s, in.From, in.Promote.Revision, in.Kept, in.Promote.Parameters)
 		}
 		return in, p, err
@@ -52,7 +52,7 @@ func (t *turn) proposedOrigin(s *environment.State, in environment.PlanInput) (_
 	case o.From == "":
 		err = fault.New(fault.Reject, fault.NotFound, "there is no environment %q, so it has no revisions", s.Name)
 	case s.Exists():
-		p, in.Resolved, in.Origin, err = t.promoted(s, o.From, o.Revision, keeps(s, o.Keep), o.Parameters)
+		p, in.Resolved, in.Origin, err = t.promoted(s, o.From, o.Revision, s.Keeping(o.Keep), o.Parameters)
 	default:
 		p, in.Resolved, in.Origin, err = t.cloned(s.Name, o.From, o.Revision, o.Parameters)
 	}
@@ -86,7 +86,7 @@ func (t *turn) promoted(s *environment.State, from string, number int, keep []st
 	if err != nil {
 		return nil, environment.Resolved{}, nil, err
 	}
-	all, own := maps.Clone(r.Parameters), merged(s, nil)
+	all, own := maps.Clone(r.Parameters), over(given(s), nil)
 	for _, name := range keep {
 		delete(all, name)
 		if v, is := own[name]; is {
@@ -97,14 +97,21 @@ func (t *turn) promoted(s *environment.State, from string, number int, keep []st
 	return p, resolved, &environment.Origin{Environment: from, Revision: r.Number}, err
 }
 
-// kept is a template as the store keeps it, or is about to.
-func (t *turn) kept(meta environment.Template) (*template.Template, error) {
-	for _, r := range t.batch.Templates {
-		if r.Hash == meta.Hash {
-			return t.p.plans.unpacked(meta, r.Archive)
+// kept are templates as the store keeps them, or is about to.
+func (t *turn) kept(list []environment.Template) ([]*template.Template, error) {
+	templates := make([]*template.Template, len(list))
+	for i, meta := range list {
+		var err error
+		if r := slices.IndexFunc(t.batch.Templates, func(r store.TemplateRecord) bool { return r.Hash == meta.Hash }); r >= 0 {
+			templates[i], err = t.p.plans.unpacked(meta, t.batch.Templates[r].Archive)
+		} else {
+			templates[i], err = t.p.plans.template(t.ctx, meta)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return t.p.plans.template(t.ctx, meta)
+	return templates, nil
 }
 
 // over lays parameters over others; null takes one out.
@@ -118,30 +125,13 @@ func over(below, above map[string]json.RawMessage) map[string]json.RawMessage {
 	return all
 }
 
-// keeps are the parameters that a promotion leaves alone: those that it names, or else those of the last one.
-func keeps(s *environment.State, named []string) []string {
-	if named == nil {
-		return s.Kept
-	}
-	list := slices.Clone(named)
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
 // again resolves the templates of a revision, as they were.
 func (t *turn) again(s *environment.State, r history.Revision, parameters map[string]json.RawMessage) (*plan.Plan, environment.Resolved, error) {
-	templates := make([]*template.Template, len(r.Templates))
-	for i, meta := range r.Templates {
-		var err error
-		if templates[i], err = t.kept(meta); err != nil {
-			return nil, environment.Resolved{}, err
-		}
+	templates, err := t.kept(r.Templates)
+	if err != nil {
+		return nil, environment.Resolved{}, err
 	}
-	p, resolved, err := t.resolve(s.Name, templates, parameters)
-	if err == nil && s.Exists() {
-		resolved.Changed = t.differing(s.Parameters, resolved.Parameters)
-	}
-	return p, resolved, err
+	return t.resolve(s, templates, parameters)
 }
 
 // revision finds one of an environment by its number; 0 is the last.
