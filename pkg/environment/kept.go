@@ -25,7 +25,7 @@ type KeptPlan struct {
 	Heal        bool                       `json:",omitempty"`
 	Templates   []Template                 `json:",omitempty"`
 	Parameters  map[string]json.RawMessage `json:",omitempty"` // sensitive ones sealed
-	Given       []string                   `json:",omitempty"`
+	Given       []string                   `json:",omitzero"`
 	Origin      *Origin                    `json:",omitempty"`
 	Keep        []string                   `json:",omitempty"` // of a promotion
 	Until       time.Time

@@ -118,15 +118,7 @@ func (r *revisions) begin(e store.Entry, next Revision, all map[string]json.RawM
 		next.Kind = ByRollback
 	}
 	next.Number, next.Seq, next.At, next.Outcome = len(r.list)+1, e.Seq, e.Time, environment.OperationRunning
-	if given == nil {
-		given = slices.Collect(maps.Keys(all)) // made before it was recorded which were given
-	}
-	next.Parameters = make(map[string]json.RawMessage, len(given))
-	for _, name := range given {
-		if v, known := all[name]; known {
-			next.Parameters[name] = v
-		}
-	}
+	next.Parameters = environment.Given(all, given)
 	r.list, r.all = append(r.list, next), all
 }
 

@@ -2,14 +2,12 @@ package impact
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/history"
-	"github.com/vivarium-env/vivarium/pkg/plan"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/store"
 	"github.com/vivarium-env/vivarium/pkg/template"
@@ -90,17 +88,6 @@ func (x *Examiner) templates(ctx context.Context, s *environment.State, edited *
 	return list, nil
 }
 
-// given are the parameters that were given; others follow the templates' defaults, as in an update.
-func given(s *environment.State) map[string]json.RawMessage {
-	all := map[string]json.RawMessage{}
-	for name, v := range s.Parameters {
-		if s.Given == nil || slices.Contains(s.Given, name) {
-			all[name] = v
-		}
-	}
-	return all
-}
-
 // asking answers about other environments, and remembers what could not be answered.
 type asking struct {
 	*Examiner
@@ -125,31 +112,8 @@ func (a *asking) uses(name string) (list []environment.Consumer) {
 		a.err = err
 	}
 	for _, e := range edges {
-		list = append(list, environment.Consumer{Environment: e.From.Environment, Address: e.From.Address, Output: e.Output})
+		list = append(list, e.Consumer())
 	}
 	slices.SortFunc(list, environment.Consumer.Compare)
 	return slices.Compact(list)
-}
-
-// resolver is a plan as the decider sees it.
-type resolver struct{ *plan.Plan }
-
-type recorded = func(string) (json.RawMessage, bool)
-
-func (r resolver) Inputs(address string, outputs recorded) (environment.Inputs, error) {
-	return r.Plan.Inputs(address, outputs)
-}
-
-func (r resolver) Proposal(address string, outputs recorded) (environment.Inputs, error) {
-	return r.Plan.Proposal(address, outputs)
-}
-
-func (r resolver) Endpoint(address string, outputs recorded) (*event.Endpoint, error) {
-	return r.Plan.Endpoint(address, outputs)
-}
-
-func (r resolver) Outputs(outputs recorded) (json.RawMessage, error) { return r.Plan.Outputs(outputs) }
-
-func (r resolver) Entrypoints(outputs recorded) ([]environment.Entrypoint, error) {
-	return r.Plan.Entrypoints(outputs)
 }

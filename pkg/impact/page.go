@@ -158,7 +158,7 @@ func (x *Examiner) foresee(asked *asking, q Question, e *environment.Effect) err
 	if err != nil {
 		return err
 	}
-	request := plan.Request{Environment: s.Name, Templates: templates, Parameters: given(s), Box: x.Box, Blind: q.blind}
+	request := plan.Request{Environment: s.Name, Templates: templates, Parameters: environment.Given(s.Parameters, s.Given), Box: x.Box, Blind: q.blind}
 	if q.blind {
 		request.Most = sentNodes
 	}
@@ -166,7 +166,7 @@ func (x *Examiner) foresee(asked *asking, q Question, e *environment.Effect) err
 	if err != nil {
 		return err
 	}
-	around := environment.Surroundings{Resolver: resolver{p}, Consumed: asked.consumed, Uses: asked.uses}
+	around := environment.Surroundings{Resolver: p, Consumed: asked.consumed, Uses: asked.uses}
 	if q.blind {
 		around.Resolver = blind(around.Resolver, s)
 	}

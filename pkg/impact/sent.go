@@ -7,6 +7,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bundle"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/plan"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
@@ -71,11 +72,11 @@ func blind(r environment.Resolver, s *environment.State) blindly {
 	return b
 }
 
-func (b blindly) Inputs(address string, outputs recorded) (environment.Inputs, error) {
+func (b blindly) Inputs(address string, outputs plan.Outputs) (environment.Inputs, error) {
 	return b.shut(b.Resolver.Inputs(address, outputs))
 }
 
-func (b blindly) Proposal(address string, outputs recorded) (environment.Inputs, error) {
+func (b blindly) Proposal(address string, outputs plan.Outputs) (environment.Inputs, error) {
 	return b.shut(b.Resolver.Proposal(address, outputs))
 }
 

@@ -104,7 +104,7 @@ func (t *turn) uses(name string) ([]environment.Consumer, error) {
 	var all []environment.Consumer
 	for _, e := range edges {
 		if changed[e.From.Environment] == nil {
-			all = append(all, environment.Consumer{Environment: e.From.Environment, Address: e.From.Address, Output: e.Output})
+			all = append(all, e.Consumer())
 		}
 	}
 	for _, s := range changed {

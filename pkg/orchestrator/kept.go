@@ -16,7 +16,7 @@ func (t *turn) keptPlan(name string) func(environment.KeptPlan) (environment.Res
 		if err != nil {
 			return environment.Resolved{}, err
 		}
-		p, resolved, err := t.resolve(s, templates, chosen(k.Parameters, k.Given))
+		p, resolved, err := t.resolve(s, templates, environment.Given(k.Parameters, k.Given))
 		if err == nil {
 			t.executing[name] = p
 		}

@@ -20,7 +20,7 @@ func (t *turn) sealed(s *environment.State, in environment.Input) (environment.I
 	if err != nil {
 		return in, err
 	}
-	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: over(given(s), u.Update.Parameters), Box: t.p.Box})
+	p, err := plan.Resolve(plan.Request{Environment: s.Name, Templates: templates, Parameters: over(environment.Given(s.Parameters, s.Given), u.Update.Parameters), Box: t.p.Box})
 	if err != nil {
 		return in, err
 	}

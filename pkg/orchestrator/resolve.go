@@ -35,7 +35,7 @@ func (t *turn) resolved(s *environment.State, in environment.Input) (environment
 		if err != nil {
 			return in, nil, err
 		}
-		p, resolved, err := t.resolve(s, templates, over(given(s), in.Update.Parameters))
+		p, resolved, err := t.resolve(s, templates, over(environment.Given(s.Parameters, s.Given), in.Update.Parameters))
 		in.Resolved = resolved
 		return in, p, err
 	}
@@ -60,7 +60,7 @@ func (t *turn) proposed(s *environment.State, in environment.PlanInput) (environ
 	find := func() ([]*template.Template, error) { return t.catalogued(in.Proposal.Templates) }
 	switch {
 	case s.Exists():
-		parameters = over(given(s), parameters)
+		parameters = over(environment.Given(s.Parameters, s.Given), parameters)
 		find = func() ([]*template.Template, error) { return t.templates(s, in.Proposal.Templates) }
 	case len(in.Proposal.Templates) == 0:
 		return in, nil, fault.New(fault.Reject, fault.Invalid, "there is no environment %q yet: field \"templates\" has to say what it is to be made of", s.Name)
@@ -107,23 +107,6 @@ func (t *turn) catalogued(refs []string) ([]*template.Template, error) {
 		}
 	}
 	return list, nil
-}
-
-// given are the parameters that an environment was given, over which an update lays its own. One that nobody gave follows the
-// default of the templates, which may be another one now.
-func given(s *environment.State) map[string]json.RawMessage {
-	if s.Given == nil {
-		return s.Parameters // made before it was recorded which were given
-	}
-	return chosen(s.Parameters, s.Given)
-}
-
-func chosen(parameters map[string]json.RawMessage, names []string) map[string]json.RawMessage {
-	some := make(map[string]json.RawMessage, len(names))
-	for _, name := range names {
-		some[name] = parameters[name]
-	}
-	return some
 }
 
 // named are the names of the parameters that have a value, sorted.

@@ -86,7 +86,7 @@ func (t *turn) promoted(s *environment.State, from string, number int, keep []st
 	if err != nil {
 		return nil, environment.Resolved{}, nil, err
 	}
-	all, own := maps.Clone(r.Parameters), over(given(s), nil)
+	all, own := maps.Clone(r.Parameters), over(environment.Given(s.Parameters, s.Given), nil)
 	for _, name := range keep {
 		delete(all, name)
 		if v, is := own[name]; is {

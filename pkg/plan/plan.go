@@ -31,7 +31,7 @@ type Request struct {
 
 // Outputs gives what a node put out when it was last applied: a JSON object whose sensitive members are sealed.
 // ok is false for a node that was not applied yet. It is called from the goroutine that called the plan.
-type Outputs func(address string) (outputs json.RawMessage, ok bool)
+type Outputs = func(address string) (outputs json.RawMessage, ok bool)
 
 // Plan is a resolved environment.
 type Plan struct {

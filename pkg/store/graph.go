@@ -45,6 +45,11 @@ type Edge struct {
 	Output string `json:"output,omitempty"`
 }
 
+// Consumer is where a consuming edge begins, as the domain says it.
+func (e Edge) Consumer() environment.Consumer {
+	return environment.Consumer{Environment: e.From.Environment, Address: e.From.Address, Output: e.Output}
+}
+
 // Vertex is a resource that a walk came by. Depth is its distance from where the walk began, by the shortest way.
 type Vertex struct {
 	Ref
