@@ -22,6 +22,7 @@ require (
 	github.com/hashicorp/vault/api v1.22.0
 	github.com/invopop/jsonschema v0.14.0
 	github.com/labstack/echo/v4 v4.16.0
+	github.com/michaelklishin/rabbit-hole/v3 v3.2.0
 	github.com/moby/moby/api v1.56.1
 	github.com/moby/moby/client v0.6.2
 	github.com/nats-io/nats-server/v2 v2.15.2

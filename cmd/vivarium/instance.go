@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/orchestrator"
 	"github.com/vivarium-env/vivarium/pkg/runner"
 	"github.com/vivarium-env/vivarium/pkg/secret"
@@ -40,6 +41,7 @@ type instance struct {
 	vars     map[string]string
 	program  string
 	kit      *kit
+	keys     *initialise.Keys // of a bootstrap
 
 	// What a takeover needs.
 	turning   chan struct{} // has a value when the process is to begin anew in another role
@@ -183,7 +185,7 @@ func (s *instance) openFolder(ctx context.Context) error {
 	if err := errors.Join(s.openRole(), s.openMembers(), s.openKey()); err != nil {
 		return errors.Join(err, s.lock.release())
 	}
-	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.log)
+	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.keys, s.log)
 	if err := s.kit.plug(ctx, s.vars); err != nil {
 		return errors.Join(err, s.lock.release())
 	}

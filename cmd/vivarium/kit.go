@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/action"
 	"github.com/vivarium-env/vivarium/pkg/executor/consulkv"
+	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/executor/noop"
 	"github.com/vivarium-env/vivarium/pkg/executor/plugin"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
@@ -38,8 +39,9 @@ type kit struct {
 	terraformTrouble error
 }
 
-// newKit looks for the programs that executors need. dir holds the runner's files unless the settings name a folder.
-func newKit(ctx context.Context, settings config.Settings, name, dir string, variables map[string]string, log *slog.Logger) *kit {
+// newKit looks for the programs that executors need. dir holds the runner's files unless the settings name a folder. keys is a
+// place for what a Vault says once; nil but in a bootstrap.
+func newKit(ctx context.Context, settings config.Settings, name, dir string, variables map[string]string, keys *initialise.Keys, log *slog.Logger) *kit {
 	k := &kit{settings: settings, name: name, dir: dir, log: log, kinds: template.Kinds{}}
 	if settings.Runner.WorkDir != "" {
 		k.dir = settings.Runner.WorkDir
@@ -66,6 +68,9 @@ func newKit(ctx context.Context, settings config.Settings, name, dir string, var
 	}
 	k.takes(here, consulkv.New(consul))
 	k.containers(variables)
+	for _, e := range initialise.New(initialise.Options{Key: func() *secret.Box { return k.box() }, Keys: keys}) {
+		k.takes(true, e)
+	}
 	secrets, here := vaultOptions(variables, log.With("executor", "vault"))
 	client := vault.Connect(secrets)
 	if here {

@@ -61,7 +61,7 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 		return err
 	}
 	pools := settings.Runner.Pools
-	k := newKit(ctx, settings, runnerName(settings, strings.Join(pools, "-")), dir, c.variables, log)
+	k := newKit(ctx, settings, runnerName(settings, strings.Join(pools, "-")), dir, c.variables, nil, log)
 	if err := k.plug(ctx, c.variables); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type ConsulOptions struct {
 	Datacenter string
 	// ManagementToken, a UUID, switches access control on: whoever has no token may do nothing, and this one all.
 	ManagementToken string
+	// Uninitialised switches access control on without anybody having a token yet: who begins it gets all.
+	Uninitialised bool
 	// Expect is how many servers have to meet before they elect a leader; 0 is one. A lone server that expects more
 	// answers, but has no leader.
 	Expect int

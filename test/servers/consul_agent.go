@@ -41,6 +41,9 @@ func (c *Consul) prepare() error {
 			"enabled": true, "default_policy": "deny", "tokens": object{"initial_management": token, "agent": token},
 		}
 	}
+	if c.options.Uninitialised {
+		configuration["acl"] = object{"enabled": true, "default_policy": "deny", "enable_token_persistence": true}
+	}
 	text, err := json.MarshalIndent(configuration, "", "  ")
 	if err != nil {
 		return err
@@ -57,7 +60,10 @@ func (c *Consul) ready(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := c.ask(ctx, http.MethodGet, asked, nil, http.StatusOK, http.StatusNotFound)
+		err := c.ask(ctx, http.MethodGet, asked, nil, http.StatusOK, http.StatusNotFound, c.unasked())
+		if err == nil && c.options.Uninitialised {
+			return nil
+		}
 		if err == nil {
 			return c.askVersion(ctx)
 		}
@@ -69,6 +75,14 @@ func (c *Consul) ready(ctx context.Context) error {
 			return fmt.Errorf("Consul does not answer on %s (%w): %w; it said:\n%s", c.Address(), err, ctx.Err(), lastWords(c.console()))
 		}
 	}
+}
+
+// unasked is the answer of a leader to whom nobody may say anything yet.
+func (c *Consul) unasked() int {
+	if c.options.Uninitialised {
+		return http.StatusForbidden
+	}
+	return http.StatusOK
 }
 
 func (c *Consul) askVersion(ctx context.Context) error {

@@ -24,6 +24,7 @@ type RabbitMQ struct {
 	port    int
 	dist    int
 	epmd    int
+	manage  int // port of the management plugin, 0 without it
 	version string
 
 	mu      sync.Mutex
@@ -35,6 +36,8 @@ type RabbitMQ struct {
 type RabbitMQOptions struct {
 	// Port for AMQP on 127.0.0.1; 0 takes a free one.
 	Port int
+	// Management starts the management plugin, see RabbitMQ.Management.
+	Management bool
 }
 
 // StartRabbitMQ starts a broker with its data in dir and returns when it answers; guest/guest may do everything. It
@@ -44,7 +47,7 @@ func StartRabbitMQ(ctx context.Context, dir string, o ...RabbitMQOptions) (*Rabb
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(3)
+	ports, err := freePorts(4)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +58,9 @@ func StartRabbitMQ(ctx context.Context, dir string, o ...RabbitMQOptions) (*Rabb
 		return nil, err
 	}
 	r := &RabbitMQ{dir: dir, script: script, port: ports[0], dist: ports[1], epmd: ports[2]}
+	if len(o) > 0 && o[0].Management {
+		r.manage = ports[3]
+	}
 	r.node = fmt.Sprintf("vivarium-%d@localhost", r.port)
 	if err := r.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for RabbitMQ: %w", dir, err)
@@ -67,6 +73,9 @@ func StartRabbitMQ(ctx context.Context, dir string, o ...RabbitMQOptions) (*Rabb
 
 // URL is where clients connect to.
 func (r *RabbitMQ) URL() string { return "amqp://guest:guest@" + r.Address() + "/" }
+
+// Management is the URL of the management plugin, which may come up a moment after the broker.
+func (r *RabbitMQ) Management() string { return "http://127.0.0.1:" + strconv.Itoa(r.manage) }
 
 // Address is the host and port of URL.
 func (r *RabbitMQ) Address() string { return "127.0.0.1:" + strconv.Itoa(r.port) }

@@ -22,7 +22,12 @@ log.console = true
 log.console.level = warning
 log.file = false
 `, r.port)
-	for name, content := range map[string]string{"rabbitmq.conf": configuration, "enabled_plugins": "[].\n", "advanced.config": "[].\n"} {
+	plugins := "[].\n"
+	if r.manage != 0 {
+		configuration += fmt.Sprintf("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %d\n", r.manage)
+		plugins = "[rabbitmq_management].\n"
+	}
+	for name, content := range map[string]string{"rabbitmq.conf": configuration, "enabled_plugins": plugins, "advanced.config": "[].\n"} {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(content), 0o600); err != nil {
 			return err
 		}

@@ -33,9 +33,15 @@ type vaultKeys struct {
 	Root   string   `json:"root_token"`
 }
 
+// VaultOptions choose what StartVault would otherwise choose itself.
+type VaultOptions struct {
+	// Uninitialised leaves the server as it is when it first answers, without keys and sealed.
+	Uninitialised bool
+}
+
 // StartVault starts a Vault with its data in dir and returns when it is initialised, unsealed and answers. The program
 // is VaultBinary's, which may take minutes to build the first time.
-func StartVault(ctx context.Context, dir string) (*Vault, error) {
+func StartVault(ctx context.Context, dir string, o ...VaultOptions) (*Vault, error) {
 	program, err := VaultBinary(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
@@ -51,7 +57,11 @@ func StartVault(ctx context.Context, dir string) (*Vault, error) {
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
 	}
-	if err := v.begin(ctx); err != nil {
+	begin := v.begin
+	if len(o) > 0 && o[0].Uninitialised {
+		begin = v.Start
+	}
+	if err := begin(ctx); err != nil {
 		return nil, errors.Join(err, v.Kill())
 	}
 	return v, nil

@@ -1,0 +1,122 @@
+package initialise
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// VaultKeys are what Vault says once, when it is initialised.
+type VaultKeys struct {
+	// Address is the Vault that they are of.
+	Address   string   `json:"address"`
+	Unseal    []string `json:"unseal_keys"`
+	RootToken string   `json:"root_token"`
+}
+
+// KeysFile is what an operator keeps.
+type KeysFile struct {
+	// ClusterKey seals what the journal keeps, base64 of 32 bytes.
+	ClusterKey string     `json:"cluster_key"`
+	Vault      *VaultKeys `json:"vault,omitempty"`
+}
+
+// Keys are the operator's keys: in memory, and in the file that the operator has named, mode 0600, if one was. Safe for concurrent use.
+type Keys struct {
+	file string
+
+	mu   sync.Mutex
+	held KeysFile
+}
+
+// OpenKeys reads the file where there is one; "" is none, and keeps all in memory.
+func OpenKeys(file string) (*Keys, error) {
+	k := &Keys{file: file}
+	if file == "" {
+		return k, nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, nil
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Reject, fault.Unreadable, "the file of the keys can't be read")
+	}
+	if err := json.Unmarshal(text, &k.held); err != nil {
+		return nil, fault.Wrap(err, fault.Reject, fault.Unreadable, "%s is not a file of keys", file)
+	}
+	return k, nil
+}
+
+// Held is what is known now.
+func (k *Keys) Held() KeysFile {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.held
+}
+
+// SetClusterKey keeps the key, base64 of 32 bytes.
+func (k *Keys) SetClusterKey(key string) error {
+	return k.change(func(f *KeysFile) { f.ClusterKey = key })
+}
+
+// of are the keys of a Vault, nil where they are not known.
+func (k *Keys) of(address string) *VaultKeys {
+	if k == nil {
+		return nil
+	}
+	held := k.Held()
+	if held.Vault == nil || held.Vault.Address != address {
+		return nil
+	}
+	return held.Vault
+}
+
+// writable finds out, before Vault says what it says once, whether it can be kept.
+func (k *Keys) writable() error { return k.change(func(*KeysFile) {}) }
+
+// setVault keeps them in memory in any case; the error is about the file.
+func (k *Keys) setVault(v VaultKeys) error { return k.change(func(f *KeysFile) { f.Vault = &v }) }
+
+// change replaces the file as a whole, and it is on the disk when change returns.
+func (k *Keys) change(how func(*KeysFile)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	how(&k.held)
+	if k.file == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(k.held, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := replace(k.file, append(text, '\n')); err != nil {
+		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the file of the keys can't be written: make room there, or name another with --keys")
+	}
+	return nil
+}
+
+func replace(file string, text []byte) (err error) {
+	next := file + ".new"
+	f, err := os.OpenFile(next, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	if err := os.Rename(next, file); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

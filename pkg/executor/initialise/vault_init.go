@@ -1,0 +1,121 @@
+package initialise
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// pace is how often a Vault is asked that is coming up.
+const pace = 50 * time.Millisecond
+
+func (w *vaultWork) health(ctx context.Context) (*api.HealthResponse, error) {
+	h, err := w.vault.Sys().HealthWithContext(ctx)
+	if err != nil {
+		return nil, w.fault(ctx, err, "telling how it is")
+	}
+	return h, nil
+}
+
+// initialise has Vault make its keys, once it is certain that they can be kept.
+func (w *vaultWork) initialise(ctx context.Context) error {
+	h, err := w.health(ctx)
+	if err != nil || h.Initialized {
+		return err
+	}
+	if w.o.Keys == nil {
+		return fault.New(fault.GiveUp, fault.SecretUnavailable, "Vault at %s is not initialised, and this runner has no place for its keys: "+
+			"`vivarium bootstrap` has", w.b.Address)
+	}
+	if err := w.o.Keys.writable(); err != nil {
+		return err
+	}
+	answer, err := w.vault.Sys().InitWithContext(ctx, &api.InitRequest{SecretShares: w.b.Shares, SecretThreshold: w.b.Threshold})
+	if err != nil {
+		return w.fault(ctx, err, "its initialisation")
+	}
+	w.r.Log("out", "Vault is initialised; its keys are where the operator said, and nowhere else")
+	return w.o.Keys.setVault(VaultKeys{Address: w.b.Address, Unseal: answer.KeysB64, RootToken: answer.RootToken})
+}
+
+// unseal uses the operator's keys. Who has none says so, and what is to be done.
+func (w *vaultWork) unseal(ctx context.Context) error {
+	h, err := w.health(ctx)
+	if err != nil || !h.Sealed {
+		return err
+	}
+	keys := w.o.Keys.of(w.b.Address)
+	switch {
+	case w.o.Keys == nil:
+		return fault.New(fault.Wait, fault.Unavailable, "Vault at %s is sealed: unseal it with its keys (`vault operator unseal`)", w.b.Address)
+	case keys == nil:
+		return fault.New(fault.GiveUp, fault.SecretUnavailable, "Vault at %s is initialised, and its keys are not known here: give the file that they "+
+			"were written to with --keys, or begin anew with --destroy when nobody has them", w.b.Address)
+	}
+	for _, key := range keys.Unseal {
+		s, err := w.vault.Sys().UnsealWithContext(ctx, key)
+		if err != nil {
+			return w.fault(ctx, err, "a key")
+		}
+		if !s.Sealed {
+			break
+		}
+	}
+	w.r.Log("out", "Vault is unsealed")
+	return w.await(ctx, func() error {
+		w.vault.SetToken(keys.RootToken)
+		_, err := w.vault.Auth().Token().LookupSelfWithContext(ctx)
+		return err
+	})
+}
+
+// login is by the root token where it is known, or else by the step's own role.
+func (w *vaultWork) login(ctx context.Context) error {
+	if keys := w.o.Keys.of(w.b.Address); keys != nil {
+		w.vault.SetToken(keys.RootToken)
+		if _, err := w.vault.Auth().Token().LookupSelfWithContext(ctx); err == nil {
+			return nil
+		}
+		w.vault.ClearToken()
+	}
+	secret, err := w.vault.Logical().WriteWithContext(ctx, "auth/approle/login", map[string]any{"role_id": w.b.RoleID, "secret_id": w.b.SecretID})
+	if err == nil && secret != nil && secret.Auth != nil {
+		w.vault.SetToken(secret.Auth.ClientToken)
+		return nil
+	}
+	if err := w.fault(ctx, err, "a login"); fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
+		return err
+	}
+	return fault.Wrap(err, fault.GiveUp, fault.SecretUnavailable, "Vault at %s has been initialised, and neither its root token is known here nor does "+
+		"the role %q log in: give the file of its keys with --keys, or begin anew with --destroy when nobody has them", w.b.Address, w.b.Role)
+}
+
+// awaitKV waits for a new KV engine, which upgrades itself to version 2 first.
+func (w *vaultWork) awaitKV(ctx context.Context) error {
+	return w.await(ctx, func() error {
+		_, err := w.vault.Logical().ReadWithContext(ctx, w.b.KV+"/config")
+		return err
+	})
+}
+
+// await asks until there is no error; Vault is not ready the moment that it says it is.
+func (w *vaultWork) await(ctx context.Context, ask func() error) error {
+	limit, cancel := context.WithTimeout(ctx, 2*w.o.Timeout)
+	defer cancel()
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-limit.Done():
+			return w.fault(ctx, err, "its first use")
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package initialise_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/test/servers"
+)
+
+func client(t *testing.T, address, token string) *api.Client {
+	t.Helper()
+	c, err := api.NewClient(&api.Config{Address: address, HttpClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	require.NoError(t, err)
+	c.SetToken(token)
+	return c
+}
+
+// strayPolicy changes a policy behind the executor's back.
+func strayPolicy(t *testing.T, address, token, name string) error {
+	c := client(t, address, token)
+	text, err := c.Sys().GetPolicyWithContext(t.Context(), name)
+	require.NoError(t, err)
+	return c.Sys().PutPolicyWithContext(t.Context(), name, text+"\npath \"sys/seal\" { capabilities = [\"update\"] }")
+}
+
+// TestVaultKeysAreKeptAndNeeded: what Vault says once is in the operator's file alone; without it a sealed Vault is left
+// alone, with it the next run goes on, and the role's own ids do once it is unsealed.
+func TestVaultKeysAreKeptAndNeeded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a real Vault")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	v, err := servers.StartVault(ctx, t.TempDir(), servers.VaultOptions{Uninitialised: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = v.Kill() })
+	policy := `path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }`
+	r := request(fmt.Sprintf(`{"address":%q,"shares":3,"role":"r","role_id":"id","secret_id":"secret","policy":%q,"pki":{"mount":null,"common_name":"ours","domains":["example.test"]}}`, v.Address(), policy))
+
+	_, err = kind(t, initialise.Options{}, initialise.VaultName).Apply(ctx, r)
+	require.True(t, fault.Is(err, fault.SecretUnavailable), "nobody initialises it without a place for the keys: %v", err)
+
+	nowhere, err := initialise.OpenKeys(filepath.Join(t.TempDir(), "missing", "keys.json"))
+	require.NoError(t, err)
+	_, err = kind(t, initialise.Options{Keys: nowhere}, initialise.VaultName).Apply(ctx, r)
+	require.ErrorContains(t, err, "can't be written")
+	h, err := client(t, v.Address(), "").Sys().HealthWithContext(ctx)
+	require.NoError(t, err)
+	require.False(t, h.Initialized, "what could not be kept was not asked for")
+
+	file := filepath.Join(t.TempDir(), "keys.json")
+	keys, err := initialise.OpenKeys(file)
+	require.NoError(t, err)
+	outputs, err := kind(t, initialise.Options{Keys: keys}, initialise.VaultName).Apply(ctx, r)
+	require.NoError(t, err)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	held := keys.Held().Vault
+	require.Len(t, held.Unseal, 3)
+	for name, o := range outputs {
+		require.NotContains(t, string(o.Value), held.RootToken, name)
+	}
+
+	r.Outputs = []byte(`{}`)
+	seen, err := kind(t, initialise.Options{}, initialise.VaultName).Observe(ctx, r)
+	require.NoError(t, err, "a server looks with the role's own ids")
+	require.Equal(t, event.Observation{Presence: event.Present}, seen)
+
+	require.NoError(t, v.Restart(ctx))
+	_, err = kind(t, initialise.Options{}, initialise.VaultName).Apply(ctx, r)
+	require.Equal(t, fault.Wait, fault.From(err).Disposition, "a server waits for who has the keys: %v", err)
+	empty, err := initialise.OpenKeys("")
+	require.NoError(t, err)
+	_, err = kind(t, initialise.Options{Keys: empty}, initialise.VaultName).Apply(ctx, r)
+	require.ErrorContains(t, err, "--keys")
+	require.Equal(t, fault.GiveUp, fault.From(err).Disposition)
+
+	again, err := initialise.OpenKeys(file)
+	require.NoError(t, err)
+	_, err = kind(t, initialise.Options{Keys: again}, initialise.VaultName).Apply(ctx, r)
+	require.NoError(t, err, "with the file it goes on")
+	_, err = kind(t, initialise.Options{}, initialise.VaultName).Apply(ctx, r)
+	require.NoError(t, err, "unsealed, the role's own ids do")
+	certificate, err := client(t, v.Address(), held.RootToken).Logical().WriteWithContext(ctx, "pki/issue/r", map[string]any{"common_name": "a.example.test", "ttl": "1h"})
+	require.NoError(t, err)
+	require.Contains(t, certificate.Data["certificate"], "BEGIN CERTIFICATE")
+}
