@@ -2,13 +2,12 @@ package amqp
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
-	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 )
 
 // Bus is a bus.Bus on RabbitMQ.
@@ -17,21 +16,10 @@ type Bus struct {
 	publish *link
 	consume *link
 	out     *pipeline
+	running *driver.Running[driver.Closer] // consumers and listeners
 
 	mu         sync.Mutex
 	topologies []bus.Topology
-	running    map[closer]struct{} // consumers and listeners
-	closing    bool
-	closed     chan struct{} // closed when Close is over
-}
-
-// closer is a consumer or a listener. Close ends it in two steps, since between them what it had published is confirmed,
-// and that may settle deliveries.
-type closer interface {
-	// shut ends deliveries and waits for the handler until ctx ends.
-	shut(ctx context.Context) error
-	// finish writes what was settled to the broker and lets go of the rest, which the broker delivers again.
-	finish()
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -43,7 +31,7 @@ func Dial(ctx context.Context, o Options) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bus{o: o, running: map[closer]struct{}{}, closed: make(chan struct{})}
+	b := &Bus{o: o, running: driver.NewRunning[driver.Closer]()}
 	b.publish = newLink(o, address, "publishing", b.prepare)
 	b.consume = newLink(o, address, "consuming", b.prepare)
 	if err := b.publish.start(ctx); err != nil {
@@ -78,7 +66,7 @@ func (b *Bus) prepare(conn *amqp091.Connection) error {
 
 // Declare implements bus.Bus.
 func (b *Bus) Declare(ctx context.Context, t bus.Topology) error {
-	if err := b.open(); err != nil {
+	if err := b.running.Open(); err != nil {
 		return err
 	}
 	conn, err := b.publish.get(ctx)
@@ -122,64 +110,10 @@ func (b *Bus) Status() bus.Status {
 	}
 }
 
-func (b *Bus) open() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closing {
-		return errClosed
-	}
-	return nil
-}
-
-// add keeps c to be shut by Close.
-func (b *Bus) add(c closer) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closing {
-		return errClosed
-	}
-	b.running[c] = struct{}{}
-	return nil
-}
-
-func (b *Bus) remove(c closer) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.running, c)
-}
-
 // Close implements bus.Bus.
 func (b *Bus) Close(ctx context.Context) error {
-	b.mu.Lock()
-	if b.closing {
-		b.mu.Unlock()
-		select {
-		case <-b.closed:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	b.closing = true
-	var running []closer
-	for c := range b.running {
-		running = append(running, c)
-	}
-	b.mu.Unlock()
-	defer close(b.closed)
-
-	var all error
-	for _, c := range running {
-		all = errors.Join(all, c.shut(ctx))
-	}
-	all = errors.Join(all, b.out.close(ctx))
-	for _, c := range running {
-		c.finish()
-	}
-	b.publish.close()
-	b.consume.close()
-	if all != nil {
-		return fault.Wrap(all, fault.GiveUp, fault.Timeout, "the bus was closed before everything was handled and confirmed")
-	}
-	return nil
+	return b.running.Close(ctx, driver.Steps{Drain: b.out.close, End: func() {
+		b.publish.close()
+		b.consume.close()
+	}})
 }

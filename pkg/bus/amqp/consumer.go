@@ -2,13 +2,14 @@ package amqp
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -23,32 +24,26 @@ type consumer struct {
 	handle func(bus.Delivery)
 	log    *slog.Logger
 
-	ctx     context.Context // ends with Stop
-	cancel  context.CancelFunc
-	stopped chan struct{} // closed when the handler has returned for the last time
-	over    chan struct{} // closed when the last channel is given up
-	closing chan struct{} // closed by finish
-	once    sync.Once
+	*driver.Ending
 }
 
 // Consume implements bus.Bus.
 func (b *Bus) Consume(ctx context.Context, o bus.ConsumeOptions, handle func(bus.Delivery)) (bus.Subscription, error) {
-	if o.Prefetch < 1 || o.Prefetch > 65535 {
-		return nil, fault.New(fault.Reject, fault.Invalid, "the prefetch of a consumer is %d; 1 to 65535 are possible", o.Prefetch)
+	if err := driver.CheckPrefetch(o.Prefetch); err != nil {
+		return nil, err
 	}
 	c := &consumer{
 		b: b, o: o, handle: handle,
-		log:     b.o.Log.With("queue", o.Queue),
-		stopped: make(chan struct{}), over: make(chan struct{}), closing: make(chan struct{}),
+		log:    b.o.Log.With("queue", o.Queue),
+		Ending: driver.NewEnding(fmt.Sprintf("queue %q", o.Queue)),
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if err := b.add(c); err != nil {
+	if err := b.running.Add(c); err != nil {
 		return nil, err
 	}
 	s, err := c.open(ctx)
 	if err != nil {
-		b.remove(c)
-		c.cancel()
+		b.running.Remove(c)
+		c.Cancel()
 		return nil, err
 	}
 	go c.run(s)
@@ -72,7 +67,7 @@ func (c *consumer) open(ctx context.Context) (*stream, error) {
 		return nil, err
 	}
 	if err := ch.Qos(c.o.Prefetch, 0, false); err != nil {
-		return nil, unavailable(err, "consuming from %q failed", c.o.Queue)
+		return nil, driver.Unavailable(err, "consuming from %q failed", c.o.Queue)
 	}
 	s := &stream{
 		ch:        ch,
@@ -90,17 +85,17 @@ func (c *consumer) open(ctx context.Context) (*stream, error) {
 		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "the broker does not let the bus's user read the queue %q", c.o.Queue)
 	default:
 		_ = ch.Close()
-		return nil, unavailable(err, "consuming from %q failed", c.o.Queue)
+		return nil, driver.Unavailable(err, "consuming from %q failed", c.o.Queue)
 	}
 }
 
 // run hands out deliveries, from one channel after the other, until Stop.
 func (c *consumer) run(s *stream) {
-	defer close(c.over)
-	defer c.b.remove(c)
+	defer close(c.Over)
+	defer c.b.running.Remove(c)
 	for s != nil {
 		c.serve(s)
-		if c.ctx.Err() != nil {
+		if c.Ctx.Err() != nil {
 			break
 		}
 		_ = s.ch.Close()
@@ -109,7 +104,7 @@ func (c *consumer) run(s *stream) {
 		}
 		s = c.reopen()
 	}
-	close(c.stopped)
+	close(c.Stopped)
 	if s != nil {
 		c.retire(s)
 	}
@@ -117,16 +112,16 @@ func (c *consumer) run(s *stream) {
 
 // reopen tries until there is a channel, or Stop; then it is nil.
 func (c *consumer) reopen() *stream {
-	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
-		s, err := c.open(c.ctx)
+	for wait := driver.FirstBackoff; ; wait = min(2*wait, driver.LastBackoff) {
+		s, err := c.open(c.Ctx)
 		if err == nil {
 			return s
 		}
-		if c.ctx.Err() != nil {
+		if c.Ctx.Err() != nil {
 			return nil
 		}
 		c.log.Warn("can't consume yet; trying again", "error", err)
-		pause(c.ctx, wait)
+		driver.Pause(c.Ctx, wait)
 	}
 }
 
@@ -135,7 +130,7 @@ func (c *consumer) reopen() *stream {
 func (c *consumer) serve(s *stream) {
 	for {
 		select {
-		case <-c.ctx.Done():
+		case <-c.Ctx.Done():
 			return
 		case <-s.lost:
 			return
@@ -149,13 +144,13 @@ func (c *consumer) serve(s *stream) {
 			if !ok {
 				return
 			}
-			if c.ctx.Err() != nil || s.ch.IsClosed() {
+			if c.Ctx.Err() != nil || s.ch.IsClosed() {
 				return // not in the ledger, so it goes back with the channel
 			}
 			one := newDelivery(c, s.ledger, &d)
 			s.ledger.add(one)
 			c.handle(one)
-		case <-c.ctx.Done():
+		case <-c.Ctx.Done():
 			return
 		case <-s.lost:
 			return
@@ -176,7 +171,7 @@ func (c *consumer) retire(s *stream) {
 		case <-s.ledger.quiet():
 			s.close()
 			return
-		case <-c.closing:
+		case <-c.Closing:
 			s.close()
 			return
 		case <-grace.C:
@@ -191,7 +186,7 @@ func (c *consumer) retire(s *stream) {
 	close(s.ledger.retired)
 	select {
 	case <-s.ledger.ended:
-	case <-c.closing:
+	case <-c.Closing:
 	}
 	s.close()
 }
@@ -200,27 +195,4 @@ func (c *consumer) retire(s *stream) {
 func (s *stream) close() {
 	s.ledger.end(context.Background())
 	_ = s.ch.Close()
-}
-
-// Stop implements bus.Subscription.
-func (c *consumer) Stop(ctx context.Context) error { return c.shut(ctx) }
-
-func (c *consumer) shut(ctx context.Context) error {
-	c.cancel()
-	select {
-	case <-c.stopped:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(ctx.Err(), fault.GiveUp, fault.Timeout, "the handler of queue %q still runs", c.o.Queue)
-	}
-}
-
-// finish implements closer.
-func (c *consumer) finish() {
-	c.once.Do(func() { close(c.closing) })
-	select {
-	case <-c.stopped: // else the handler does not return; the connection's end is all that can be done
-		<-c.over
-	default:
-	}
 }

@@ -13,6 +13,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -93,7 +94,7 @@ func (l *link) keep(conn *amqp091.Connection) {
 func (l *link) connect(ctx context.Context, first bool) (*amqp091.Connection, error) {
 	var conn *amqp091.Connection
 	var last error
-	r := retrier.New(retrier.LimitedExponentialBackoff(8, firstBackoff, lastBackoff), retries{onlyPassing: first}).WithInfiniteRetry()
+	r := retrier.New(retrier.LimitedExponentialBackoff(8, driver.FirstBackoff, driver.LastBackoff), retries{onlyPassing: first}).WithInfiniteRetry()
 	r.SetJitter(0.25)
 	err := r.RunFn(ctx, func(ctx context.Context, tries int) error {
 		conn, last = l.dial(ctx)
@@ -198,7 +199,7 @@ func (l *link) get(ctx context.Context) (*amqp091.Connection, error) {
 		select {
 		case <-changed:
 		case <-l.ctx.Done():
-			return nil, errClosed
+			return nil, driver.ErrClosed
 		case <-ctx.Done():
 			return nil, fault.Wrap(ctx.Err(), fault.Wait, fault.Unavailable, "the connection to the broker at %s is down", l.address)
 		}
@@ -213,7 +214,7 @@ func (l *link) channel(ctx context.Context) (*amqp091.Channel, error) {
 	}
 	ch, err := conn.Channel()
 	if err != nil {
-		return nil, unavailable(err, "the broker at %s gave no channel", l.address)
+		return nil, driver.Unavailable(err, "the broker at %s gave no channel", l.address)
 	}
 	return ch, nil
 }

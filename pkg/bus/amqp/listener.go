@@ -8,6 +8,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -30,12 +31,12 @@ func (b *Bus) Listen(ctx context.Context, topics []bus.Address, handle func(*bus
 	l := &listener{b: b, queue: "vivarium.listener." + rand.Text(), topics: topics, handle: handle, stopped: make(chan struct{})}
 	l.log = b.o.Log.With("queue", l.queue)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	if err := b.add(l); err != nil {
+	if err := b.running.Add(l); err != nil {
 		return nil, err
 	}
 	s, err := l.open(ctx)
 	if err != nil {
-		b.remove(l)
+		b.running.Remove(l)
 		l.cancel()
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func (l *listener) open(ctx context.Context) (*stream, error) {
 		}
 	}
 	if s.deliveries, err = ch.Consume(l.queue, consumerTag, true, false, false, false, nil); err != nil {
-		return nil, unavailable(err, "listening failed")
+		return nil, driver.Unavailable(err, "listening failed")
 	}
 	return s, nil
 }
@@ -85,7 +86,7 @@ func (l *listener) bind(ch *amqp091.Channel, topic bus.Address) error {
 
 func (l *listener) run(s *stream) {
 	defer close(l.stopped)
-	defer l.b.remove(l)
+	defer l.b.running.Remove(l)
 	for s != nil {
 		l.serve(s)
 		if l.ctx.Err() != nil {
@@ -99,7 +100,7 @@ func (l *listener) run(s *stream) {
 }
 
 func (l *listener) reopen() *stream {
-	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
+	for wait := driver.FirstBackoff; ; wait = min(2*wait, driver.LastBackoff) {
 		s, err := l.open(l.ctx)
 		if err == nil {
 			return s
@@ -108,7 +109,7 @@ func (l *listener) reopen() *stream {
 			return nil
 		}
 		l.log.Warn("can't listen yet; trying again", "error", err)
-		pause(l.ctx, wait)
+		driver.Pause(l.ctx, wait)
 	}
 }
 
@@ -132,17 +133,13 @@ func (l *listener) serve(s *stream) {
 func (l *listener) Address() string { return l.queue }
 
 // Stop implements bus.Subscription.
-func (l *listener) Stop(ctx context.Context) error { return l.shut(ctx) }
+func (l *listener) Stop(ctx context.Context) error { return l.Shut(ctx) }
 
-func (l *listener) shut(ctx context.Context) error {
+// Shut implements driver.Closer.
+func (l *listener) Shut(ctx context.Context) error {
 	l.cancel()
-	select {
-	case <-l.stopped:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(ctx.Err(), fault.GiveUp, fault.Timeout, "the handler of a listener still runs")
-	}
+	return driver.Handled(ctx, l.stopped, "a listener")
 }
 
-// finish implements closer: there is nothing that a listener owes the broker.
-func (l *listener) finish() {}
+// Finish implements driver.Closer: there is nothing that a listener owes the broker.
+func (l *listener) Finish() {}

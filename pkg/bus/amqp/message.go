@@ -10,6 +10,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -17,31 +18,12 @@ import (
 // new message for the broker.
 const headerDeliveries = "x-vivarium-deliveries"
 
-// maxShort is the longest short string of AMQP, in bytes.
-const maxShort = 255
-
-// check refuses what the protocol can't carry, before it can end a channel that others use too.
+// check refuses what the protocol can't carry.
 func check(m *bus.Message) error {
-	for name, value := range map[string]string{
-		"exchange": m.To.Exchange, "key": m.To.Key, "id": m.ID, "type": m.Type, "content type": m.ContentType,
-		"correlation id": m.CorrelationID, "reply address": m.ReplyTo,
-	} {
-		if len(value) > maxShort {
-			return fault.New(fault.Reject, fault.Invalid, "the message's %s has %d bytes; %d are possible", name, len(value), maxShort)
-		}
-	}
-	for name := range m.Headers {
-		if name == "" || len(name) > maxShort {
-			return fault.New(fault.Reject, fault.Invalid, "a header's name has %d bytes; 1 to %d are possible", len(name), maxShort)
-		}
-	}
-	if len(m.Body) > maxBody {
-		return fault.New(fault.Reject, fault.Invalid, "the message has %d bytes; %d are possible", len(m.Body), maxBody)
-	}
 	if m.To.Exchange == "" && m.To.Key == "" {
 		return fault.New(fault.Reject, fault.Invalid, "the message has no address")
 	}
-	return nil
+	return driver.Check(m)
 }
 
 // encode makes what is published.

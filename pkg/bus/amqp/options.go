@@ -10,6 +10,7 @@ import (
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -32,17 +33,10 @@ type Options struct {
 
 const (
 	defaultHeartbeat = 5 * time.Second
-	defaultInFlight  = 8192
 	// dialTimeout bounds one attempt to connect, handshakes included.
 	dialTimeout = 10 * time.Second
 	// confirmTimeout bounds the wait for one confirm.
 	confirmTimeout = 15 * time.Second
-	// inFlightBytes bounds the bodies that are sent and not yet confirmed.
-	inFlightBytes = 64 << 20
-	// maxBody is the largest body of a message; it is the same in every driver.
-	maxBody = 16 << 20
-	// Retries of a connection wait between these.
-	firstBackoff, lastBackoff = 50 * time.Millisecond, 3 * time.Second
 )
 
 // complete fills in the defaults and reads the address; its errors do not repeat the URL, which has the password in it.
@@ -63,7 +57,7 @@ func (o *Options) complete() (address string, err error) {
 	}
 	o.Heartbeat = max(o.Heartbeat, time.Second)
 	if o.InFlight <= 0 {
-		o.InFlight = defaultInFlight
+		o.InFlight = driver.DefaultInFlight
 	}
 	return net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)), nil
 }

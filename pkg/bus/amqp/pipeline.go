@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -42,7 +43,7 @@ type pipeline struct {
 func newPipeline(l *link, limit int) *pipeline {
 	p := &pipeline{
 		link: l, limit: limit,
-		window: semaphore.NewWeighted(inFlightBytes),
+		window: semaphore.NewWeighted(driver.InFlightBytes),
 		ended:  make(chan struct{}),
 		wake:   make(chan struct{}, 1),
 	}
@@ -53,7 +54,7 @@ func newPipeline(l *link, limit int) *pipeline {
 
 // weight is what a message takes of the window: its share of the messages that fit or, when larger, its size.
 func (p *pipeline) weight(m *bus.Message) int64 {
-	return max(inFlightBytes/int64(p.limit), int64(len(m.Body)))
+	return max(driver.InFlightBytes/int64(p.limit), int64(len(m.Body)))
 }
 
 // send takes a message when the window has room for it.
@@ -66,7 +67,7 @@ func (p *pipeline) send(ctx context.Context, m *bus.Message, done func(error)) e
 	}
 	if !p.add(&item{m: m, weight: w, done: done}) {
 		p.window.Release(w)
-		return errClosed
+		return driver.ErrClosed
 	}
 	return nil
 }
@@ -139,10 +140,10 @@ func (p *pipeline) run() {
 		if err == nil {
 			s.run()
 		} else if p.ctx.Err() == nil {
-			pause(p.ctx, firstBackoff) // a connection that gives no channel is about to be replaced
+			driver.Pause(p.ctx, driver.FirstBackoff) // a connection that gives no channel is about to be replaced
 		}
 	}
-	p.fail(errClosed)
+	p.fail(driver.ErrClosed)
 }
 
 // fail reports everything that is under way.
@@ -155,13 +156,4 @@ func (p *pipeline) fail(err error) {
 		p.finish(it, err)
 	}
 	p.settle()
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

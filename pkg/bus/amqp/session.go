@@ -6,6 +6,7 @@ import (
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -69,10 +70,10 @@ func (s *session) write() error {
 		case now := <-tick.C:
 			if s.p.overdue(now.Add(-confirmTimeout)) {
 				s.p.link.log.Warn("the broker does not confirm what it was sent; publishing anew")
-				return errLost
+				return driver.ErrLost
 			}
 		case <-s.p.ctx.Done():
-			return errClosed
+			return driver.ErrClosed
 		}
 	}
 }
@@ -88,7 +89,7 @@ func (s *session) reason(why *amqp091.Error) error {
 	if why != nil && why.Server && why.Code >= 400 && why.Code < 500 && !s.conn.IsClosed() {
 		return fault.Wrap(why, fault.GiveUp, fault.Unavailable, "the broker refused a message: %s", why.Reason)
 	}
-	return errLost
+	return driver.ErrLost
 }
 
 // next moves the next message from taken to written, if there is one and room for it.
@@ -152,7 +153,7 @@ func (s *session) exchange(name string) error {
 	case code(err) == amqp091.NotFound:
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "there is no exchange %q on the broker; has a server declared it?", name)
 	default:
-		return unavailable(err, "looking for the exchange %q failed", name)
+		return driver.Unavailable(err, "looking for the exchange %q failed", name)
 	}
 }
 
@@ -177,7 +178,7 @@ func (s *session) confirm() {
 		case it.returned:
 			s.p.finish(it, fault.New(fault.GiveUp, fault.NotFound, "there is no queue %q on the broker", it.m.To.Key))
 		case !c.Ack:
-			s.p.finish(it, errRefused)
+			s.p.finish(it, driver.ErrRefused)
 		default:
 			s.p.finish(it, nil)
 		}

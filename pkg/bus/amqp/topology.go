@@ -8,6 +8,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -115,7 +116,7 @@ func (d *declaration) do(kind, name string, work func(*amqp091.Channel) error) {
 	if d.ch == nil || d.ch.IsClosed() {
 		ch, err := d.conn.Channel()
 		if err != nil {
-			d.fail(unavailable(err, "the connection to the broker was lost while declaring"))
+			d.fail(driver.Unavailable(err, "the connection to the broker was lost while declaring"))
 			return
 		}
 		d.ch = ch
@@ -149,7 +150,7 @@ func refusal(err error, kind, name string) error {
 	case amqp091.ResourceLocked:
 		return fault.Wrap(err, fault.GiveUp, fault.Conflict, "the %s %q belongs to another connection alone; delete it, or give Vivarium a virtual host of its own", kind, name)
 	default:
-		return unavailable(err, "declaring the %s %q failed", kind, name)
+		return driver.Unavailable(err, "declaring the %s %q failed", kind, name)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -24,13 +25,11 @@ type Bus struct {
 	js      jetstream.JetStream
 	out     *pipeline
 	ended   chan struct{} // closed when the connection is closed for good and has said so
-	closed  chan struct{} // closed when Close is over
 	once    sync.Once
+	running *driver.Running[closer] // consumers and listeners
 
 	mu         sync.Mutex
 	topologies []bus.Topology
-	running    map[closer]struct{} // consumers and listeners
-	closing    bool
 	up         bool
 	changed    chan struct{} // closed when up changes, then replaced
 	since      time.Time
@@ -38,13 +37,8 @@ type Bus struct {
 	server     string
 }
 
-// closer is a consumer or a listener. Close ends it in two steps, since between them what it had published is confirmed,
-// and that may settle deliveries.
 type closer interface {
-	// shut ends deliveries and waits for the handler until ctx ends.
-	shut(ctx context.Context) error
-	// finish gives back what is not settled.
-	finish()
+	driver.Closer
 	// lost is called when the connection is lost.
 	lost()
 }
@@ -65,11 +59,10 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 	return connect(ctx, o, "nats", address, options...)
 }
 
-func connect(ctx context.Context, o Options, driver, address string, more ...client.Option) (*Bus, error) {
+func connect(ctx context.Context, o Options, kind, address string, more ...client.Option) (*Bus, error) {
 	b := &Bus{
-		o: o, driver: driver, address: address, since: time.Now(),
-		running: map[closer]struct{}{}, changed: make(chan struct{}),
-		ended: make(chan struct{}), closed: make(chan struct{}),
+		o: o, driver: kind, address: address, since: time.Now(),
+		running: driver.NewRunning[closer](), changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	b.out = newPipeline(b, o.InFlight)
 	options := append([]client.Option{
@@ -85,7 +78,7 @@ func connect(ctx context.Context, o Options, driver, address string, more ...cli
 		client.ClosedHandler(func(*client.Conn) { b.once.Do(func() { close(b.ended) }) }),
 	}, more...)
 	var last error
-	r := retrier.New(retrier.LimitedExponentialBackoff(8, firstBackoff, lastBackoff), passing{}).WithInfiniteRetry()
+	r := retrier.New(retrier.LimitedExponentialBackoff(8, driver.FirstBackoff, driver.LastBackoff), passing{}).WithInfiniteRetry()
 	r.SetJitter(0.25)
 	err := r.RunCtx(ctx, func(ctx context.Context) error {
 		last = b.dial(options)
@@ -117,8 +110,8 @@ func (passing) Classify(err error) retrier.Action {
 }
 
 func backoff(attempts int) time.Duration {
-	d := firstBackoff << min(attempts-1, 6)
-	return min(d, lastBackoff) + jitter(d/4)
+	d := driver.FirstBackoff << min(attempts-1, 6)
+	return min(d, driver.LastBackoff) + jitter(d/4)
 }
 
 // dial makes one attempt.
@@ -145,25 +138,30 @@ func (b *Bus) dial(options []client.Option) error {
 
 // down is called when the connection is lost. The client connects again by itself.
 func (b *Bus) down(err error) {
+	closing := b.running.Open() != nil
 	b.mu.Lock()
 	b.up, b.since, b.failure = false, time.Now(), "closed"
 	if err != nil {
 		b.failure = err.Error()
-	} else if !b.closing {
+	} else if !closing {
 		b.failure = "the server ended the connection"
 	}
-	closing := b.closing
-	close(b.changed)
-	b.changed = make(chan struct{})
-	running := b.copyRunning()
+	reason := b.failure
+	b.change()
 	b.mu.Unlock()
 	if !closing {
-		b.o.Log.Warn("the connection to the NATS server is lost; connecting again", "server", b.address, "reason", b.failure)
+		b.o.Log.Warn("the connection to the NATS server is lost; connecting again", "server", b.address, "reason", reason)
 	}
 	b.out.down()
-	for _, c := range running {
+	for _, c := range b.running.All() {
 		c.lost()
 	}
+}
+
+// change wakes who waits for the connection; with mu held.
+func (b *Bus) change() {
+	close(b.changed)
+	b.changed = make(chan struct{})
 }
 
 // again is called when there is a connection.
@@ -171,8 +169,7 @@ func (b *Bus) again() {
 	b.mu.Lock()
 	b.up, b.since, b.failure = true, time.Now(), ""
 	b.server = "NATS " + b.nc.ConnectedServerVersion()
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.change()
 	b.mu.Unlock()
 	b.out.up()
 }
@@ -190,13 +187,10 @@ func (b *Bus) problem(_ *client.Conn, sub *client.Subscription, err error) {
 func (b *Bus) wait(ctx context.Context) error {
 	for {
 		b.mu.Lock()
-		up, changed, closing := b.up, b.changed, b.closing
+		up, changed := b.up, b.changed
 		b.mu.Unlock()
-		switch {
-		case closing:
-			return errClosed
-		case up:
-			return nil
+		if err := b.running.Open(); err != nil || up {
+			return err
 		}
 		select {
 		case <-changed:
@@ -213,75 +207,24 @@ func (b *Bus) Status() bus.Status {
 	return bus.Status{Driver: b.driver, Server: b.server, Address: b.address, Connected: b.up, Since: b.since, Error: b.failure}
 }
 
-func (b *Bus) open() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closing {
-		return errClosed
-	}
-	return nil
-}
-
-// add keeps c to be shut by Close.
-func (b *Bus) add(c closer) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closing {
-		return errClosed
-	}
-	b.running[c] = struct{}{}
-	return nil
-}
-
-func (b *Bus) remove(c closer) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.running, c)
-}
-
-func (b *Bus) copyRunning() []closer {
-	var running []closer
-	for c := range b.running {
-		running = append(running, c)
-	}
-	return running
-}
-
 // Close implements bus.Bus.
 func (b *Bus) Close(ctx context.Context) error {
-	b.mu.Lock()
-	if b.closing {
-		b.mu.Unlock()
-		select {
-		case <-b.closed:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	b.closing = true
-	running := b.copyRunning()
-	close(b.changed) // whoever waits for the connection need not any more
-	b.changed = make(chan struct{})
-	b.mu.Unlock()
-	defer close(b.closed)
+	return b.running.Close(ctx, driver.Steps{Begin: b.wake, Drain: b.out.close, End: b.leave})
+}
 
-	var all error
-	for _, c := range running {
-		all = errors.Join(all, c.shut(ctx))
-	}
-	all = errors.Join(all, b.out.close(ctx))
-	for _, c := range running {
-		c.finish()
-	}
+// wake tells who waits for the connection that there is none to wait for.
+func (b *Bus) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.change()
+}
+
+// leave ends the connection.
+func (b *Bus) leave() {
 	if b.nc.IsConnected() {
 		_ = b.nc.FlushTimeout(time.Second) // the last acknowledgements
 	}
 	b.nc.Close()
 	<-b.ended
 	b.out.end()
-	if all != nil {
-		return fault.Wrap(all, fault.GiveUp, fault.Timeout, "the bus was closed before everything was handled and confirmed")
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	client "github.com/nats-io/nats.go"
 
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -52,9 +53,9 @@ func verdict(it *item, n *client.Msg) error {
 	case a.Error != nil && a.Error.Code >= 400 && a.Error.Code < 500:
 		return fault.New(fault.GiveUp, fault.Invalid, "the NATS server refuses the message: %s", a.Error.Description)
 	case a.Error != nil:
-		return fault.Wrap(errors.Join(errRefused, errors.New(a.Error.Description)), fault.Retry, fault.Unavailable, "the NATS server could not store the message")
+		return fault.Wrap(errors.Join(driver.ErrRefused, errors.New(a.Error.Description)), fault.Retry, fault.Unavailable, "the NATS server could not store the message")
 	default:
-		return errRefused
+		return driver.ErrRefused
 	}
 }
 
@@ -72,7 +73,7 @@ func (p *pipeline) flush() {
 		p.mu.Unlock()
 		err := p.b.nc.FlushTimeout(requestTimeout)
 		if err != nil {
-			err = errLost
+			err = driver.ErrLost
 		}
 		for _, it := range core {
 			p.finish(it, err)
@@ -94,7 +95,7 @@ func (p *pipeline) watch() {
 			return
 		case now := <-tick.C:
 			for _, it := range p.overdue(now.Add(-confirmTimeout)) {
-				p.finish(it, errLost)
+				p.finish(it, driver.ErrLost)
 			}
 			p.settle()
 		}

@@ -3,6 +3,7 @@ package nats
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -24,12 +26,7 @@ type consumer struct {
 	log    *slog.Logger
 	name   string // of the consumer on the server, for the queue of a partition: of the last one made
 
-	ctx     context.Context // ends with Stop
-	cancel  context.CancelFunc
-	stopped chan struct{} // closed when the handler has returned for the last time
-	over    chan struct{} // closed when the last session is given up
-	closing chan struct{} // closed by finish
-	once    sync.Once
+	*driver.Ending
 
 	mu      sync.Mutex
 	session *session
@@ -37,25 +34,24 @@ type consumer struct {
 
 // Consume implements bus.Bus. Of the queue of a partition, somebody else may be the consumer; then this one waits.
 func (b *Bus) Consume(ctx context.Context, o bus.ConsumeOptions, handle func(bus.Delivery)) (bus.Subscription, error) {
-	if o.Prefetch < 1 || o.Prefetch > 65535 {
-		return nil, fault.New(fault.Reject, fault.Invalid, "the prefetch of a consumer is %d; 1 to 65535 are possible", o.Prefetch)
+	if err := driver.CheckPrefetch(o.Prefetch); err != nil {
+		return nil, err
 	}
 	if streamOf(o.Queue) == "" {
 		return nil, fault.New(fault.GiveUp, fault.NotFound, "there is no queue %q on the bus", o.Queue)
 	}
 	c := &consumer{
 		b: b, o: o, handle: handle,
-		log:     b.o.Log.With("queue", o.Queue),
-		stopped: make(chan struct{}), over: make(chan struct{}), closing: make(chan struct{}),
+		log:    b.o.Log.With("queue", o.Queue),
+		Ending: driver.NewEnding(fmt.Sprintf("queue %q", o.Queue)),
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if err := b.add(c); err != nil {
+	if err := b.running.Add(c); err != nil {
 		return nil, err
 	}
 	s, err := c.open(ctx)
 	if err != nil && !errors.Is(err, errWaiting) {
-		b.remove(c)
-		c.cancel()
+		b.running.Remove(c)
+		c.Cancel()
 		return nil, err
 	}
 	go c.run(s)
@@ -84,14 +80,14 @@ func (c *consumer) open(ctx context.Context) (*session, error) {
 
 // run hands out deliveries, from one session after the other, until Stop.
 func (c *consumer) run(s *session) {
-	defer close(c.over)
-	defer c.b.remove(c)
+	defer close(c.Over)
+	defer c.b.running.Remove(c)
 	if s == nil {
 		s = c.reopen()
 	}
 	for s != nil {
-		s.serve(c.ctx)
-		if c.ctx.Err() != nil {
+		s.serve(c.Ctx)
+		if c.Ctx.Err() != nil {
 			break
 		}
 		s.end()
@@ -100,7 +96,7 @@ func (c *consumer) run(s *session) {
 		}
 		s = c.reopen()
 	}
-	close(c.stopped)
+	close(c.Stopped)
 	if s != nil {
 		s.retire()
 	}
@@ -113,54 +109,31 @@ const waitsFor = time.Second
 func (c *consumer) reopen() *session {
 	freed, stop := c.b.freed(c.o.Queue)
 	defer stop()
-	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
-		s, err := c.open(c.ctx)
+	for wait := driver.FirstBackoff; ; wait = min(2*wait, driver.LastBackoff) {
+		s, err := c.open(c.Ctx)
 		switch {
 		case err == nil:
 			return s
-		case c.ctx.Err() != nil || errors.Is(err, errClosed):
-			<-c.ctx.Done() // Close stops every consumer
+		case c.Ctx.Err() != nil || errors.Is(err, driver.ErrClosed):
+			<-c.Ctx.Done() // Close stops every consumer
 			return nil
 		case errors.Is(err, errWaiting):
-			wait = firstBackoff
+			wait = driver.FirstBackoff
 			timer := time.NewTimer(waitsFor/2 + jitter(waitsFor))
 			select {
 			case <-freed:
 			case <-timer.C:
-			case <-c.ctx.Done():
+			case <-c.Ctx.Done():
 			}
 			timer.Stop()
 			continue
 		case fault.Is(err, fault.NotFound):
-			if err := c.b.redeclare(c.ctx); err != nil && c.ctx.Err() == nil {
+			if err := c.b.redeclare(c.Ctx); err != nil && c.Ctx.Err() == nil {
 				c.log.Error("what was declared before can't be declared again", "error", err)
 			}
 		}
 		c.log.Warn("can't consume yet; trying again", "error", err)
-		pause(c.ctx, wait)
-	}
-}
-
-// Stop implements bus.Subscription.
-func (c *consumer) Stop(ctx context.Context) error { return c.shut(ctx) }
-
-func (c *consumer) shut(ctx context.Context) error {
-	c.cancel()
-	select {
-	case <-c.stopped:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(ctx.Err(), fault.GiveUp, fault.Timeout, "the handler of queue %q still runs", c.o.Queue)
-	}
-}
-
-// finish implements closer.
-func (c *consumer) finish() {
-	c.once.Do(func() { close(c.closing) })
-	select {
-	case <-c.stopped: // else the handler does not return; the connection's end is all that can be done
-		<-c.over
-	default:
+		driver.Pause(c.Ctx, wait)
 	}
 }
 
@@ -177,5 +150,5 @@ func notFound(err error, queue string) error {
 	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "there is no queue %q on the NATS server; has a server declared it?", queue)
 	}
-	return unavailable(err, "consuming from %q failed", queue)
+	return driver.Unavailable(err, "consuming from %q failed", queue)
 }

@@ -8,6 +8,7 @@ import (
 	client "github.com/nats-io/nats.go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -34,7 +35,7 @@ func (b *Bus) Listen(ctx context.Context, topics []bus.Address, handle func(*bus
 		b: b, address: client.NewInbox(), topics: topics, handle: handle,
 		stop: make(chan struct{}), turn: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
-	if err := b.add(l); err != nil {
+	if err := b.running.Add(l); err != nil {
 		return nil, err
 	}
 	if err := l.subscribe(ctx); err != nil {
@@ -62,7 +63,7 @@ func (l *listener) subscribe(ctx context.Context) error {
 	}
 	// Listening has begun once the server has read the subscriptions.
 	if err := l.b.nc.FlushWithContext(bounded(ctx)); err != nil {
-		return unavailable(err, "listening failed")
+		return driver.Unavailable(err, "listening failed")
 	}
 	return nil
 }
@@ -131,30 +132,26 @@ func (l *listener) give(m *bus.Message) {
 func (l *listener) Address() string { return l.address }
 
 // Stop implements bus.Subscription.
-func (l *listener) Stop(ctx context.Context) error { return l.shut(ctx) }
+func (l *listener) Stop(ctx context.Context) error { return l.Shut(ctx) }
 
-func (l *listener) shut(ctx context.Context) error {
+// Shut implements driver.Closer.
+func (l *listener) Shut(ctx context.Context) error {
 	l.once.Do(func() {
 		close(l.stop)
 		for _, sub := range l.subs {
 			_ = sub.Unsubscribe()
 		}
-		l.b.remove(l)
+		l.b.running.Remove(l)
 		go func() {
 			l.turn <- struct{}{} // the handler has returned, and is not called again
 			close(l.stopped)
 		}()
 	})
-	select {
-	case <-l.stopped:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(ctx.Err(), fault.GiveUp, fault.Timeout, "the handler of a listener still runs")
-	}
+	return driver.Handled(ctx, l.stopped, "a listener")
 }
 
-// finish implements closer: there is nothing that a listener owes the server.
-func (l *listener) finish() {}
+// Finish implements driver.Closer: there is nothing that a listener owes the server.
+func (l *listener) Finish() {}
 
 // lost implements closer: the client subscribes again.
 func (l *listener) lost() {}

@@ -8,6 +8,7 @@ import (
 	client "github.com/nats-io/nats.go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -23,9 +24,6 @@ const (
 
 	headerTTL = "Nats-TTL"
 )
-
-// maxShort is what fits into an address or a name in every driver, in bytes.
-const maxShort = 255
 
 // route tells what a message's subject is, and whether JetStream keeps it.
 func route(to bus.Address) (subject string, stored bool, err error) {
@@ -47,7 +45,7 @@ func route(to bus.Address) (subject string, stored bool, err error) {
 }
 
 func validSubject(s string) bool {
-	if s == "" || len(s) > 2*maxShort {
+	if s == "" || len(s) > 2*driver.MaxShort {
 		return false
 	}
 	for token := range strings.SplitSeq(s, ".") {
@@ -58,23 +56,15 @@ func validSubject(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f })
 }
 
-// check refuses what can't be carried by every driver.
+// check refuses what can't be carried: a header's name has to be one of NATS, too.
 func check(m *bus.Message) error {
-	for name, value := range map[string]string{
-		"exchange": m.To.Exchange, "key": m.To.Key, "id": m.ID, "type": m.Type, "content type": m.ContentType,
-		"correlation id": m.CorrelationID, "reply address": m.ReplyTo,
-	} {
-		if len(value) > maxShort {
-			return fault.New(fault.Reject, fault.Invalid, "the message's %s has %d bytes; %d are possible", name, len(value), maxShort)
-		}
+	if err := driver.Check(m); err != nil {
+		return err
 	}
 	for name := range m.Headers {
-		if name == "" || len(name) > maxShort || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == ':' || c >= 0x7f }) {
+		if strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == ':' || c >= 0x7f }) {
 			return fault.New(fault.Reject, fault.Invalid, "%.300q is no name for a header", name)
 		}
-	}
-	if len(m.Body) > maxBody {
-		return fault.New(fault.Reject, fault.Invalid, "the message has %d bytes; %d are possible", len(m.Body), maxBody)
 	}
 	return nil
 }

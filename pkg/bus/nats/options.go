@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -29,19 +30,14 @@ type Options struct {
 }
 
 const (
-	defaultAckWait  = 5 * time.Second
-	defaultInFlight = 8192
-	// inFlightBytes bounds the bodies that are sent and not yet confirmed.
-	inFlightBytes = 64 << 20
-	// maxBody is the largest body of a message; it is the same in every driver. The server's limit counts headers too.
-	maxBody    = 16 << 20
-	maxPayload = maxBody + 64<<10
+	defaultAckWait = 5 * time.Second
+	// maxPayload is the server's limit, which counts headers too.
+	maxPayload = driver.MaxBody + 64<<10
 	// requestTimeout bounds one call of JetStream's interface, and the wait for one confirm.
 	requestTimeout = 10 * time.Second
 	confirmTimeout = 30 * time.Second
 	// A server that says nothing to pings for this long, twice, is gone.
-	pingInterval              = 5 * time.Second
-	firstBackoff, lastBackoff = 50 * time.Millisecond, 3 * time.Second
+	pingInterval = 5 * time.Second
 )
 
 // complete fills in the defaults and reads the address; its errors do not repeat the URL, which may have a password in it.
@@ -56,7 +52,7 @@ func (o *Options) complete() (address string, err error) {
 		o.AckWait = defaultAckWait
 	}
 	if o.InFlight <= 0 {
-		o.InFlight = defaultInFlight
+		o.InFlight = driver.DefaultInFlight
 	}
 	u, err := url.Parse(o.URL)
 	// An @ behind the host is a password that was not percent-encoded, the first part of which looks like the host.

@@ -103,7 +103,7 @@ func (s *session) retireOwner() {
 	case <-s.quiet():
 	case <-grace.C:
 	case <-s.dead:
-	case <-s.c.closing:
+	case <-s.c.Closing:
 	}
 	s.mu.Lock()
 	s.gone = true
@@ -115,7 +115,7 @@ func (s *session) retireOwner() {
 	select {
 	case <-s.quiet():
 	case <-s.dead:
-	case <-s.c.closing:
+	case <-s.c.Closing:
 	}
 }
 

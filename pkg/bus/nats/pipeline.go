@@ -10,6 +10,7 @@ import (
 	client "github.com/nats-io/nats.go"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -48,7 +49,7 @@ type pipeline struct {
 func newPipeline(b *Bus, limit int) *pipeline {
 	p := &pipeline{
 		b: b, limit: limit,
-		window: semaphore.NewWeighted(inFlightBytes),
+		window: semaphore.NewWeighted(driver.InFlightBytes),
 		inbox:  client.NewInbox() + ".",
 		wake:   make(chan struct{}, 1),
 		stop:   make(chan struct{}),
@@ -62,14 +63,14 @@ func newPipeline(b *Bus, limit int) *pipeline {
 func (p *pipeline) subscribe() error {
 	sub, err := p.b.nc.Subscribe(p.inbox+"*", p.confirm)
 	if err != nil {
-		return unavailable(err, "the NATS server at %s gives no subscription", p.b.address)
+		return driver.Unavailable(err, "the NATS server at %s gives no subscription", p.b.address)
 	}
 	return sub.SetPendingLimits(-1, -1) // bounded by the window
 }
 
 // weight is what a message takes of the window: its share of the messages that fit or, when larger, its size.
 func (p *pipeline) weight(m *client.Msg) int64 {
-	return max(inFlightBytes/int64(p.limit), int64(len(m.Data)))
+	return max(driver.InFlightBytes/int64(p.limit), int64(len(m.Data)))
 }
 
 // send takes a message when the window has room for it.
@@ -92,7 +93,7 @@ func (p *pipeline) add(it *item) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return errClosed
+		return driver.ErrClosed
 	}
 	if !p.ready {
 		p.queue = append(p.queue, it)
@@ -152,7 +153,7 @@ func (p *pipeline) down() {
 	p.sent = map[uint64]*item{}
 	p.mu.Unlock()
 	for _, it := range sent {
-		p.finish(it, errLost)
+		p.finish(it, driver.ErrLost)
 	}
 	p.settle()
 }
@@ -208,6 +209,6 @@ func (p *pipeline) end() {
 	p.queue, p.core, p.sent = nil, nil, map[uint64]*item{}
 	p.mu.Unlock()
 	for _, it := range left {
-		p.finish(it, errClosed)
+		p.finish(it, driver.ErrClosed)
 	}
 }

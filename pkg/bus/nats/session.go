@@ -9,6 +9,7 @@ import (
 	client "github.com/nats-io/nats.go"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 )
 
 // session is the life of a consumer on one connection: messages come to an inbox of its own, and are handed out one by one.
@@ -59,7 +60,7 @@ func newSession(c *consumer) *session {
 func (s *session) subscribe(take func(*client.Msg)) error {
 	sub, err := s.c.b.nc.Subscribe(s.inbox, take)
 	if err != nil {
-		return unavailable(err, "consuming from %q failed", s.c.o.Queue)
+		return driver.Unavailable(err, "consuming from %q failed", s.c.o.Queue)
 	}
 	s.sub = sub
 	return sub.SetPendingLimits(-1, -1) // bounded by what was asked for

@@ -109,7 +109,7 @@ func (s *session) retireSharer() {
 		select {
 		case <-drained: // what was on its way has come and is given back
 		case <-s.dead:
-		case <-s.c.closing:
+		case <-s.c.Closing:
 		}
 	}
 	for _, d := range rest {
@@ -118,7 +118,7 @@ func (s *session) retireSharer() {
 	select {
 	case <-s.quiet():
 	case <-s.dead:
-	case <-s.c.closing:
+	case <-s.c.Closing:
 	}
 	held := s.holding()
 	slices.SortFunc(held, func(a, b *delivery) int { return cmp.Compare(a.sequence, b.sequence) })

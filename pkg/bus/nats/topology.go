@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -163,6 +164,6 @@ func refusal(err error, kind, name string) error {
 		return fault.Wrap(err, fault.GiveUp, fault.Conflict,
 			"the %s %q exists on the NATS server with other settings than Vivarium needs, or can't be made (%s); delete it once it is empty, or give Vivarium an account of its own. NATS 2.11 or later is needed", kind, name, api.Description)
 	default:
-		return unavailable(err, "declaring the %s %q failed", kind, name)
+		return driver.Unavailable(err, "declaring the %s %q failed", kind, name)
 	}
 }
