@@ -30,9 +30,12 @@ func appendForever(path string) error {
 	if err != nil {
 		return err
 	}
-	for seq := head.Seq + 1; ; seq++ {
-		if err := s.Append(ctx, step(seq)); err != nil {
-			return err
+	// The one before may have been killed between an entry and its line.
+	for seq := max(head.Seq, 1); ; seq++ {
+		if seq > head.Seq {
+			if err := s.Append(ctx, step(seq)); err != nil {
+				return err
+			}
 		}
 		line := event.Logs{TaskRef: event.TaskRef{Environment: "a", Step: "s"}, First: int(seq), Lines: []event.LogLine{{Text: "x"}}}
 		if err := s.AppendLogs(ctx, line); err != nil {
