@@ -51,27 +51,15 @@ func newClusterPromote(x *connection) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "promote --token TOKEN",
 		Short: "Have a secondary take over",
-		Long: "Asks the secondary that --server or the data folder names to take over. Its primary is asked to step down first: work\n" +
-			"is drained, nothing is lost, and the old side becomes a secondary. When the primary can't be asked, --force takes over\n" +
+		Long: "Asks the secondary that --server or the data folder names to take over. Its primary is asked to step down first, as by\n" +
+			"`cluster switchover`: work is drained, nothing is lost, and the old side becomes a secondary. When the primary can't be asked, --force takes over\n" +
 			"all the same: commands are taken at once, and steps run once nothing of the other side can be under way any more.",
 		Example: "  vivarium cluster promote --token \"$TOKEN\" --server http://10.0.1.4:8090\n  vivarium cluster promote --token \"$TOKEN\" --force",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.Token == "" {
 				return usage("--token is required: make one with `vivarium cluster token`")
 			}
-			answer, err := x.promote(cmd.Context(), p)
-			if err != nil {
-				return err
-			}
-			if err := x.awaitPrimary(cmd.Context(), answer.Epoch); err != nil {
-				return err
-			}
-			how := "the other side has stepped down, and nothing was lost"
-			if !answer.Agreed {
-				how = "steps run from " + answer.OfferFrom.Local().Format(time.TimeOnly) + " on; what was in flight is looked at first"
-			}
-			_, err = fmt.Fprintf(x.c.out, "This side is the primary now, under epoch %d: %s.\n", answer.Epoch, how)
-			return err
+			return x.takeOver(cmd, p)
 		},
 	}
 	cmd.Flags().StringVar(&p.Token, "token", "", "operation token")

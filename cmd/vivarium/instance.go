@@ -50,6 +50,8 @@ type instance struct {
 	lease     *authority.Lease
 	promise   *authority.Promise
 	offerFrom time.Time
+	other     string      // an address of the other side, by a takeover
+	handing   bool        // this side has stepped down
 	overtaken atomic.Bool // another side acts under a higher epoch
 	watched   chan struct{}
 	endWatch  context.CancelFunc

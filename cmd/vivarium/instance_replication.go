@@ -93,7 +93,8 @@ func (s *instance) startFollower(ctx context.Context) (err error) {
 	if s.settings.Primary {
 		return nil
 	}
-	s.refuser = orchestrator.NewRefuser(orchestrator.RefuserOptions{Bus: s.bus, Cluster: s.settings.PrimaryClusterName, Primary: s.whereIsThePrimary, Log: s.log})
+	s.refuser = orchestrator.NewRefuser(orchestrator.RefuserOptions{Bus: s.bus, Cluster: s.settings.PrimaryClusterName, Primary: s.whereIsThePrimary,
+		HandOver: s.handsOver(), HandedOver: s.allHandedOver, Log: s.log})
 	if err := s.refuser.Start(ctx); err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (s *instance) replicationClient() (*http.Client, error) {
 // finder knows where the primary is: by its addresses, or by Consul.
 func (s *instance) finder() replication.Finder {
 	if len(s.settings.Replication.Primary) > 0 || s.consul == nil {
-		return replication.Static(s.settings.Replication.Primary)
+		return replication.Static(s.others())
 	}
 	return consulFinder{s}
 }
@@ -207,7 +208,7 @@ func (s *instance) whereIsThePrimary() string {
 			return st.Address
 		}
 	}
-	return strings.Join(s.settings.Replication.Primary, " ")
+	return strings.Join(s.others(), " ")
 }
 
 // lag is nil in a primary, which is behind nobody.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,8 +12,12 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// handOver is how long a primary that has stepped down goes on serving its journal before it becomes a secondary.
-const handOver = 30 * time.Second
+const (
+	// mostDrain bounds how long running steps may go on before this side steps down: whoever asked waits for it.
+	mostDrain = 30 * time.Second
+	// handOver is how long a primary that has stepped down waits for the other side to act, before it goes on itself where that does not.
+	handOver = 30 * time.Second
+)
 
 // stepDown is what a secondary asks that takes over as planned: work is drained, nothing more is taken, and how far the journal
 // is then is the answer. The process becomes a secondary once the other side acts, or begins anew as the primary when it does not.
@@ -30,25 +35,61 @@ func (s *instance) stepDown(ctx context.Context, data []byte) (any, error) {
 		return nil, err
 	}
 	s.log.Warn("this side steps down, as it was asked to: work is drained")
-	drain, cancel := context.WithTimeout(ctx, s.settings.StopTimeout)
-	defer cancel()
-	if err := s.work.Stop(drain); err != nil {
-		s.log.Warn("not everything could finish; it is in doubt for the other side", "error", err)
-	}
-	go s.afterwards()
-	return s.source.Identity(ctx)
+	inFlight := s.drain(ctx)
+	go s.afterwards(p.Address)
+	id, err := s.source.Identity(ctx)
+	return steppedDown{id, inFlight}, err
 }
 
-// afterwards begins anew after a step down, once the other side acts, or has not for long enough.
-func (s *instance) afterwards() {
-	ctx, cancel := context.WithTimeout(context.Background(), handOver)
+// drain ends all work, and returns how many steps were still in flight when their time was over.
+func (s *instance) drain(ctx context.Context) (inFlight int) {
+	draining, cancel := context.WithTimeout(ctx, min(s.settings.StopTimeout, mostDrain))
 	defer cancel()
-	for {
-		if epoch, _ := s.highest(ctx); epoch > s.epoch || s.draining.Load() || ctx.Err() != nil {
-			break
+	inFlight, err := s.orchestrator.StepDown(draining)
+	if err != nil {
+		s.log.Warn("not everything that was taken could be decided on", "error", err)
+		inFlight = max(inFlight, 1)
+	}
+	stopping, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if err := s.work.Stop(stopping); err != nil {
+		s.log.Warn("not everything could finish; it is in doubt for the other side", "error", err)
+	}
+	s.log.Info("this side has stepped down", "in_flight", inFlight)
+	return inFlight
+}
+
+// afterwards has this process begin anew after a step down: as a secondary once the other side acts, as the primary where it says for
+// long enough that it does not. While nobody says anything, nobody acts: the other side may.
+func (s *instance) afterwards(address string) {
+	s.other = cmp.Or(address, s.other)
+	until, silent := time.Now().Add(handOver), false
+	for !s.draining.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		epoch, who, asked := s.highest(ctx)
+		cancel()
+		late := time.Now().After(until)
+		switch {
+		case epoch > s.epoch:
+			err := s.become(role{Epoch: epoch, Since: time.Now().UTC(), Why: "this side stepped down, and another one acts: " + who, Other: s.other, HandOver: true})
+			if err != nil {
+				s.log.Error("the role can't be written", "error", err)
+			}
+			return
+		case late && (asked || len(s.others()) == 0):
+			s.log.Error("this side has stepped down, and the other one does not act: this one goes on")
+			s.turn()
+			return
+		case late && !silent:
+			silent = true
+			s.log.Error("this side has stepped down, and nobody can be asked whether the other one acts: nothing is done until somebody answers", "addresses", s.others())
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
+}
+
+// turn has the process begin anew.
+func (s *instance) turn() {
 	select {
 	case s.turning <- struct{}{}:
 	default:
@@ -56,23 +97,27 @@ func (s *instance) afterwards() {
 }
 
 // highest finds out under which epoch another side acts, as far as it can be asked: where all sides look, and at its
-// addresses.
-func (s *instance) highest(ctx context.Context) (epoch uint64, who string) {
+// addresses. asked: somebody has answered.
+func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked bool) {
 	if c, found := s.claimed(ctx); found {
-		epoch, who = c.Epoch, fmt.Sprintf("%s, by Consul", c.Side)
+		epoch, who, asked = c.Epoch, fmt.Sprintf("%s, by Consul", c.Side), true
 	}
 	client, err := s.replicationClient()
 	if err != nil || s.settings.Replication.Token == "" {
-		return epoch, who
+		return epoch, who, asked
 	}
 	defer client.CloseIdleConnections()
-	for _, address := range s.settings.Replication.Primary {
+	for _, address := range s.others() {
 		id, err := replication.NewRemote(address, s.settings.Replication.Token, client).Identity(ctx)
-		if err == nil && id.Role == replication.Primary && id.Server != s.id && id.Epoch >= epoch {
+		if err != nil || id.Server == s.id {
+			continue
+		}
+		asked = true
+		if id.Role == replication.Primary && id.Epoch >= epoch {
 			epoch, who = id.Epoch, "the server at "+address
 		}
 	}
-	return epoch, who
+	return epoch, who, asked
 }
 
 // checkEpoch keeps an old primary that comes back from acting: under a higher epoch it becomes a secondary, and under the same one
@@ -87,12 +132,12 @@ func (s *instance) checkEpoch(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	epoch, who := s.highest(ctx)
+	epoch, who, _ := s.highest(ctx)
 	switch {
 	case epoch > s.epoch:
 		s.log.Warn("another side acts under a higher epoch: this one becomes a secondary", "epoch", s.epoch, "their_epoch", epoch, "who", who)
 		s.settings.Primary = false
-		return writeRole(s.dir, role{Epoch: epoch, Since: time.Now().UTC(), Why: "another side acts: " + who})
+		return writeRole(s.dir, role{Epoch: epoch, Since: time.Now().UTC(), Why: "another side acts: " + who, Other: s.other})
 	case epoch == s.epoch && who != "" && !s.claims(ctx):
 		return fault.New(fault.GiveUp, fault.Conflict, "%s is a primary under the same epoch %d: two sides can't act, and this one is the younger; start it without --primary", who, epoch)
 	}
@@ -110,14 +155,14 @@ func (s *instance) watchEpoch(ctx context.Context) {
 		case <-tick.C:
 		}
 		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
-		epoch, who := s.highest(asking)
+		epoch, who, _ := s.highest(asking)
 		cancel()
 		if epoch <= s.epoch {
 			continue
 		}
 		s.overtaken.Store(true) // nothing is decided from here on, whatever else has to be stopped first
 		s.log.Error("another side acts under a higher epoch: this one stops, and becomes a secondary", "epoch", s.epoch, "their_epoch", epoch, "who", who)
-		if err := s.become(role{Epoch: epoch, Since: time.Now().UTC(), Why: "another side acts: " + who}); err != nil {
+		if err := s.become(role{Epoch: epoch, Since: time.Now().UTC(), Why: "another side acts: " + who, Other: s.other}); err != nil {
 			s.log.Error("the role can't be written", "error", err)
 		}
 		return

@@ -18,6 +18,7 @@ import (
 const (
 	orderPromote  = "promote"
 	orderStepDown = "step-down"
+	orderCommands = "commands"
 )
 
 // promotion is what is asked of a secondary: to take over.
@@ -25,6 +26,8 @@ type promotion struct {
 	Token string `json:"token"`
 	// Force: the primary is not asked, since it can't be.
 	Force bool `json:"force"`
+	// Address is where the side that takes over is reached, as far as it knows.
+	Address string `json:"address,omitempty"`
 }
 
 // promoted is the answer.
@@ -34,10 +37,20 @@ type promoted struct {
 	OfferFrom time.Time `json:"offer_from,omitzero"`
 	// Agreed: the primary has stepped down, and everything that it had is here.
 	Agreed bool `json:"agreed"`
+	// Entries is how many the journal has, the same on both sides by its checksums, and InFlight how many steps did not end before
+	// the primary stepped down; both where it has agreed.
+	Entries  uint64 `json:"entries,omitempty"`
+	InFlight int    `json:"in_flight,omitempty"`
+}
+
+// steppedDown is what a primary leaves.
+type steppedDown struct {
+	replication.Identity
+	InFlight int `json:"in_flight"`
 }
 
 func (s *instance) orders() map[string]func(context.Context, []byte) (any, error) {
-	return map[string]func(context.Context, []byte) (any, error){orderPromote: s.promote, orderStepDown: s.stepDown}
+	return map[string]func(context.Context, []byte) (any, error){orderPromote: s.promote, orderStepDown: s.stepDown, orderCommands: s.takeCommands}
 }
 
 // openRole lets what a takeover has made of this side count for more than the flag.
@@ -49,7 +62,7 @@ func (s *instance) openRole() error {
 	if s.settings.Primary != r.Primary {
 		s.log.Warn("a takeover has changed the role of this side: --primary does not count", "primary", r.Primary, "epoch", r.Epoch, "since", r.Since, "why", r.Why)
 	}
-	s.settings.Primary, s.offerFrom = r.Primary, r.OfferFrom
+	s.settings.Primary, s.offerFrom, s.other, s.handing = r.Primary, r.OfferFrom, r.Other, r.HandOver && !r.Primary
 	return nil
 }
 
@@ -91,10 +104,7 @@ func (s *instance) become(r role) error {
 	if err := writeRole(s.dir, r); err != nil {
 		return err
 	}
-	select {
-	case s.turning <- struct{}{}:
-	default:
-	}
+	s.turn()
 	return nil
 }
 
@@ -123,10 +133,8 @@ func (s *instance) promote(ctx context.Context, data []byte) (any, error) {
 	answer := promoted{Epoch: epoch + 1}
 	if p.Force {
 		answer.OfferFrom = s.promise.Safe(s.begun)
-	} else if err := s.askDown(ctx, p.Token); err != nil {
+	} else if err := s.askDown(ctx, p.Token, &answer); err != nil {
 		return nil, err
-	} else {
-		answer.Agreed = true
 	}
 	return answer, s.takeOver(ctx, answer, p.Force)
 }
@@ -146,7 +154,7 @@ func (s *instance) takeOver(ctx context.Context, p promoted, force bool) error {
 	}
 	why := "this side took over"
 	s.log.Warn("this side takes over", "epoch", p.Epoch, "forced", force, "steps_from", p.OfferFrom)
-	return s.become(role{Primary: true, Epoch: p.Epoch, Since: claim.At, Why: why, OfferFrom: p.OfferFrom})
+	return s.become(role{Primary: true, Epoch: p.Epoch, Since: claim.At, Why: why, OfferFrom: p.OfferFrom, Other: s.follower.Status().Address})
 }
 
 // journal writes a fact of the cluster, and with it the epoch, which fences whoever writes under a lower one.
@@ -172,7 +180,7 @@ func (s *instance) journal(ctx context.Context, b environment.Promoted) error {
 }
 
 // askDown has the primary step down, and waits until all that it had is here.
-func (s *instance) askDown(ctx context.Context, token string) error {
+func (s *instance) askDown(ctx context.Context, token string, answer *promoted) error {
 	st := s.follower.Status()
 	if st.State != replication.Live && st.State != replication.CatchingUp {
 		return fault.New(fault.Reject, fault.Unavailable, "the primary can't be asked to step down (%s: %s): if it is lost, say --force; what it has not sent is then missing, and steps wait until its lease has passed", st.State, st.Reason)
@@ -182,12 +190,19 @@ func (s *instance) askDown(ctx context.Context, token string) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	var left replication.Identity
-	if err := replication.NewRemote(st.Address, s.settings.Replication.Token, client).Order(ctx, orderStepDown, promotion{Token: token}, &left); err != nil {
+	var left steppedDown
+	if err := replication.NewRemote(st.Address, s.settings.Replication.Token, client).Order(ctx, orderStepDown, promotion{Token: token, Address: s.ownAddress()}, &left); err != nil {
 		if e := fault.From(err); e.Disposition == fault.Retry || e.Disposition == fault.Wait {
 			return fault.Wrap(err, fault.Reject, e.Code, "the primary was not heard to step down (%s): ask again, or say --force if it is lost; what it has not sent is then missing, and steps wait until its lease has passed", e.Message)
 		}
 		return err
+	}
+	if left.InFlight > 0 {
+		answer.OfferFrom = time.Now().Add(s.settings.Cluster.Margin) // for what was told to stop to end
+	}
+	answer.Agreed, answer.InFlight = true, left.InFlight
+	for _, h := range left.Heads {
+		answer.Entries += h.Seq
 	}
 	return s.reach(ctx, left.Heads)
 }

@@ -21,6 +21,10 @@ type role struct {
 	Why     string    `json:"why"`
 	// OfferFrom is when nothing of the other side is being done any more.
 	OfferFrom time.Time `json:"offer_from,omitzero"`
+	// Other is an address of the other side, besides those that are configured.
+	Other string `json:"other,omitempty"`
+	// HandOver: this side has stepped down, and what was sent to it meanwhile is for the other one.
+	HandOver bool `json:"hand_over,omitempty"`
 }
 
 // readRole is nil where no takeover has made this side anything.

@@ -18,10 +18,14 @@ type authority struct {
 	mu     sync.Mutex
 	others map[string]time.Time // server -> until when
 	silent bool                 // that it may not act was said
+	over   bool                 // the side has stepped down
 }
 
 // Left is how long this side may act from now on, or why it may not.
 func (a *authority) left(now time.Time) (left time.Duration, always bool, err error) {
+	if a.ended() {
+		return 0, false, fault.New(fault.Wait, fault.AuthorityLost, "this side has stepped down")
+	}
 	if a.own == nil {
 		return 0, true, nil
 	}
@@ -40,6 +44,19 @@ func (a *authority) left(now time.Time) (left time.Duration, always bool, err er
 	return left, false, err
 }
 
+// end has this side act no more, whatever others say.
+func (a *authority) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+}
+
+func (a *authority) ended() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.over
+}
+
 // hear takes what another server of the side knows.
 func (a *authority) hear(s event.ServerPresence) {
 	if a.own == nil || s.Until == nil {
@@ -55,7 +72,7 @@ func (a *authority) hear(s event.ServerPresence) {
 
 // until is what this server knows itself, for the others; nil when it knows of no bound, or may not act.
 func (a *authority) until(now time.Time) *time.Time {
-	if a.own == nil {
+	if a.own == nil || a.ended() {
 		return nil
 	}
 	left, always, err := a.own(now)
@@ -82,7 +99,9 @@ func (a *authority) turned(silent bool) bool {
 }
 
 // word tells the runners that this side may act, and for how long, or that it may not.
-func (x *Orchestrator) word(now time.Time) {
+func (x *Orchestrator) word(now time.Time) { x.send(x.wordAt(now), "word of authority") }
+
+func (x *Orchestrator) wordAt(now time.Time) bus.Message {
 	left, always, err := x.authority.left(now)
 	if x.authority.turned(err != nil) {
 		if err != nil {
@@ -100,11 +119,14 @@ func (x *Orchestrator) word(now time.Time) {
 	}
 	m := x.message(bus.Address{Exchange: bus.Control, Key: topicRollCall}, event.TypeOf(event.ClusterAuthority), w)
 	m.Expires, m.Transient = 5*time.Second, true
-	x.send(m, "word of authority")
+	return m
 }
 
 // held is why no step may be offered although this side acts: the other one's work may not have ended.
 func (x *Orchestrator) held() *environment.Reason {
+	if x.draining.Load() {
+		return &environment.Reason{Code: environment.BecauseTakeover, Detail: "another side is about to take over"}
+	}
 	if x.OfferFrom.IsZero() || !time.Now().Before(x.OfferFrom) {
 		return nil
 	}

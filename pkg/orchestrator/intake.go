@@ -22,6 +22,10 @@ func (x *Orchestrator) intake(d bus.Delivery) {
 		d.Dead(string(f.Code), f.Message)
 		return
 	}
+	if e.Type == event.TypeOf(event.QueueMark) {
+		d.Ack() // of a time when this side was a secondary
+		return
+	}
 	x.forward(d, x.partitionOf(e.Subject))
 }
 

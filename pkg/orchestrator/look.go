@@ -143,6 +143,9 @@ func comes(name, step string, every time.Duration, from, to time.Time) bool {
 }
 
 func (t *turn) offerLooks() {
+	if t.p.draining.Load() {
+		return
+	}
 	l := &t.p.looks
 	var kept []place
 	for _, at := range l.queue {

@@ -80,11 +80,13 @@ type Orchestrator struct {
 	usage      *usages
 	authority  authority
 	looking    lookBudget
+	draining   atomic.Bool // nothing new is taken or offered
+	marks      marks
 
 	run     context.Context // ends when what is left has to be dropped
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	subs    []bus.Subscription // intake first
+	subs    []bus.Subscription // intake last
 	ready   atomic.Bool
 	stopped atomic.Bool
 }

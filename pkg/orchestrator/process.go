@@ -28,6 +28,7 @@ type turn struct {
 	executing  map[string]*plan.Plan // what a decision may begin to carry out
 	states     states
 	late       []bus.Delivery // states that were refused
+	marked     uint64         // number of the mark that has come
 
 	others map[string]*environment.Record // environments that were asked about; nil: not there
 }
@@ -165,6 +166,7 @@ var messages = map[string]func(*turn, json.RawMessage) error{
 	event.HealthReported:  on((*turn).reported),
 	event.RunnerHello:     on((*turn).hello),
 	event.PartitionTick:   on((*turn).tick),
+	event.QueueMark:       on((*turn).mark),
 }
 
 func on[M any](handle func(*turn, M) error) func(*turn, json.RawMessage) error {
@@ -368,4 +370,5 @@ func (t *turn) publish() {
 		d.Dead(string(fault.Conflict), "the state of a step comes from an attempt that is not the one under way; the journal has its SHA-256 (result.refused)")
 	}
 	t.p.relay.add(t.batch.Entries)
+	t.passMark()
 }

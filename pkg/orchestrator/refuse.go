@@ -17,21 +17,31 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/service"
 )
 
+// refuserPrefetch is how many commands are held at once, and handed over together.
+const refuserPrefetch = 64
+
 // RefuserOptions of a Refuser. Bus is required.
 type RefuserOptions struct {
 	Bus bus.Bus
 	// Cluster is the primary's name, and Primary says where it is, empty when nobody knows.
 	Cluster string
 	Primary func() string
-	Log     *slog.Logger
+	// HandOver gives commands to the primary and returns their answers, in the same order; nil refuses all. Those are handed over that
+	// stand in the queue when the Refuser begins, and HandedOver, where it is not nil, is called once behind them.
+	HandOver   func(ctx context.Context, commands []json.RawMessage) ([]event.Answer, error)
+	HandedOver func()
+	Log        *slog.Logger
 }
 
-// Refuser answers every command on the bus of a secondary with who takes it. Where it hears a server that does take commands,
+// Refuser answers every command on the bus of a secondary with who takes it, or, of a side that has just stepped down, hands over what
+// was sent to it before. Where it hears a server that does take commands,
 // since both sides share a broker or a takeover has begun, it leaves the commands alone.
 type Refuser struct {
 	RefuserOptions
 	heard    atomic.Int64 // Unix time in ns of the last word of a server that takes commands
 	listener bus.Listener
+	id       string // of marks
+	passing  chan bus.Delivery
 
 	run     context.Context
 	cancel  context.CancelFunc
@@ -48,7 +58,7 @@ func NewRefuser(o RefuserOptions) *Refuser {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Refuser{RefuserOptions: o}
+	r := &Refuser{RefuserOptions: o, id: uuid.NewString(), passing: make(chan bus.Delivery, refuserPrefetch)}
 	r.run, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -69,6 +79,9 @@ func (r *Refuser) Start(ctx context.Context) (err error) {
 		return err
 	}
 	r.running.Go(r.watch)
+	if r.HandOver != nil {
+		r.running.Go(r.pass)
+	}
 	return nil
 }
 
@@ -76,6 +89,7 @@ func (r *Refuser) Start(ctx context.Context) (err error) {
 func (r *Refuser) Stop(ctx context.Context) error {
 	r.cancel()
 	r.running.Wait()
+	r.leave()
 	if r.listener == nil {
 		return nil
 	}
@@ -106,7 +120,7 @@ func (r *Refuser) watch() {
 			stop()
 		case sub == nil:
 			var err error
-			if sub, err = r.Bus.Consume(r.run, bus.ConsumeOptions{Queue: bus.Commands, Prefetch: 64}, r.refuse); err != nil && !errors.Is(err, context.Canceled) {
+			if sub, err = r.begin(); err != nil && !errors.Is(err, context.Canceled) {
 				r.Log.Warn("commands can't be answered now", "error", err)
 			}
 		}
@@ -122,39 +136,18 @@ func (r *Refuser) watch() {
 func (r *Refuser) refuse(d bus.Delivery) {
 	m := d.Message()
 	e, err := event.Decode(m.Body)
-	if err != nil {
+	switch {
+	case err != nil:
 		f := fault.From(err)
 		d.Dead(string(f.Code), f.Message)
 		return
-	}
-	name, _ := event.NameOf(e.Type)
-	a := event.Answer{CommandID: e.ID, Command: name, Environment: e.Subject, Error: r.reason()}
-	if m.ReplyTo == "" {
-		r.Log.Warn("a command came to a secondary, and nobody is to be answered", "command", name, "id", e.ID)
+	case e.Type == event.TypeOf(event.QueueMark):
 		d.Ack()
 		return
 	}
-	body, _ := json.Marshal(a) // our own type: always JSON
-	now, id := time.Now().UTC(), uuid.Must(uuid.NewV7()).String()
-	answer := event.Envelope{SpecVersion: event.SpecVersion, ID: id, Source: "vivarium/" + r.Cluster, Type: event.AnswerType, Time: &now,
-		DataContentType: "application/json", Data: body}
-	err = r.Bus.Send(r.run, bus.Message{To: bus.Address{Key: m.ReplyTo}, ID: id, Type: event.AnswerType, ContentType: event.ContentType,
-		CorrelationID: m.CorrelationID, Transient: true, Body: answer.Encode()}, func(err error) {
-		if err != nil {
-			d.Requeue(time.Second)
-			return
-		}
-		d.Ack()
-	})
-	if err != nil {
-		d.Requeue(time.Second)
+	name, _ := event.NameOf(e.Type)
+	if m.ReplyTo == "" {
+		r.Log.Warn("a command came to a secondary, and nobody is to be answered", "command", name, "id", e.ID)
 	}
-}
-
-func (r *Refuser) reason() *fault.Error {
-	where := ""
-	if at := r.Primary(); at != "" {
-		where = " (" + at + ")"
-	}
-	return fault.New(fault.Reject, fault.NotPrimary, "this is a secondary and takes no commands: send it to the primary cluster %q%s, or promote this one", r.Cluster, where)
+	r.answer(d, event.Answer{CommandID: e.ID, Command: name, Environment: e.Subject, Error: r.reason()})
 }

@@ -56,7 +56,7 @@ func topology(all []Message) []channel {
 // runnerChannels are those between server and runners.
 func runnerChannels(all []Message) []channel {
 	pool := map[string]schema.Object{"pool": {"description": "Pool of runners"}}
-	heard := named(all, event.TaskAccepted, event.TaskRefused, event.TaskFinished, event.TaskState, event.RunnerHeartbeat, event.HealthReported, event.PartitionTick)
+	heard := named(all, event.TaskAccepted, event.TaskRefused, event.TaskFinished, event.TaskState, event.RunnerHeartbeat, event.HealthReported, event.PartitionTick, event.QueueMark)
 	return []channel{{
 		name: "tasks", address: bus.Tasks("{pool}"), params: pool, action: send, summary: "Steps offered to the runners of a pool",
 		messages: named(all, event.TaskOffered),

@@ -257,5 +257,6 @@ func runnerExamples() map[string]any {
 			Time: exampleTime, Replicas: []event.ReplicaUsage{{Name: "notes-api-1", State: "running", CPU: 0.25, Memory: 64 << 20}},
 		}},
 		event.PartitionTick: event.Tick{Partition: 7, Server: "server-1", Time: exampleTime},
+		event.QueueMark:     event.Mark{Server: "server-1", Number: 1},
 	}
 }

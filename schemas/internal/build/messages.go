@@ -76,6 +76,7 @@ func Messages() []Message {
 		{event.ClusterAuthority, Runner, event.Authority{}},
 		{event.ServerAlive, Runner, event.ServerPresence{}},
 		{event.PartitionTick, Runner, event.Tick{}},
+		{event.QueueMark, Runner, event.Mark{}},
 		{event.WatchesLeased, Runner, event.Watches{}},
 		{event.HealthReported, Runner, event.ResourceHealth{}},
 		{event.UsageWanted, Runner, event.WantedUsage{}},
