@@ -45,7 +45,7 @@ func (s *Store) Append(ctx context.Context, b store.Batch) error {
 		return err
 	})
 	if err == nil && len(b.Entries) > 0 {
-		s.watchers.notify()
+		s.watchers.Notify()
 	}
 	return plain(err)
 }

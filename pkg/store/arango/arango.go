@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
 	"github.com/vivarium-env/vivarium/pkg/store/internal/cursor"
+	"github.com/vivarium-env/vivarium/pkg/store/internal/watch"
 )
 
 // Store is a store.Store on ArangoDB. All methods are safe for concurrent use.
@@ -27,8 +28,8 @@ type Store struct {
 	version   string
 	key       cursor.Key
 
-	watchers watchers
-	relays   relays
+	watchers watch.Watchers
+	relays   watch.Relayed
 
 	closed  atomic.Bool
 	once    sync.Once
@@ -93,7 +94,7 @@ func (s *Store) Close() error {
 		close(s.ended)
 		s.running.Wait()
 		s.closed.Store(true)
-		s.watchers.close()
+		s.watchers.Close()
 		s.transport.close()
 	})
 	return nil

@@ -77,7 +77,7 @@ type head struct {
 // it may be a second behind.
 func (s *Store) Head(ctx context.Context, partition int) (store.Head, error) {
 	h, _, err := askOne[head](ctx, s, "partition_head", binds{"key": partitionKey(partition), "partition": partition})
-	return store.Head{Partition: partition, Seq: h.Seq, Relayed: max(h.Relayed, s.relays.of(partition)), Chain: h.Chain}, err
+	return store.Head{Partition: partition, Seq: h.Seq, Relayed: max(h.Relayed, s.relays.Of(partition)), Chain: h.Chain}, err
 }
 
 // Relayed is kept in memory and written within a second, or by Close.
@@ -88,7 +88,7 @@ func (s *Store) Relayed(ctx context.Context, partition int, seq uint64) error {
 	if s.closed.Load() {
 		return errClosed
 	}
-	s.relays.raise(partition, min(seq, maxSeq))
+	s.relays.Raise(partition, min(seq, maxSeq))
 	return nil
 }
 

@@ -2,8 +2,6 @@ package arango
 
 import (
 	"context"
-	"maps"
-	"sync"
 	"time"
 )
 
@@ -14,76 +12,10 @@ const (
 	flushTime = 5 * time.Second
 )
 
-// watchers are those who want to know of changes of the journal.
-type watchers struct {
-	mu     sync.Mutex
-	all    map[chan struct{}]struct{}
-	closed bool
-}
-
 // Watch gets a value after each change: at once for this Store's commits, within a quarter of a second for those of others.
 // Several changes may be one value; a value may come without a change. The channel is closed when ctx ends or the store is
 // closed.
-func (s *Store) Watch(ctx context.Context) <-chan struct{} {
-	c := make(chan struct{}, 1)
-	if !s.watchers.add(c) {
-		close(c)
-		return c
-	}
-	context.AfterFunc(ctx, func() { s.watchers.remove(c) })
-	return c
-}
-
-func (w *watchers) add(c chan struct{}) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return false
-	}
-	if w.all == nil {
-		w.all = map[chan struct{}]struct{}{}
-	}
-	w.all[c] = struct{}{}
-	return true
-}
-
-// remove closes a channel once, whoever comes first: the end of its context or that of the store.
-func (w *watchers) remove(c chan struct{}) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, ok := w.all[c]; ok {
-		delete(w.all, c)
-		close(c)
-	}
-}
-
-func (w *watchers) any() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.all) > 0
-}
-
-// notify leaves a value for each; one that is still there says the same.
-func (w *watchers) notify() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for c := range w.all {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (w *watchers) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.closed = true
-	for c := range w.all {
-		close(c)
-	}
-	w.all = nil
-}
+func (s *Store) Watch(ctx context.Context) <-chan struct{} { return s.watchers.Watch(ctx) }
 
 // untilEnd is a context that Close ends.
 func (s *Store) untilEnd() (context.Context, context.CancelFunc) {
@@ -112,7 +44,7 @@ func (s *Store) pollWatchers() {
 			return
 		case <-tick.C:
 		}
-		if !s.watchers.any() {
+		if !s.watchers.Any() {
 			continue
 		}
 		heads, err := ask[uint64](ctx, s, "partition_heads", nil)
@@ -128,50 +60,8 @@ func (s *Store) pollWatchers() {
 		}
 		if sum != seen {
 			seen = sum
-			s.watchers.notify()
+			s.watchers.Notify()
 		}
-	}
-}
-
-// relays are how far partitions are published, ahead of what is written of it.
-type relays struct {
-	mu    sync.Mutex
-	known map[int]uint64
-	ahead map[int]uint64 // the part of known that is not written yet
-}
-
-// raise never lowers.
-func (r *relays) raise(partition int, seq uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if seq <= r.known[partition] {
-		return
-	}
-	if r.known == nil {
-		r.known, r.ahead = map[int]uint64{}, map[int]uint64{}
-	}
-	r.known[partition], r.ahead[partition] = seq, seq
-}
-
-func (r *relays) of(partition int) uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.known[partition]
-}
-
-// pending is what has to be written.
-func (r *relays) pending() map[int]uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.ahead)
-}
-
-// written takes off what was written, unless it was raised meanwhile.
-func (r *relays) written(partition int, seq uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ahead[partition] == seq {
-		delete(r.ahead, partition)
 	}
 }
 
@@ -187,12 +77,12 @@ func (s *Store) flushRelays() {
 		case <-tick.C:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), flushTime)
-		for partition, seq := range s.relays.pending() {
+		for partition, seq := range s.relays.Pending() {
 			if _, err := ask[any](ctx, s, "relay", binds{"key": partitionKey(partition), "seq": seq}); err != nil {
 				s.options.Log.Warn("what is relayed could not be written, and will be tried again", "error", err)
 				break
 			}
-			s.relays.written(partition, seq)
+			s.relays.Written(map[int]uint64{partition: seq})
 		}
 		cancel()
 	}

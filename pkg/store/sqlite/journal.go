@@ -122,7 +122,7 @@ func (s *Store) Head(ctx context.Context, partition int) (store.Head, error) {
 		`SELECT p.seq, p.relayed, e.chain FROM partitions p LEFT JOIN entries e ON e.id = (p.partition << 48 | p.seq)
 		WHERE p.partition = ?`, partition)
 	head.Chain = hex.EncodeToString(chain)
-	head.Relayed = max(head.Relayed, s.relayed.of(partition))
+	head.Relayed = max(head.Relayed, s.relayed.Of(partition))
 	return head, err
 }
 
@@ -134,7 +134,7 @@ func (s *Store) Relayed(ctx context.Context, partition int, seq uint64) error {
 	if s.writer.isClosed() {
 		return errClosed
 	}
-	if s.relayed.raise(partition, min(seq, maxSeq)) {
+	if s.relayed.Raise(partition, min(seq, maxSeq)) {
 		s.writer.nudge()
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
 	"github.com/vivarium-env/vivarium/pkg/store/internal/cursor"
+	"github.com/vivarium-env/vivarium/pkg/store/internal/watch"
 )
 
 // Options of a store. Path is required.
@@ -90,8 +91,8 @@ type Store struct {
 	statements sync.Map // text to *sql.Stmt
 	writer     *writer
 
-	relayed  relayed
-	watchers watchers
+	relayed  watch.Relayed
+	watchers watch.Watchers
 	records  records
 
 	closing sync.Once
@@ -211,7 +212,7 @@ func (c connector) Driver() driver.Driver                        { return new(en
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		err := s.writer.close()
-		s.watchers.close()
+		s.watchers.Close()
 		s.closed = s.asFault(errors.Join(err, s.read.Close()))
 	})
 	return s.closed

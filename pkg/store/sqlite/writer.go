@@ -127,17 +127,17 @@ func (w *writer) run() {
 			}
 			w.commit(w.collect(c))
 		case <-w.wake:
-			if w.store.watchers.any() && !poll.running {
+			if w.store.watchers.Any() && !poll.running {
 				w.poll()
 				poll.start()
 			}
-			if w.store.relayed.any() {
+			if w.store.relayed.Any() {
 				flush.start()
 			}
 		case <-poll.C:
 			poll.running = false
 			w.poll()
-			if w.store.watchers.any() {
+			if w.store.watchers.Any() {
 				poll.start()
 			}
 		case <-sweep.C:
@@ -145,7 +145,7 @@ func (w *writer) run() {
 		case <-flush.C:
 			flush.running = false
 			w.commit(nil)
-			if w.store.relayed.any() {
+			if w.store.relayed.Any() {
 				flush.start()
 			}
 		}
@@ -174,13 +174,13 @@ func (w *writer) collect(first *call) []*call {
 // to be known as relayed, if anything.
 func (w *writer) commit(group []*call) {
 	group = claim(group)
-	marks := w.store.relayed.pending()
+	marks := w.store.relayed.Pending()
 	if len(group) == 0 && len(marks) == 0 {
 		return
 	}
 	journal, err := w.transact(group, marks)
 	if err == nil {
-		w.store.relayed.written(marks)
+		w.store.relayed.Written(marks)
 	} else if len(group) == 0 {
 		w.store.options.Log.Warn("what is relayed could not be written, and will be tried again", "error", err)
 	}
@@ -192,7 +192,7 @@ func (w *writer) commit(group []*call) {
 		close(c.done)
 	}
 	if journal {
-		w.store.watchers.notify()
+		w.store.watchers.Notify()
 	}
 }
 
@@ -239,7 +239,7 @@ func (w *writer) poll() {
 	}
 	if version != w.version {
 		w.version = version
-		w.store.watchers.notify()
+		w.store.watchers.Notify()
 	}
 }
 

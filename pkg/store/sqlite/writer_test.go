@@ -189,7 +189,7 @@ func TestRelayedWritten(t *testing.T) {
 		head, err := other.Head(t.Context(), 3)
 		return err == nil && head.Relayed == 5
 	}, 30*time.Second, 10*time.Millisecond)
-	require.False(t, s.relayed.any())
+	require.False(t, s.relayed.Any())
 }
 
 // TestEdges: the graph is that of the resources, whatever path they took into the file.
