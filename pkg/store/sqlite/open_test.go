@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,6 +48,27 @@ func TestNewerSchema(t *testing.T) {
 	requireRefused(t, path, sqlite.NewerSchema)
 	touch(t, path, "DELETE FROM schema_version WHERE version = 99")
 	require.NoError(t, file(path).Open(t).Close(), "a refused file is left as it was")
+}
+
+// TestOpenBesideAWriter: a second server starts although the first is in the middle of a transaction, and reads.
+func TestOpenBesideAWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	require.NoError(t, file(path).Open(t).Close())
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	writing, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	_, err = writing.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	require.NoError(t, err)
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, BusyTimeout: time.Millisecond})
+	require.NoError(t, err)
+	_, err = s.Head(t.Context(), 0)
+	require.NoError(t, err)
+	_, err = writing.ExecContext(t.Context(), "ROLLBACK")
+	require.NoError(t, err)
+	require.NoError(t, writing.Close())
+	require.NoError(t, s.Close())
 }
 
 func TestForeignDatabase(t *testing.T) {

@@ -21,6 +21,10 @@ func migrate(c *conn, path string) error {
 	if err != nil {
 		return err
 	}
+	// A store that is up to date is opened without a lock, for which one would wait long beside a server that writes much.
+	if current, err := isCurrent(c, len(files)); err != nil || current {
+		return err
+	}
 	if err := c.script("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -28,6 +32,15 @@ func migrate(c *conn, path string) error {
 		return errors.Join(err, c.script("ROLLBACK"))
 	}
 	return c.script("COMMIT")
+}
+
+func isCurrent(c *conn, version int) (bool, error) {
+	tables, _, err := c.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'")
+	if err != nil || tables == 0 {
+		return false, err
+	}
+	found, _, err := c.integer("SELECT coalesce(max(version), 0) FROM schema_version")
+	return int(found) == version, err
 }
 
 func migrateTo(c *conn, path string, files []string) error {
