@@ -28,7 +28,7 @@ func Templates(e store.Entry) (hashes []string) {
 }
 
 // Kept is what an entry says of the states of steps, as a batch has it: the hash of one that was saved, and no data; nil
-// where it says nothing of them.
+// where it says nothing of them. Without a Step, all of the environment's end but those that its state goes on naming.
 func Kept(e store.Entry) *store.StepState {
 	switch e.Type {
 	case (environment.StatusDestroyed{}).Type(), (environment.Created{}).Type():
@@ -36,7 +36,12 @@ func Kept(e store.Entry) *store.StepState {
 	case (environment.StateSaved{}).Type():
 		var b environment.StateSaved
 		if json.Unmarshal(e.Data, &b) == nil {
-			return &store.StepState{Environment: e.Environment, Step: b.Step, Hash: b.Hash}
+			return &store.StepState{Environment: e.Environment, Step: b.Kept(), Hash: b.Hash}
+		}
+	case (environment.StepPlanned{}).Type():
+		var b environment.StepPlanned
+		if json.Unmarshal(e.Data, &b) == nil && b.Saved != nil {
+			return &store.StepState{Environment: e.Environment, Step: environment.SavedPlan{Operation: b.Operation}.Place(b.Step), Hash: b.Saved.Hash}
 		}
 	}
 	return nil

@@ -4,8 +4,8 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
-// checkpointEvery is how many entries are written between two checkpoints, at least; large graphs make it rarer, so that a
-// checkpoint costs less than the entries since the one before.
+// checkpointEvery is Partition.CheckpointEvery unless that is set; large graphs make it rarer, so that a checkpoint costs less
+// than the entries since the one before.
 const checkpointEvery = 2000
 
 // checkpointMark is the name of the snapshot that says up to where the others hold everything; no environment can be
@@ -42,7 +42,11 @@ func (p *Partition) due(last uint64) ([]store.Snapshot, error) {
 	for name := range p.touched {
 		nodes += len(p.States[name].Nodes)
 	}
-	if last-p.checkpoint < uint64(checkpointEvery+4*nodes) {
+	every := p.CheckpointEvery
+	if every <= 0 {
+		every = checkpointEvery
+	}
+	if last-p.checkpoint < uint64(every+4*nodes) { //nolint:gosec // not negative
 		return nil, nil
 	}
 	snapshots := []store.Snapshot{{Environment: checkpointMark, Partition: p.Number, Seq: last}}

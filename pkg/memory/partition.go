@@ -22,6 +22,8 @@ type Partition struct {
 	Seq     uint64
 	Chain   string
 	Relayed uint64
+	// CheckpointEvery is how many entries are written between two checkpoints, at least; 2,000 unless set.
+	CheckpointEvery int
 	// States by name. One that is not here may have been destroyed, and is found by State.
 	States map[string]*environment.State
 

@@ -37,6 +37,8 @@ type Options struct {
 	Beat time.Duration
 	// Prompt: the primary waits for this secondary, and is told at once, too, whenever something was written.
 	Prompt bool
+	// Checkpoint is memory.Partition.CheckpointEvery.
+	Checkpoint int
 	// Retry says how the primary is tried to be reached; from 200 ms up to 5 s between two attempts unless set.
 	Retry resilience.Policy
 	Log   *slog.Logger

@@ -54,6 +54,7 @@ func (p *partition) prepare(ctx context.Context) (Position, error) {
 		if p.memory, err = memory.Load(ctx, p.f.Store, p.number); err != nil {
 			return Position{}, err
 		}
+		p.memory.CheckpointEvery = p.f.Checkpoint
 		if err := p.look(ctx); err != nil {
 			return Position{}, err
 		}
@@ -185,7 +186,7 @@ func (p *partition) add(s *session, b *store.Batch, data []byte) error {
 		if err := p.memory.Take(s.ctx, e); err != nil {
 			return unlessEnded(s.ctx, err, e)
 		}
-		if err := p.keep(b, e, pg.States); err != nil {
+		if err := p.keep(s.ctx, b, e, pg.States); err != nil {
 			return err
 		}
 		b.Entries = append(b.Entries, e)

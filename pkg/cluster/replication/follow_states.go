@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/history"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -20,22 +22,29 @@ const fetchAtOnce = 16
 
 // keep takes over what an entry says of states. One that was not sent is missing until a later entry makes it void, or it can
 // be fetched.
-func (p *partition) keep(b *store.Batch, e store.Entry, sent []state) error {
-	kept := history.Kept(e)
-	if kept == nil {
-		return nil
-	}
-	for at := range p.missing {
-		if at[0] == kept.Environment && (kept.Step == "" || kept.Step == at[1]) {
-			delete(p.missing, at)
+func (p *partition) keep(ctx context.Context, b *store.Batch, e store.Entry, sent []state) error {
+	s := p.memory.States[e.Environment]
+	defer func() {
+		for _, place := range s.Released() {
+			b.States = append(b.States, store.StepState{Environment: e.Environment, Step: place})
+			delete(p.missing, [2]string{e.Environment, place})
 		}
+	}()
+	kept := history.Kept(e)
+	switch {
+	case kept == nil:
+		return nil
+	case kept.Step == "":
+		return p.keepAgain(ctx, b, s)
 	}
+	at := [2]string{kept.Environment, kept.Step}
+	delete(p.missing, at)
 	if kept.Hash != "" {
 		i := slices.IndexFunc(sent, func(s state) bool {
 			return s.Environment == kept.Environment && s.Step == kept.Step && s.Hash == kept.Hash
 		})
 		if i < 0 {
-			p.missing[[2]string{kept.Environment, kept.Step}] = kept.Hash
+			p.missing[at] = kept.Hash
 			return nil
 		}
 		if err := sent[i].check(); err != nil {
@@ -45,6 +54,46 @@ func (p *partition) keep(b *store.Batch, e store.Entry, sent []state) error {
 	}
 	b.States = append(b.States, *kept)
 	return nil
+}
+
+// keepAgain ends the states of an environment that is destroyed, or made again, but those that it goes on naming: they tell of
+// what was left where it is, or of the plan by which it is made.
+func (p *partition) keepAgain(ctx context.Context, b *store.Batch, s *environment.State) error {
+	maps.DeleteFunc(p.missing, func(at [2]string, _ string) bool { return at[0] == s.Name })
+	again := []store.StepState{{Environment: s.Name}}
+	for step, hash := range named(s) {
+		found, err := p.had(ctx, b, s.Name, step)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err != nil || found.Hash != hash {
+			p.missing[[2]string{s.Name, step}] = hash
+			continue
+		}
+		again = append(again, found)
+	}
+	b.States = append(b.States, again...)
+	return nil
+}
+
+// named are the hashes of all states that an environment names, by the places under which they are kept.
+func named(s *environment.State) map[string]string {
+	all := s.SavedPlans()
+	s.KeptStates(func(step, hash string) { all[step] = hash })
+	return all
+}
+
+// had is a state as it is once a batch is written.
+func (p *partition) had(ctx context.Context, b *store.Batch, name, step string) (store.StepState, error) {
+	for _, s := range slices.Backward(b.States) {
+		if s.Environment == name && (s.Step == step || s.Step == "") {
+			if len(s.Data) == 0 {
+				return s, store.ErrNotFound
+			}
+			return s, nil
+		}
+	}
+	return p.f.Store.State(ctx, name, step)
 }
 
 // check holds the data against its hash.
@@ -59,7 +108,7 @@ func (s state) check() error {
 func (p *partition) look(ctx context.Context) error {
 	p.missing = map[[2]string]string{}
 	for name, s := range p.memory.States {
-		for step, hash := range s.StateHashes() {
+		for step, hash := range named(s) {
 			found, err := p.f.Store.State(ctx, name, step)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
@@ -89,8 +138,13 @@ func (p *partition) rest(s *session) error {
 	if p.applied.Load() < p.f.view.head(p.number) {
 		return nil // an entry that is on its way may make it void
 	}
+	defer p.count()
 	b := store.Batch{Partition: p.number, Epoch: s.epoch.Load()}
 	for at, hash := range p.missing {
+		if st := p.memory.States[at[0]]; st == nil || named(st)[at[1]] != hash {
+			delete(p.missing, at) // its resource is forgotten
+			continue
+		}
 		found, err := s.fetchState(at, hash)
 		if fault.Is(err, fault.NotFound) {
 			continue
@@ -107,7 +161,6 @@ func (p *partition) rest(s *session) error {
 	if len(b.States) == 0 {
 		return nil
 	}
-	defer p.count()
 	return p.f.Store.Append(s.ctx, b)
 }
 

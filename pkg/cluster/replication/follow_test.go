@@ -18,18 +18,20 @@ import (
 
 // TestASecondaryIsTheSame: what was there before, and what comes while it follows, however the primary cut it into batches.
 func TestASecondaryIsTheSame(t *testing.T) {
-	for _, cuts := range []int{0, 7} {
+	t.Parallel()
+	for _, cuts := range []int{1, 7} {
 		t.Run(fmt.Sprint("batches of ", cuts), func(t *testing.T) {
+			t.Parallel()
 			p := newSide(t, fresh(t))
 			p.cuts = cuts
-			p.live(0, 20)
+			p.live(0, 8)
 			x, to := serve(t, p.store), fresh(t)
 			f := follow(t, to, x.address())
 			s := reaches(t, f, live)
 			same(t, p.store, to)
 			require.Equal(t, "east", s.Primary.Cluster)
 			require.Zero(t, s.Lag.Entries)
-			p.live(20, 60)
+			p.live(8, 22)
 			require.NoError(t, p.store.Relayed(t.Context(), 1, 17))
 			same(t, p.store, to)
 			s = reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
@@ -44,14 +46,15 @@ func TestASecondaryIsTheSame(t *testing.T) {
 
 // TestCheckpoints: enough for some of them, and a follower that is stopped and begun anew all the while.
 func TestCheckpointsAndRestarts(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	path := filepath.Join(t.TempDir(), "store.db")
 	x, to := serve(t, p.store), openStore(t, path)
 	for i := range 6 {
-		p.live(i*70, i*70+70)
+		p.live(i*15, i*15+15)
 		f := follow(t, to, x.address())
 		if i%2 == 0 {
-			reaches(t, f, func(s replication.Status) bool { return s.Partitions[i%partitions].Seq > uint64(i)*300 })
+			reaches(t, f, func(s replication.Status) bool { return s.Partitions[i%partitions].Seq > uint64(i)*60 })
 		} else {
 			reaches(t, f, live)
 		}
@@ -72,15 +75,16 @@ func TestCheckpointsAndRestarts(t *testing.T) {
 }
 
 func TestCutsAndDelays(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	x, to := serve(t, p.store), fresh(t)
 	wan := through(t, x)
 	f := follow(t, to, wan.address())
 	wan.delay.Store(int64(2 * time.Millisecond))
-	for i := range 12 {
-		p.live(i*8, i*8+8)
+	for i := range 8 {
+		p.live(i*5, i*5+5)
 		seen := wan.passed.Load()
-		require.Eventually(t, func() bool { return wan.passed.Load() > seen+int64(rand.IntN(20_000)) }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { return wan.passed.Load() > seen+int64(rand.IntN(10_000)) }, patience, time.Millisecond)
 		wan.cut()
 	}
 	same(t, p.store, to)
@@ -89,6 +93,7 @@ func TestCutsAndDelays(t *testing.T) {
 
 // TestAlteredOnTheWay: nothing that was altered is written, and nothing stops for good.
 func TestAlteredOnTheWay(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	x, to := serve(t, p.store), fresh(t)
 	wan := through(t, x)
@@ -101,8 +106,8 @@ func TestAlteredOnTheWay(t *testing.T) {
 	}
 	wan.alter.Store(&alter)
 	f := follow(t, to, wan.address())
-	for i := range 10 {
-		p.live(i*8, i*8+8)
+	for i := range 8 {
+		p.live(i*5, i*5+5)
 	}
 	same(t, p.store, to)
 	s := reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
@@ -112,6 +117,7 @@ func TestAlteredOnTheWay(t *testing.T) {
 }
 
 func TestThreeSecondaries(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	x := serve(t, p.store)
 	var all []store.Store
@@ -119,7 +125,7 @@ func TestThreeSecondaries(t *testing.T) {
 		to := fresh(t)
 		all = append(all, to)
 		f := follow(t, to, x.address(), func(o *replication.Options) { o.Self.Server = fmt.Sprint("server-", i) })
-		p.live(i*10, i*10+10)
+		p.live(i*5, i*5+5)
 		reaches(t, f, live)
 	}
 	for _, to := range all {
@@ -138,6 +144,7 @@ func TestThreeSecondaries(t *testing.T) {
 
 // TestAPeerThatIsGone is shown with a lag that grows.
 func TestAPeerThatIsGone(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	x, to := serve(t, p.store), fresh(t)
 	f := follow(t, to, x.address())
@@ -153,6 +160,7 @@ func TestAPeerThatIsGone(t *testing.T) {
 }
 
 func TestTheLagOfWhoIsCutOff(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	x, to := serve(t, p.store), fresh(t)
 	wan := through(t, x)
@@ -169,6 +177,7 @@ func TestTheLagOfWhoIsCutOff(t *testing.T) {
 }
 
 func TestTheKey(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	x := serve(t, p.store)
 	var mine *secret.Box
@@ -199,6 +208,7 @@ func TestTheKey(t *testing.T) {
 
 // TestRefused: what only a person can mend is said, and nothing is written.
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	p.live(0, 3)
 	for name, c := range map[string]struct {
@@ -217,6 +227,7 @@ func TestRefused(t *testing.T) {
 		"nobody is to be found": {set: func(o *replication.Options) { o.Find = replication.Static{} }, state: replication.Connecting, reason: "no server of the primary"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			x, to := serve(t, p.store), fresh(t)
 			require.NoError(t, to.Append(t.Context(), store.Batch{Partition: 0, Epoch: 1})) // an epoch is in force
 			if c.id != nil {
@@ -243,6 +254,7 @@ func TestRefused(t *testing.T) {
 
 // TestDiverged: a partition that has parted from the primary's stops, the others go on, and nothing is overwritten.
 func TestDiverged(t *testing.T) {
+	t.Parallel()
 	first := func(t *testing.T) (p *side, to store.Store) {
 		p, to = newSide(t, fresh(t)), fresh(t)
 		p.live(0, 6)
@@ -274,6 +286,7 @@ func TestDiverged(t *testing.T) {
 	}
 	n := partitionOf("parted")
 	t.Run("both went on", func(t *testing.T) {
+		t.Parallel()
 		p, to := first(t)
 		newSide(t, to).create("parted")
 		p.create("parted")
@@ -281,18 +294,21 @@ func TestDiverged(t *testing.T) {
 		stops(t, p, to, n, "the two have parted")
 	})
 	t.Run("the primary is behind", func(t *testing.T) {
+		t.Parallel()
 		p, to := first(t)
 		newSide(t, to).create("parted")
 		stops(t, p, to, n, "restored from an older backup")
 	})
 	t.Run("another cluster's journal", func(t *testing.T) {
+		t.Parallel()
 		other, to := newSide(t, fresh(t)), fresh(t)
 		other.now = other.now.Add(time.Hour)
-		other.live(0, 20)
+		other.live(0, 8)
 		newSide(t, to).create("parted")
 		stops(t, other, to, n, "another cluster's")
 	})
 	t.Run("the primary's journal was altered", func(t *testing.T) {
+		t.Parallel()
 		p, to := first(t)
 		p.create("parted")
 		b := store.Batch{Partition: n, Epoch: 1, Entries: []store.Entry{{Partition: n, Seq: p.owned[n].Seq + 1, Environment: "parted",
@@ -304,6 +320,7 @@ func TestDiverged(t *testing.T) {
 		require.Contains(t, s.Reason, "another checksum")
 	})
 	t.Run("a fact that can't follow", func(t *testing.T) {
+		t.Parallel()
 		p, to := first(t)
 		e := store.Entry{Partition: n, Seq: p.owned[n].Seq + 1, Environment: "parted", Type: "step.complete", Data: []byte(`{"step":"a"}`)}
 		e.Chain = store.Link(p.owned[n].Chain, e)
@@ -317,6 +334,7 @@ func TestDiverged(t *testing.T) {
 
 // TestFromBeforeThereWereChains: entries without one are replicated, and the chain begins behind them.
 func TestFromBeforeThereWereChains(t *testing.T) {
+	t.Parallel()
 	p, to := newSide(t, fresh(t)), fresh(t)
 	old := newSide(t, fresh(t))
 	old.live(0, 10)
@@ -347,6 +365,7 @@ func TestFromBeforeThereWereChains(t *testing.T) {
 
 // TestTakenOver: once a higher epoch is in force here, nothing of the old primary is written.
 func TestTakenOver(t *testing.T) {
+	t.Parallel()
 	p, to := newSide(t, fresh(t)), fresh(t)
 	p.live(0, 3)
 	x := serve(t, p.store)
@@ -363,11 +382,12 @@ func TestTakenOver(t *testing.T) {
 
 // TestLeaving: all that is in the journal arrives, and then the word that nothing more is to come.
 func TestLeaving(t *testing.T) {
+	t.Parallel()
 	p, to := newSide(t, fresh(t)), fresh(t)
 	x := serve(t, p.store)
 	f := follow(t, to, x.address())
 	reaches(t, f, live)
-	p.live(0, 40)
+	p.live(0, 15)
 	x.Leave()
 	reaches(t, f, func(s replication.Status) bool { return s.State == replication.Left })
 	same(t, p.store, to)
@@ -378,13 +398,14 @@ func TestLeaving(t *testing.T) {
 
 // TestTwoServersOfOneSecondary share a store: they get in each other's way, and nothing is lost or written twice.
 func TestTwoServersOfOneSecondary(t *testing.T) {
+	t.Parallel()
 	p := newSide(t, fresh(t))
 	path := filepath.Join(t.TempDir(), "store.db")
 	x, to := serve(t, p.store), openStore(t, path)
 	follow(t, to, x.address())
 	follow(t, openStore(t, path), x.address())
-	for i := range 10 {
-		p.live(i*6, i*6+6)
+	for i := range 6 {
+		p.live(i*4, i*4+4)
 	}
 	same(t, p.store, to)
 }

@@ -51,17 +51,18 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts and kills processes")
 	}
+	t.Parallel()
 	p := newSide(t, fresh(t))
-	p.live(0, 60)
+	p.live(0, 20)
 	x, path := serve(t, p.store), filepath.Join(t.TempDir(), "store.db")
 	to := openStore(t, path)
 	seen := uint64(0)
-	for round := range 12 {
+	for round := range 8 {
 		child := exec.Command(os.Args[0], "-test.run", "^$")
 		child.Env = append(os.Environ(), childStore+"="+path, childSource+"="+x.address())
 		child.Stderr = os.Stderr
 		require.NoError(t, child.Start())
-		p.live(60+round*10, 70+round*10)
+		p.live(20+round*5, 25+round*5)
 		written := func() (sum uint64) {
 			for n := range partitions {
 				h, err := to.Head(t.Context(), n)

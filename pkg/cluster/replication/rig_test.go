@@ -35,13 +35,14 @@ const (
 	token      = "a token that both sides know"
 	beat       = 50 * time.Millisecond
 	patience   = 60 * time.Second
+	checkpoint = 100 // entries
 )
 
-// resolver has no expressions to evaluate.
-type resolver struct{}
+// resolver has no expressions to evaluate: all inputs are as it is.
+type resolver string
 
-func (resolver) Inputs(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
-	return environment.Inputs{Data: json.RawMessage(`{"text":"<&>"}`)}, nil
+func (r resolver) Inputs(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
+	return environment.Inputs{Data: json.RawMessage(`{"text":"<&>` + string(r) + `"}`), Fingerprint: string(r)}, nil
 }
 
 func (resolver) Proposal(string, func(string) (json.RawMessage, bool)) (environment.Inputs, error) {
@@ -66,9 +67,11 @@ type side struct {
 	d     *environment.Decider
 	epoch uint64
 	now   time.Time
-	cuts  int // how many decisions go into one batch; 0 is one
+	cuts  int // how many decisions go into one batch; 0 is one, or five in live
 	open  [partitions]store.Batch
 	held  [partitions]int
+	kept  map[[2]string]store.StepState // the last of each step
+	text  resolver
 }
 
 func openStore(t testing.TB, path string) *sqlite.Store {
@@ -85,7 +88,7 @@ func fresh(t testing.TB) *sqlite.Store {
 }
 
 func newSide(t testing.TB, s store.Store) *side {
-	x := &side{TB: t, store: s, epoch: 1, now: time.Unix(1_700_000_000, 123456789).UTC()}
+	x := &side{TB: t, store: s, epoch: 1, kept: map[[2]string]store.StepState{}, now: time.Unix(1_700_000_000, 123456789).UTC()}
 	x.load()
 	return x
 }
@@ -96,6 +99,7 @@ func (s *side) load() {
 		var err error
 		s.owned[n], err = memory.Load(s.Context(), s.store, n)
 		require.NoError(s, err)
+		s.owned[n].CheckpointEvery = checkpoint
 	}
 }
 
@@ -117,23 +121,30 @@ func (s *side) decide(name string, in environment.Input, more func(*store.Batch)
 	n, st := partitionOf(name), s.state(name)
 	p, b := s.owned[n], &s.open[n]
 	s.now = s.now.Add(time.Second)
-	d := s.d.Decide(st, environment.Surroundings{Resolver: resolver{}}, in, s.now)
+	d := s.d.Decide(st, environment.Surroundings{Resolver: s.text}, in, s.now)
 	require.NotEmpty(s, d.Facts)
 	b.Partition, b.Epoch = n, s.epoch
-	for _, f := range d.Facts {
+	var entries []store.Entry
+	for i, f := range d.Facts {
 		data, err := json.Marshal(f.Body)
 		require.NoError(s, err)
-		e := store.Entry{Partition: n, Seq: p.Seq + uint64(len(b.Entries)) + 1, Environment: name, Type: f.Body.Type(), Time: f.At,
-			Epoch: s.epoch, Operation: "op", Causation: "c<&>", Data: data}
-		before := p.Chain
-		if k := len(b.Entries); k > 0 {
-			before = b.Entries[k-1].Chain
-		}
-		e.Chain = store.Link(before, e)
-		b.Entries = append(b.Entries, e)
-		if kept := history.Kept(e); kept != nil && kept.Hash == "" {
+		entries = append(entries, store.Entry{Partition: n, Seq: p.Seq + uint64(len(b.Entries)+i) + 1, Environment: name, Type: f.Body.Type(), Time: f.At,
+			Epoch: s.epoch, Operation: "op", Causation: "c<&>", Data: data})
+	}
+	before := p.Chain
+	if k := len(b.Entries); k > 0 {
+		before = b.Entries[k-1].Chain
+	}
+	store.Chain(before, entries)
+	b.Entries = append(b.Entries, entries...)
+	for _, e := range entries {
+		if kept := history.Kept(e); kept != nil && kept.Step == "" {
 			b.States = append(b.States, *kept)
+			b.States = append(b.States, s.named(st)...)
 		}
+	}
+	for _, place := range st.Released() {
+		b.States = append(b.States, store.StepState{Environment: name, Step: place})
 	}
 	if more != nil {
 		more(b)
@@ -141,6 +152,24 @@ func (s *side) decide(name string, in environment.Input, more func(*store.Batch)
 	if s.held[n]++; s.held[n] >= s.cuts {
 		s.commit(n)
 	}
+}
+
+// named are the states that an environment goes on naming when it ends, or begins.
+func (s *side) named(st *environment.State) (all []store.StepState) {
+	want := st.SavedPlans()
+	st.KeptStates(func(step, hash string) { want[step] = hash })
+	for step, hash := range want {
+		kept := s.kept[[2]string{st.Name, step}]
+		require.Equal(s, hash, kept.Hash)
+		all = append(all, kept)
+	}
+	return all
+}
+
+// keep puts what an executor has saved into a batch.
+func (s *side) keep(b *store.Batch, kept store.StepState) {
+	s.kept[[2]string{kept.Environment, kept.Step}] = kept
+	b.States = append(b.States, kept)
 }
 
 func (s *side) commit(n int) {
@@ -163,7 +192,7 @@ func (s *side) commitAll() {
 
 func (s *side) ref(name, step string) event.TaskRef {
 	st := s.state(name)
-	return event.TaskRef{Environment: name, Operation: st.Operation.ID, Step: step, Attempt: st.Step(step).Attempt, Epoch: s.epoch}
+	return event.TaskRef{Environment: name, Operation: st.Operation.ID, Step: st.Step(step).ID(), Attempt: st.Step(step).Attempt, Epoch: s.epoch}
 }
 
 // finish ends a step, with states that were saved meanwhile.
@@ -177,23 +206,37 @@ func (s *side) finish(name, step string) {
 
 func (s *side) save(name, step string, number int) {
 	s.Helper()
+	identity := s.state(name).Step(step).ID()
 	data := []byte(fmt.Sprintf("state of %s in %s at %s", step, name, s.now))
 	sum := sha256.Sum256(data)
 	in := environment.StateInput{TaskRef: s.ref(name, step), Runner: "r/1", Number: number,
 		StateRef: environment.StateRef{Hash: hex.EncodeToString(sum[:]), Size: len(data)}}
 	s.decide(name, in, func(b *store.Batch) {
-		b.States = append(b.States, store.StepState{Environment: name, Step: step, Hash: in.Hash, Data: data})
+		s.keep(b, store.StepState{Environment: name, Step: identity, Hash: in.Hash, Data: data})
 	})
 }
 
 func (s *side) create(name string) {
 	s.Helper()
+	s.make(name, node("a"), node("b", "a"), node("c", "a", "b"))
+}
+
+func (s *side) make(name string, nodes ...environment.Node) {
+	s.Helper()
 	used := environment.Template{Name: "notes", Version: "1.0.0", Hash: "h-" + name, Commit: "c"}
 	s.decide(name, environment.CreateInput{CommandMeta: environment.CommandMeta{CommandID: "create " + name + s.now.String(), RequestedBy: "/teams/notes"},
-		Resolved: environment.Resolved{Templates: []environment.Template{used}, Nodes: []environment.Node{node("a"), node("b", "a"), node("c", "a", "b")}}},
+		Resolved: environment.Resolved{Templates: []environment.Template{used}, Nodes: nodes}},
 		func(b *store.Batch) {
 			b.Templates = append(b.Templates, store.TemplateRecord{Template: used, Archive: []byte("archive of " + name)})
 		})
+}
+
+// update changes all inputs, and then the nodes.
+func (s *side) update(name string, moves []environment.Move, nodes ...environment.Node) {
+	s.Helper()
+	s.text += "!"
+	s.decide(name, environment.UpdateInput{CommandMeta: environment.CommandMeta{CommandID: "update" + s.now.String()},
+		Resolved: environment.Resolved{Nodes: nodes, Moves: moves}}, nil)
 }
 
 func node(address string, depends ...string) environment.Node {
@@ -202,8 +245,13 @@ func node(address string, depends ...string) environment.Node {
 
 func (s *side) destroy(name string) {
 	s.Helper()
+	s.takeDown(name, "c", "b", "a")
+}
+
+func (s *side) takeDown(name string, steps ...string) {
+	s.Helper()
 	s.decide(name, environment.DestroyInput{CommandMeta: environment.CommandMeta{CommandID: "d" + s.now.String()}}, nil)
-	for _, step := range []string{"c", "b", "a"} {
+	for _, step := range steps {
 		s.finish(name, step)
 	}
 }
@@ -211,6 +259,10 @@ func (s *side) destroy(name string) {
 // live makes environments; every fifth is destroyed, every seventh made again, every third is half-way.
 func (s *side) live(from, to int) {
 	s.Helper()
+	if s.cuts == 0 {
+		s.cuts = 5
+		defer func() { s.cuts = 0 }()
+	}
 	for i := from; i < to; i++ {
 		name := fmt.Sprintf("n%d", i)
 		s.create(name)
@@ -268,8 +320,9 @@ func (x *source) address() string { return x.http.URL }
 
 func follow(t testing.TB, s store.Store, address string, change ...func(*replication.Options)) *replication.Follower {
 	o := replication.Options{Store: s, Partitions: partitions, Find: replication.Static{address}, Token: token, Beat: beat,
-		Retry: resilience.Policy{Backoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond},
-		Self:  replication.Name{Cluster: "west", Server: "server-2"}, Primary: "east"}
+		Retry:      resilience.Policy{Backoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond},
+		Checkpoint: checkpoint,
+		Self:       replication.Name{Cluster: "west", Server: "server-2"}, Primary: "east"}
 	for _, c := range change {
 		c(&o)
 	}

@@ -2,12 +2,14 @@ package storetest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -34,7 +36,7 @@ func picture(t testing.TB, partitions int, s store.Store) string {
 	uses, _, err := s.Usage(ctx, store.Origin{Template: "notes"})
 	put("uses", uses, err)
 	for _, e := range environments {
-		one(t, s, e.Name, put)
+		one(t, s, e, put)
 		for _, template := range e.Templates {
 			found, err := s.Template(ctx, template.Hash)
 			put("template "+template.Hash, []any{found, found.Archive}, err)
@@ -58,22 +60,30 @@ func Same(t testing.TB, partitions int, want, got store.Store) {
 	require.Len(t, b, len(a))
 }
 
-func one(t testing.TB, s store.Store, name string, put func(string, any, error)) {
+func one(t testing.TB, s store.Store, e environment.Record, put func(string, any, error)) {
 	t.Helper()
-	ctx := t.Context()
+	ctx, name := t.Context(), e.Name
+	for _, r := range e.Retained {
+		state, err := s.State(ctx, name, r.ID())
+		put("state of what "+name+" has left: "+r.ID(), state, unlessMissing(err))
+	}
 	resources, _, err := s.Resources(ctx, name, store.Page{Limit: -1})
 	for _, r := range resources {
 		reach, err := s.Walk(ctx, store.Walk{From: store.Ref{Environment: name, Address: r.Address}, Direction: store.Dependents})
 		put("dependents of "+name+" "+r.Address, reach, err)
-		if state, err := s.State(ctx, name, r.Address); err == nil {
-			put("state of "+name+" "+r.Address, state, err)
-		} else {
-			require.ErrorIs(t, err, store.ErrNotFound)
-		}
+		state, err := s.State(ctx, name, r.ID())
+		put("state of "+name+" "+r.Address, state, unlessMissing(err))
 	}
 	put("resources of "+name, resources, err)
 	operations, _, err := s.Operations(ctx, name, store.Page{})
 	put("operations of "+name, operations, err)
 	lines, err := s.ReadLogs(ctx, store.LogSelection{Environment: name})
 	put("lines of "+name, lines, err)
+}
+
+func unlessMissing(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
