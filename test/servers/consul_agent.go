@@ -51,30 +51,17 @@ func (c *Consul) prepare() error {
 	return os.WriteFile(filepath.Join(c.dir, "consul.json"), text, 0o600)
 }
 
-// ready waits until the server reads its keys as a leader does, or only answers when it is to have no leader.
-func (c *Consul) ready(ctx context.Context) error {
+// answers tells whether the server reads its keys as a leader does, or only answers when it is to have no leader.
+func (c *Consul) answers(ctx context.Context) error {
 	asked := "/v1/kv/ready?consistent"
 	if c.options.Expect > 1 {
 		asked = "/v1/agent/self"
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := c.ask(ctx, http.MethodGet, asked, nil, http.StatusOK, http.StatusNotFound, c.unasked())
-		if err == nil && c.options.Uninitialised {
-			return nil
-		}
-		if err == nil {
-			return c.askVersion(ctx)
-		}
-		select {
-		case <-tick.C:
-		case <-c.agent.done:
-			return fmt.Errorf("Consul ended while it started (%w); it said:\n%s", c.agent.err, lastWords(c.console()))
-		case <-ctx.Done():
-			return fmt.Errorf("Consul does not answer on %s (%w): %w; it said:\n%s", c.Address(), err, ctx.Err(), lastWords(c.console()))
-		}
+	err := c.ask(ctx, http.MethodGet, asked, nil, http.StatusOK, http.StatusNotFound, c.unasked())
+	if err != nil || c.options.Uninitialised {
+		return err
 	}
+	return c.askVersion(ctx)
 }
 
 // unasked is the answer of a leader to whom nobody may say anything yet.
@@ -144,5 +131,3 @@ func (c *Consul) ask(ctx context.Context, method, path string, out any, statuses
 	}
 	return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, body)
 }
-
-func (c *Consul) console() string { return filepath.Join(c.dir, "console.log") }

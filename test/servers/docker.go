@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/moby/moby/client"
 )
@@ -81,14 +80,9 @@ func (d *Docker) Start(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(d.dir, "daemon.json"), []byte("{}\n"), 0o600); err != nil {
 		return err
 	}
-	console, err := os.OpenFile(d.console(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = console.Close() }()
 	cmd := exec.Command("unshare", append([]string{"--pid", "--fork", "--mount", "--mount-proc", "--kill-child=SIGKILL", "dockerd"}, d.flags()...)...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = d.dir, d.environment(), console, console
-	if d.daemon, err = startChild(cmd); err != nil {
+	var err error
+	if d.daemon, err = startOnConsole(cmd, d.dir, d.environment(), d.console()); err != nil {
 		return err
 	}
 	return d.ready(ctx)
@@ -111,22 +105,11 @@ func (d *Docker) ready(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	return d.daemon.ready(ctx, "Docker", d.Address(), func(ctx context.Context) error {
 		version, err := c.ServerVersion(ctx, client.ServerVersionOptions{})
-		if err == nil {
-			d.version, _, _ = strings.Cut(version.Version, "+")
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-d.daemon.done:
-			return fmt.Errorf("Docker ended while it started (%w); it said:\n%s", d.daemon.err, lastWords(d.console()))
-		case <-ctx.Done():
-			return fmt.Errorf("Docker does not answer on %s (%w): %w; it said:\n%s", d.Address(), err, ctx.Err(), lastWords(d.console()))
-		}
-	}
+		d.version, _, _ = strings.Cut(version.Version, "+")
+		return err
+	})
 }
 
 // Client is a client of the engine; its user closes it.

@@ -18,6 +18,8 @@ type child struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended and err is set
 	err  error
+	// console is the file that it prints to, of one that was started on one.
+	console string
 }
 
 // startChild starts cmd so that it is killed when this process dies. The kernel ties that to the thread that started

@@ -93,17 +93,15 @@ func (r *RabbitMQ) Start(ctx context.Context) error {
 	if err := r.startPortMapper(); err != nil {
 		return err
 	}
-	console, err := os.OpenFile(r.console(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = console.Close() }()
-	cmd := exec.Command(r.script)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.dir, r.environment(), console, console
-	if r.broker, err = startChild(cmd); err != nil {
+	var err error
+	if r.broker, err = startOnConsole(exec.Command(r.script), r.dir, r.environment(), r.console()); err != nil {
 		return err
 	}
 	return r.ready(ctx)
+}
+
+func (r *RabbitMQ) ready(ctx context.Context) error {
+	return r.broker.ready(ctx, "RabbitMQ", r.Address(), r.answers)
 }
 
 // startPortMapper runs epmd as our own child: left alone, the broker would start one that outlives it.
@@ -118,24 +116,14 @@ func (r *RabbitMQ) startPortMapper() error {
 	return err
 }
 
-// ready waits until the broker completes a handshake.
-func (r *RabbitMQ) ready(ctx context.Context) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		conn, err := amqp.DialConfig(r.URL(), amqp.Config{Dial: amqp.DefaultDial(5 * time.Second)})
-		if err == nil {
-			r.version, _ = conn.Properties["version"].(string)
-			return conn.Close()
-		}
-		select {
-		case <-tick.C:
-		case <-r.broker.done:
-			return fmt.Errorf("RabbitMQ ended while it started (%w); it said:\n%s", r.broker.err, lastWords(r.console()))
-		case <-ctx.Done():
-			return fmt.Errorf("RabbitMQ does not answer on %s (%w): %w; it said:\n%s", r.Address(), err, ctx.Err(), lastWords(r.console()))
-		}
+// answers tells whether the broker completes a handshake.
+func (r *RabbitMQ) answers(context.Context) error {
+	conn, err := amqp.DialConfig(r.URL(), amqp.Config{Dial: amqp.DefaultDial(5 * time.Second)})
+	if err != nil {
+		return err
 	}
+	r.version, _ = conn.Properties["version"].(string)
+	return conn.Close()
 }
 
 // Stop ends the broker in an orderly way, or by force when ctx ends first.
@@ -169,8 +157,5 @@ func (r *RabbitMQ) Resume() error { return r.signal(syscall.SIGCONT) }
 func (r *RabbitMQ) signal(s os.Signal) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.broker.running() {
-		return errors.New("RabbitMQ is not running")
-	}
-	return r.broker.cmd.Process.Signal(s)
+	return r.broker.signal("RabbitMQ", s)
 }

@@ -11,21 +11,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 )
 
 // Traefik is a private Traefik that routes to the containers of one Docker daemon, by their labels. Its methods may be
 // called from several goroutines, one at a time takes effect.
 type Traefik struct {
-	dir     string
+	server
 	program string
 	docker  string
 	ports   traefikPorts
 	version string
-
-	mu     sync.Mutex
-	server *child
 }
 
 // TraefikOptions say what StartTraefik can't know.
@@ -55,7 +51,8 @@ func StartTraefik(ctx context.Context, dir string, o TraefikOptions) (*Traefik, 
 	if err := os.MkdirAll(filepath.Join(dir, "home"), 0o700); err != nil {
 		return nil, fmt.Errorf("preparing %s for Traefik: %w", dir, err)
 	}
-	t := &Traefik{dir: dir, program: program, docker: o.Docker, ports: traefikPorts{ports[0], ports[1], ports[2]}}
+	t := &Traefik{program: program, docker: o.Docker, ports: traefikPorts{ports[0], ports[1], ports[2]}}
+	t.server = server{name: "Traefik", dir: dir, where: func() string { return loopback(t.ports.admin) }, command: t.command, environment: t.environment, answers: t.answers}
 	if err := t.Start(ctx); err != nil {
 		return nil, errors.Join(err, t.Kill())
 	}
@@ -84,42 +81,18 @@ func (t *Traefik) arguments() []string {
 	}
 }
 
-// Start starts a server that was stopped or killed, on the same ports, and returns when it answers.
-func (t *Traefik) Start(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.server.running() {
-		return nil
-	}
-	console, err := os.OpenFile(t.console(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = console.Close() }()
-	cmd := exec.Command(t.program, t.arguments()...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.dir, environmentWithout(filepath.Join(t.dir, "home"), "TRAEFIK_", "DOCKER_"), console, console
-	if t.server, err = startChild(cmd); err != nil {
-		return err
-	}
-	return t.ready(ctx)
+func (t *Traefik) command() *exec.Cmd { return exec.Command(t.program, t.arguments()...) }
+
+func (t *Traefik) environment() []string {
+	return environmentWithout(filepath.Join(t.dir, "home"), "TRAEFIK_", "DOCKER_")
 }
 
-// ready waits until it answers its ping.
-func (t *Traefik) ready(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if _, err := t.ask(ctx, "/ping"); err == nil {
-			return t.askVersion(ctx)
-		}
-		select {
-		case <-tick.C:
-		case <-t.server.done:
-			return fmt.Errorf("Traefik ended while it started (%w); it said:\n%s", t.server.err, lastWords(t.console()))
-		case <-ctx.Done():
-			return fmt.Errorf("Traefik does not answer on %s: %w; it said:\n%s", loopback(t.ports.admin), ctx.Err(), lastWords(t.console()))
-		}
+// answers tells whether it answers its ping.
+func (t *Traefik) answers(ctx context.Context) error {
+	if _, err := t.ask(ctx, "/ping"); err != nil {
+		return err
 	}
+	return t.askVersion(ctx)
 }
 
 func (t *Traefik) askVersion(ctx context.Context) error {
@@ -153,19 +126,3 @@ func (t *Traefik) ask(ctx context.Context, path string) ([]byte, error) {
 	}
 	return body, err
 }
-
-// Stop ends the server in an orderly way, or by force when ctx ends first.
-func (t *Traefik) Stop(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.server.stop(ctx)
-}
-
-// Kill ends the server as a crash would (SIGKILL).
-func (t *Traefik) Kill() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.server.kill()
-}
-
-func (t *Traefik) console() string { return filepath.Join(t.dir, "console.log") }

@@ -8,23 +8,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"time"
 )
 
 // Vault is a private Vault of one node with its own storage (raft: the minimal build has no plain files), unsealed by one
 // key that this helper keeps beside the data. Its methods may
 // be called from several goroutines, one at a time takes effect.
 type Vault struct {
-	dir     string
+	server
 	program string
 	port    int
 	cluster int // the port that nodes talk to each other on, of which this one has nobody
 	keys    vaultKeys
 	version string
-
-	mu     sync.Mutex
-	server *child
 }
 
 // vaultKeys is what the initialisation gave, kept in the folder so that the data can be used again.
@@ -53,7 +48,8 @@ func StartVault(ctx context.Context, dir string, o ...VaultOptions) (*Vault, err
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	v := &Vault{dir: dir, program: program, port: ports[0], cluster: ports[1]}
+	v := &Vault{program: program, port: ports[0], cluster: ports[1]}
+	v.server = server{name: "Vault", dir: dir, where: v.Address, command: v.command, environment: v.environment, answers: v.answers}
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
 	}
@@ -110,66 +106,19 @@ listener "tcp" {
 	return os.WriteFile(filepath.Join(v.dir, "vault.hcl"), []byte(configuration), 0o600)
 }
 
-// Start starts a Vault that was stopped or killed, on the same port and data, and returns when it answers: it is sealed.
-func (v *Vault) Start(ctx context.Context) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.server.running() {
-		return nil
-	}
-	console, err := os.OpenFile(v.console(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = console.Close() }()
-	cmd := exec.Command(v.program, "server", "-config", filepath.Join(v.dir, "vault.hcl"))
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = v.dir, environmentWithout(filepath.Join(v.dir, "home"), "VAULT_"), console, console
-	if v.server, err = startChild(cmd); err != nil {
-		return err
-	}
-	return v.ready(ctx)
+func (v *Vault) command() *exec.Cmd {
+	return exec.Command(v.program, "server", "-config", filepath.Join(v.dir, "vault.hcl"))
 }
 
-// ready waits until the server answers, sealed or not.
-func (v *Vault) ready(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		state, err := v.health(ctx)
-		if err == nil {
-			v.version = state.Version
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-v.server.done:
-			return fmt.Errorf("Vault ended while it started (%w); it said:\n%s", v.server.err, lastWords(v.console()))
-		case <-ctx.Done():
-			return fmt.Errorf("Vault does not answer on %s (%w): %w; it said:\n%s", v.Address(), err, ctx.Err(), lastWords(v.console()))
-		}
+func (v *Vault) environment() []string {
+	return environmentWithout(filepath.Join(v.dir, "home"), "VAULT_")
+}
+
+// answers tells whether the server answers, sealed or not: after a Start it is sealed, until Unseal.
+func (v *Vault) answers(ctx context.Context) error {
+	state, err := v.health(ctx)
+	if err == nil {
+		v.version = state.Version
 	}
+	return err
 }
-
-// Stop ends the server in an orderly way, or by force when ctx ends first.
-func (v *Vault) Stop(ctx context.Context) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.server.stop(ctx)
-}
-
-// Kill ends the server as a crash would (SIGKILL).
-func (v *Vault) Kill() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.server.kill()
-}
-
-// Restart is Stop and Start; the server is sealed afterwards, until Unseal.
-func (v *Vault) Restart(ctx context.Context) error {
-	if err := v.Stop(ctx); err != nil {
-		return err
-	}
-	return v.Start(ctx)
-}
-
-func (v *Vault) console() string { return filepath.Join(v.dir, "console.log") }

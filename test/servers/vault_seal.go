@@ -75,7 +75,7 @@ func (v *Vault) Unseal(ctx context.Context) error {
 		}
 		select {
 		case <-tick.C:
-		case <-v.server.done:
+		case <-v.child.done:
 			return errors.New("Vault ended while it was unsealed")
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
