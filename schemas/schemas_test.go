@@ -52,7 +52,7 @@ func TestEventsOfZeroValues(t *testing.T) {
 		environment.StepPlanned{Plan: event.Plan{Change: event.ChangeNone}}, environment.StatusPlanned{Counts: map[event.Change]int{}},
 		environment.ResourceObserved{Presence: event.Absent}, environment.ResourceHealth{Status: event.Healthy},
 		environment.Locked{}, environment.Unlocked{}, environment.StepRetained{}, environment.Promoted{}, environment.TakenOver{}, environment.StepDoubted{Verb: event.Apply},
-		environment.StepUncertain{}, environment.StepSettled{Verdict: event.Again}, environment.DestructionHeld{Error: failure}, environment.Appointed{}, environment.Healing{Steps: []string{}}, environment.HealGaveUp{},
+		environment.StepUncertain{}, environment.StepSettled{Verdict: event.Again}, environment.DestructionHeld{Error: failure}, environment.Appointed{}, environment.Healing{Steps: []string{}}, environment.HealGaveUp{}, environment.Redeploying{Groups: []string{}}, environment.GroupPaused{Groups: []string{}}, environment.GroupResumed{Groups: []string{}},
 		environment.PlansLapsed{Plans: []string{}}, environment.AwaitingApproval{Kind: environment.ForUpdate, Counts: map[event.Change]int{}, Needs: []environment.Need{}},
 		environment.StepHeld{Needs: []environment.Need{}}, environment.Approved{}, environment.Refused{}, environment.ApprovalExpired{},
 		environment.CommandQueued{}, environment.QueueDropped{},

@@ -38,6 +38,7 @@ func newEnvironmentRetry(x *connection) *cobra.Command {
 			return x.order(cmd.Context(), o)
 		},
 	}
+	cmd.Flags().StringArrayVar(&data.Groups, "group", nil, "try again only what failed of this group, and what depends on it (may be repeated)")
 	cmd.Flags().BoolVar(&data.FailFast, "fail-fast", false, "stop what runs at the first failure")
 	follow.add(cmd)
 	return cmd

@@ -68,6 +68,9 @@ func (c *cli) show(w io.Writer, r environment.Record, resources []environment.Re
 		{"Created", moment(r.CreatedAt)}, {"Updated", moment(r.UpdatedAt)}, {"Operation", r.Operation},
 		{"Groups down", strings.Join(r.Down, ", ")},
 	}
+	for _, p := range r.Paused {
+		facts = append(facts, [2]string{"Paused", fmt.Sprintf("%s, since %s", pausedText(p), moment(p.At))})
+	}
 	if h := r.Health; h != nil {
 		facts = append(facts, [2]string{"Health", fmt.Sprintf("%s (%d healthy, %d unhealthy, %d unknown)", h.Status, h.Healthy, h.Unhealthy, h.Unknown)})
 	}

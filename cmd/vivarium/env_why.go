@@ -93,7 +93,7 @@ func advice(code environment.ReasonCode, name, pool string) string {
 	case environment.BecauseApproval:
 		return "see it with: vivarium env show " + name + ", then: vivarium env approve " + name + ", or: vivarium env reject " + name
 	case environment.BecausePaused:
-		return "let it go on: vivarium env resume " + name
+		return "let it go on: vivarium env resume " + name + " (a group with --group)"
 	case environment.BecauseOffered:
 		return "a runner takes it by itself; who is there: vivarium runner list"
 	case environment.BecauseTakeover:

@@ -15,7 +15,7 @@ func newEnvironment(c *cli) *cobra.Command {
 	cmd.AddCommand(
 		newEnvironmentCreate(x), newEnvironmentUpdate(x), newEnvironmentSchedule(x), newEnvironmentDestroy(x), newEnvironmentCancel(x), newEnvironmentList(x),
 		newEnvironmentShow(x), newEnvironmentWatch(x), newEnvironmentGraph(x), newEnvironmentLogs(x),
-		newEnvironmentJournal(x), newEnvironmentAt(x), newEnvironmentRetry(x), newEnvironmentPause(x), newEnvironmentResume(x),
+		newEnvironmentJournal(x), newEnvironmentAt(x), newEnvironmentRetry(x), newEnvironmentRedeploy(x), newEnvironmentPause(x), newEnvironmentResume(x),
 		newEnvironmentRun(x), newEnvironmentUsage(x), newEnvironmentCheck(x), newEnvironmentPlan(x), newEnvironmentApply(x),
 		newEnvironmentSettle(x), newEnvironmentLock(x), newEnvironmentUnlock(x), newEnvironmentOrphans(x),
 		newEnvironmentRevisions(x), newEnvironmentRollback(x), newEnvironmentClone(x), newEnvironmentPromote(x), newEnvironmentAdopt(x),

@@ -130,13 +130,19 @@ func operationWords(body any) string {
 	case environment.CommandRejected:
 		return b.Command + " was refused" + askedBy(b.RequestedBy, false) + ": " + because(b.Error)
 	case environment.StatusRetrying:
-		return "tried again where it failed" + askedBy(b.RequestedBy, false)
+		return groupsText(b.Groups) + "tried again where it failed" + askedBy(b.RequestedBy, false)
 	case environment.StatusRunning:
 		return b.Action + " is run" + askedBy(b.RequestedBy, false)
 	case environment.Cancelling:
 		return "cancelled: nothing new begins" + askedBy(b.RequestedBy, false) + reasonWords(b.Reason)
 	case environment.Paused:
 		return "paused: nothing new begins" + askedBy(b.RequestedBy, false) + reasonWords(b.Reason)
+	case environment.GroupPaused:
+		return groupsText(b.Groups) + "paused: nothing new of it begins" + askedBy(b.RequestedBy, false) + reasonWords(b.Reason)
+	case environment.GroupResumed:
+		return groupsText(b.Groups) + "goes on" + askedBy(b.RequestedBy, false)
+	case environment.Redeploying:
+		return groupsText(b.Groups) + "applied again" + askedBy(b.RequestedBy, false)
 	case environment.Resumed:
 		return "goes on" + askedBy(b.RequestedBy, false)
 	case environment.Held:

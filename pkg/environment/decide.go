@@ -49,6 +49,8 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 		c.command(in.CommandMeta, event.EnvironmentPause, func() *fault.Error { return c.pause(in) })
 	case ResumeInput:
 		c.command(in.CommandMeta, event.EnvironmentResume, func() *fault.Error { return c.resume(in) })
+	case RedeployInput:
+		c.command(in.CommandMeta, event.EnvironmentRedeploy, func() *fault.Error { return c.redeploy(in) })
 	case RunInput:
 		c.command(in.CommandMeta, event.EnvironmentRun, func() *fault.Error { return c.run(in) })
 	case CheckInput:
@@ -200,6 +202,8 @@ func (c *decision) retry(in RetryInput) *fault.Error {
 		return c.notThere()
 	case c.s.Busy():
 		return c.inTheWay()
+	case in.Groups != nil:
+		return c.retryGroups(in)
 	case c.s.Status == DestroyFailed:
 		return c.destroyed(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.Operation.Force}}, c.s.Operation.Hours)
 	case c.s.Status == Failed && c.s.partly():
@@ -218,6 +222,9 @@ func (c *decision) retry(in RetryInput) *fault.Error {
 }
 
 func (c *decision) pause(in PauseInput) *fault.Error {
+	if in.Groups != nil {
+		return c.pauseGroups(in)
+	}
 	if err := c.underWay(); err != nil {
 		return err
 	}
@@ -229,6 +236,9 @@ func (c *decision) pause(in PauseInput) *fault.Error {
 }
 
 func (c *decision) resume(in ResumeInput) *fault.Error {
+	if in.Groups != nil {
+		return c.resumeGroups(in)
+	}
 	if err := c.underWay(); err != nil {
 		return err
 	}
@@ -306,12 +316,13 @@ func (c *decision) advance() {
 	if o.Remaining > 0 || (o.Awaits != nil && o.Status == OperationRunning && o.Error == nil) {
 		return
 	}
-	if o.Kind.makes() && !o.Validating && o.Error == nil && o.Status == OperationRunning {
+	part := o.Kind.makes() && len(c.s.missingAfter(o)) > 0
+	if o.Kind.makes() && !part && !o.Validating && o.Error == nil && o.Status == OperationRunning {
 		c.emit(StatusValidating{Operation: o.ID, Probes: c.probes()})
 		c.advance()
 		return
 	}
-	if !c.handedOn() {
+	if !part && !c.handedOn() {
 		return
 	}
 	if c.finish(); c.s.Operation != o {
@@ -358,6 +369,10 @@ func (c *decision) createStatus(f *Finished) Body {
 	o := c.s.Operation
 	if err := c.unfinished(f); err != nil {
 		return StatusFailed{Operation: o.ID, Error: err}
+	}
+	if missing := c.s.missingAfter(o); len(missing) > 0 {
+		f.Status, f.Error = OperationFailed, stillMissing(missing)
+		return StatusFailed{Operation: o.ID, Error: f.Error}
 	}
 	outputs, err := c.Resolver.Outputs(c.s.OutputsOf)
 	if err == nil {

@@ -79,6 +79,9 @@ func (c *decision) heal(n *Step) {
 			included[i] = included[i] || included[d]
 		}
 		if included[i] = included[i] || (one.Drift.Off() && one.healable(c.now)); included[i] {
+			if c.s.paused(one) != nil {
+				return // it would wait for that, and so would all other commands
+			}
 			steps = append(steps, one.Address)
 		}
 	}

@@ -43,6 +43,9 @@ func (c *decision) fill() {
 // hold tells whether a step has to wait for its pool, and says so once for all steps that wait for the same.
 func (c *decision) hold(i int, held map[string]bool) bool {
 	n := c.s.Nodes[i]
+	if c.s.paused(n) != nil {
+		return true
+	}
 	if n.Verb == event.Destruct && n.Retain {
 		return false // nobody is needed for that
 	}
@@ -413,7 +416,7 @@ func (c *decision) expire() {
 	}
 	o := c.s.Operation
 	for _, i := range slices.Concat(o.Ready, o.Delayed) {
-		if n := c.s.Nodes[i]; n.Expiry > 0 && n.State == StateQueued && c.s.awaited(n) == nil && n.QueuedAt.Add(n.Expiry).Before(c.now) {
+		if n := c.s.Nodes[i]; n.Expiry > 0 && n.State == StateQueued && c.s.awaited(n) == nil && c.s.paused(n) == nil && n.QueuedAt.Add(n.Expiry).Before(c.now) {
 			c.fail(i, "", fault.New(fault.GiveUp, fault.Expired, "it waited for longer than %s, which is as long as it may", n.Expiry))
 		}
 	}

@@ -53,6 +53,12 @@ func (s *State) evolve(f Fact) error {
 		return s.updated(b, f.At)
 	case StatusRetrying:
 		s.retrying(b, f.At)
+	case Redeploying:
+		s.redeploying(b, f.At)
+	case GroupPaused:
+		s.pauseGroups(b, f.At)
+	case GroupResumed:
+		s.resumeGroups(b)
 	case StatusRunning:
 		return s.running(b, f.At)
 	case ResourceHealth:
@@ -76,9 +82,9 @@ func (s *State) evolve(f Fact) error {
 	case StatusChecking:
 		s.checking(b, f.At)
 	case Paused:
-		s.pause(true, b.CommandID, event.EnvironmentPause)
+		s.pause(&Pause{Reason: b.Reason, By: b.RequestedBy, At: f.At}, b.CommandID, event.EnvironmentPause)
 	case Resumed:
-		s.pause(false, b.CommandID, event.EnvironmentResume)
+		s.pause(nil, b.CommandID, event.EnvironmentResume)
 	case Held:
 		s.held(b)
 	case StatusDeploying:
@@ -132,7 +138,7 @@ func (s *State) created(b Created, at time.Time) error {
 	life.Plans, life.Spent, life.Queued = s.Plans, s.Spent, s.Queued
 	life.TemplateStanding = b.Standing
 	if b.Planned {
-		life.OwnStanding, life.Next = s.OwnStanding, s.Next
+		life.OwnStanding, life.Next, life.Pauses = s.OwnStanding, s.Next, s.Pauses
 	}
 	life.dirty = s.dirty.anew()
 	life.Status, life.CreatedAt, life.UpdatedAt = Pending, at, at
@@ -237,7 +243,7 @@ func (n *Step) applied() bool {
 func (s *State) destroyed() {
 	s.Status, s.Outputs, s.Entrypoints, s.Error = Destroyed, nil, nil, nil
 	if s.Down = s.Operation.Hours && s.Next.Up != nil; !s.Down {
-		s.Lock, s.Next = nil, Appointments{}
+		s.Lock, s.Pauses, s.Next = nil, nil, Appointments{}
 	}
 	for _, n := range s.Nodes {
 		n.StateHash = ""
@@ -247,7 +253,11 @@ func (s *State) destroyed() {
 func (s *State) retrying(b StatusRetrying, at time.Time) {
 	s.Status, s.Epoch, s.Error = Deploying, b.Epoch, nil
 	s.begin(Operation{Kind: RetryOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, FailFast: b.FailFast,
-		Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentRetry)
+		Groups: b.Groups, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentRetry)
+	if b.Groups != nil {
+		s.retryingPart(b.Steps)
+		return
+	}
 	again := make([]bool, len(s.Nodes))
 	for i, n := range s.Nodes {
 		switch {
@@ -304,15 +314,11 @@ func (s *State) doom(i int) {
 }
 
 // pause stops or lets go what is queued; the reason that is shown for it changes.
-func (s *State) pause(on bool, commandID, command string) {
-	s.Operation.Paused = on
+func (s *State) pause(p *Pause, commandID, command string) {
+	s.Operation.Paused, s.Operation.Pause = p != nil, p
 	s.remember(Outcome{CommandID: commandID, Command: command, Operation: s.Operation.ID})
 	s.dirty.operation = true
-	for i, n := range s.Nodes {
-		if n.State == StateQueued {
-			s.touch(i)
-		}
-	}
+	s.waitsOtherwise(func(*Step) bool { return true })
 }
 
 func holdKey(pool, executor string) string { return pool + "/" + executor }

@@ -107,9 +107,12 @@ type StatusRetrying struct {
 	CommandID   string `json:"command_id"`
 	RequestedBy string `json:"requested_by,omitempty"`
 	Operation   string `json:"operation"`
-	FailFast    bool   `json:"fail_fast,omitempty"`
-	Parallelism int    `json:"parallelism"`
-	Epoch       uint64 `json:"epoch"`
+	// Groups are those that are tried again alone, and Steps what that takes; absent: all that failed is.
+	Groups      []string `json:"groups,omitempty"`
+	Steps       []string `json:"steps,omitempty"`
+	FailFast    bool     `json:"fail_fast,omitempty"`
+	Parallelism int      `json:"parallelism"`
+	Epoch       uint64   `json:"epoch"`
 }
 
 // StatusRunning: an action runs that was asked for. The environment is afterwards what it was before.

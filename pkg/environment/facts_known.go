@@ -20,6 +20,7 @@ func Bodies() []Body {
 		Locked{}, Unlocked{}, StepRetained{}, DestructionHeld{}, Appointed{}, Healing{}, HealGaveUp{},
 		AwaitingApproval{}, StepHeld{}, Approved{}, Refused{}, ApprovalExpired{},
 		CommandQueued{}, QueueDropped{},
+		Redeploying{}, GroupPaused{}, GroupResumed{},
 	}
 }
 
@@ -92,6 +93,9 @@ var decoders = map[string]func(json.RawMessage) (Body, error){
 	ApprovalExpired{}.Type():     decode[ApprovalExpired],
 	CommandQueued{}.Type():       decode[CommandQueued],
 	QueueDropped{}.Type():        decode[QueueDropped],
+	Redeploying{}.Type():         decode[Redeploying],
+	GroupPaused{}.Type():         decode[GroupPaused],
+	GroupResumed{}.Type():        decode[GroupResumed],
 }
 
 func decode[B Body](data json.RawMessage) (Body, error) {

@@ -87,7 +87,10 @@ type (
 		CommandMeta
 		event.Pause
 	}
-	ResumeInput struct{ CommandMeta }
+	ResumeInput struct {
+		CommandMeta
+		event.Resume
+	}
 )
 
 // RunInput is environment.run.

@@ -261,6 +261,7 @@ type Record struct {
 	Entrypoints []Entrypoint               `json:"entrypoints,omitempty"`
 	Groups      []Group                    `json:"groups,omitempty"`
 	Down        []string                   `json:"down,omitempty"`      // groups that were destroyed alone, or in part
+	Paused      []Pause                    `json:"paused,omitempty"`    // groups of which nothing is begun until they are resumed
 	Operation   string                     `json:"operation,omitempty"` // the one under way, or the last
 	Error       *fault.Error               `json:"error,omitempty"`     // why the last operation failed
 	Resources   map[Status]int             `json:"resources"`           // count by status
@@ -353,8 +354,10 @@ type OperationRecord struct {
 	FailFast    bool              `json:"fail_fast,omitempty"`
 	Force       bool              `json:"force,omitempty"`
 	Parallelism int               `json:"parallelism"`
+	Groups      []string          `json:"groups,omitempty"` // that it is of; absent: it is of all
 	Paused      bool              `json:"paused,omitempty"`
-	Steps       map[StepState]int `json:"steps"` // count by state
+	Pause       *Pause            `json:"pause,omitempty"` // who has paused it, and why
+	Steps       map[StepState]int `json:"steps"`           // count by state
 	Error       *fault.Error      `json:"error,omitempty"`
 	StartedAt   time.Time         `json:"started_at"`
 	FinishedAt  *time.Time        `json:"finished_at,omitempty"`

@@ -14,7 +14,7 @@ func (s *State) record(partition int, at mark) Record {
 	if s.Operation != nil {
 		r.Operation = s.Operation.ID
 	}
-	r.Down = s.downGroups()
+	r.Down, r.Paused = s.downGroups(), s.Pauses
 	r.Health = s.healthSummary()
 	for _, n := range s.real() {
 		r.Resources[n.Status]++
@@ -38,7 +38,7 @@ func (s *State) operationRecord() OperationRecord {
 		plan = nil // it would be written anew with every step
 	}
 	return OperationRecord{ID: o.ID, Environment: s.Name, Kind: o.Kind, Status: o.Status, CommandID: o.CommandID,
-		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Paused: o.Paused,
+		RequestedBy: o.RequestedBy, FailFast: o.FailFast, Force: o.Force, Parallelism: o.Parallelism, Groups: o.Groups, Paused: o.Paused, Pause: o.Pause,
 		Steps: o.counts(), Error: o.Error, Origin: o.Origin, StartedAt: o.StartedAt,
 		FinishedAt: timePtr(o.FinishedAt), Plan: plan, Executes: o.Executes.id(), Awaiting: s.awaiting()}
 }
@@ -102,7 +102,9 @@ func (s *State) queuedReason(n *Step) *Reason {
 	case n.held():
 		return approvalReason(n.Asked.Hold, s.Operation.RequestedBy)
 	case s.Operation.Paused:
-		return &Reason{Code: BecausePaused, Detail: "the operation is paused: resume it"}
+		return s.Operation.Pause.reason()
+	case s.paused(n) != nil:
+		return s.paused(n).reason()
 	case awaited != nil:
 		return awaited
 	case !n.NotBefore.IsZero():

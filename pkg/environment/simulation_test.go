@@ -117,11 +117,12 @@ type world struct {
 	names     names
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
+	parts     parts
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), planner: newPlanner(), names: names{of: map[string]string{}}, now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
+		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), parts: parts{paused: map[string]bool{}, done: map[string]bool{}}, planner: newPlanner(), names: names{of: map[string]string{}}, now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
 		offered: map[string]StepWaiting{}, executors: map[string]string{}, none: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
 		ledger: ledger{doubts: map[string]*effect{}}, repeats: rapid.SliceOfN(rapid.Bool(), 14, 14).Draw(t, "idempotent"),
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
@@ -228,6 +229,7 @@ func (w *world) check(f Fact) {
 	w.checkProtection(f)
 	w.others.check(w, f)
 	w.planner.check(w, said)
+	w.parts.check(w, said)
 	w.ruled(f)
 	switch b := f.Body.(type) {
 	case Created:
@@ -369,7 +371,9 @@ func (w *world) checkEnd() {
 func (w *world) checkDeployed() {
 	w.forgetAdoptions()
 	require.Len(w.t, w.state.Nodes, len(w.plan.nodes))
-	w.demanded = w.demanded && w.state.Operation.Kind != UpdateOperation
+	if w.state.Operation.Groups == nil {
+		w.demanded = w.demanded && w.state.Operation.Kind != UpdateOperation
+	}
 	for address, node := range w.plan.nodes {
 		n := w.state.Step(address)
 		require.NotNil(w.t, n, address)
@@ -383,7 +387,7 @@ func (w *world) checkDeployed() {
 		if !w.applied[n.ID()] && (n.made() || n.Probed) {
 			w.t.Fatalf("deployed, but %s is not there", address)
 		}
-		if node.Type != ResourceNode || (w.demanded && w.state.Operation.Kind != UpdateOperation) {
+		if node.Type != ResourceNode || (w.demanded && (w.state.Operation.Kind != UpdateOperation || w.state.Operation.Groups != nil)) {
 			continue // what an action was given then is not looked at again, nor what it puts out on demand
 		}
 		if w.others.moved && len(node.Consumes) > 0 {
@@ -530,6 +534,8 @@ func (w *world) act() {
 		w.clear(false)
 	case what >= 25:
 		w.update()
+	case what == 1 && rapid.Bool().Draw(w.t, "in part"):
+		w.part()
 	case what <= 1:
 		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{FailFast: rapid.Bool().Draw(w.t, "failfast"), Approval: w.drawRule()}, Resolved: w.resolved()})
 	case what == 2 && rapid.Bool().Draw(w.t, "later"):
@@ -776,6 +782,7 @@ func TestSimulation(t *testing.T) {
 		if w.state.Busy() && w.state.Operation.Paused {
 			w.decide(ResumeInput{CommandMeta: w.meta()})
 		}
+		w.resumeParts()
 		w.ledger.hold = nil
 		for round := 0; w.state.Busy() || w.state.Queued != nil; round++ { // every operation ends once tasks are answered or have lapsed
 			require.Less(t, round, 2000, "the operation does not end")

@@ -31,6 +31,8 @@ type State struct {
 	// DestroyHeld is why the planned destruction waits although its time has come.
 	DestroyHeld *fault.Error `json:",omitempty"`
 	Lock        *Lock        `json:",omitempty"`
+	// Pauses are those of groups, in the order of their beginning. They hold until they are taken back, whatever is done meanwhile.
+	Pauses []Pause `json:",omitempty"`
 	// TemplateStanding is what the templates say of every environment, OwnStanding what was said of this one.
 	TemplateStanding Standing `json:",omitzero"`
 	OwnStanding      Standing `json:",omitzero"`
@@ -162,11 +164,12 @@ type Operation struct {
 	FailFast    bool
 	Force       bool
 	Heals       bool     `json:",omitempty"` // by itself
-	Groups      []string `json:",omitempty"` // the groups that a destroy is of; of all else, nil
+	Groups      []string `json:",omitempty"` // the groups that a destroy, a retry or a redeploy is of; of all else, nil
 	Hours       bool     `json:",omitempty"` // a destroy after which the environment is made again by itself
 	Parallelism int
 	Validating  bool
 	Paused      bool
+	Pause       *Pause `json:",omitempty"` // who has paused it; of those that were before that was kept, nil
 	Reason      string
 	Origin      *Origin      `json:",omitempty"`
 	Before      Status       // of the environment, where it will be that again

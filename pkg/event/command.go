@@ -29,7 +29,7 @@ const (
 // Commands are the names of all commands.
 func Commands() []string {
 	return []string{EnvironmentCreate, EnvironmentUpdate, EnvironmentSchedule, EnvironmentDestroy, EnvironmentCancel, EnvironmentRetry, EnvironmentPause, EnvironmentResume, EnvironmentRun, EnvironmentCheck, EnvironmentPlan, EnvironmentLock, EnvironmentUnlock,
-		EnvironmentSettle, EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply, EnvironmentAdopt, OperationApprove, OperationReject}
+		EnvironmentSettle, EnvironmentRollback, EnvironmentClone, EnvironmentPromote, EnvironmentApply, EnvironmentAdopt, EnvironmentRedeploy, OperationApprove, OperationReject}
 }
 
 // Create is the data of environment.create. Only Templates is required.
@@ -107,17 +107,26 @@ type Cancel struct {
 
 // Retry is the data of environment.retry: what failed, and what depends on it, is tried again.
 type Retry struct {
+	// Groups are those of which it is tried again; left out, it is all that failed.
+	Groups []string `json:"groups,omitempty" jsonschema:"minItems=1"`
 	// FailFast cancels what still runs at the first failure.
 	FailFast bool `json:"fail_fast,omitempty"`
 }
 
 // Pause is the data of environment.pause: what runs goes on, nothing new is started.
 type Pause struct {
+	// Groups are those that are paused, in this operation and in all that follow, until they are resumed; left out, it is the
+	// operation that is under way.
+	Groups []string `json:"groups,omitempty" jsonschema:"minItems=1"`
+	// Reason is told where somebody asks why a step waits.
 	Reason string `json:"reason,omitempty" jsonschema:"maxLength=4096"`
 }
 
 // Resume is the data of environment.resume.
-type Resume struct{}
+type Resume struct {
+	// Groups are those that go on; left out, it is the operation that is under way.
+	Groups []string `json:"groups,omitempty" jsonschema:"minItems=1"`
+}
 
 // Run is the data of environment.run: an action that runs on demand is run.
 type Run struct {

@@ -165,7 +165,7 @@ func (t *turn) look(at place) (full bool) {
 		return false
 	}
 	n := s.Step(s.AddressOf(at.step))
-	if n == nil || !n.Exists {
+	if n == nil || !n.Exists || s.GroupPause(n.Group) != nil {
 		return false
 	}
 	pool := t.p.runners.pool(n.PoolName(), n.Executor)

@@ -45,6 +45,7 @@ func Messages() []Message {
 		{event.EnvironmentDestroy, Command, event.Destroy{}},
 		{event.EnvironmentCancel, Command, event.Cancel{}},
 		{event.EnvironmentRetry, Command, event.Retry{}},
+		{event.EnvironmentRedeploy, Command, event.Redeploy{}},
 		{event.EnvironmentPause, Command, event.Pause{}},
 		{event.EnvironmentResume, Command, event.Resume{}},
 		{event.EnvironmentRun, Command, event.Run{}},

@@ -1,0 +1,133 @@
+package environment
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+// parts is the world's own knowledge of what is done with groups alone, by the facts alone.
+type parts struct {
+	paused map[string]bool
+	groups []string        // of the redeploy or the retry that is under way, nil for all else
+	again  bool            // it is a redeploy
+	done   map[string]bool // addresses that were applied in it
+}
+
+// part does something with a group alone.
+func (w *world) part() {
+	group := rapid.SampledFrom([]string{"g", "h"}).Draw(w.t, "part")
+	groups := []string{group}
+	there := w.state.grouped(groups) == nil
+	if rapid.Bool().Draw(w.t, "at leisure") {
+		w.settle()
+	}
+	switch rapid.IntRange(0, 3).Draw(w.t, "with") {
+	case 0:
+		may := w.state.Remains() && there && !w.parts.paused[group]
+		answer := w.decide(PauseInput{CommandMeta: w.meta(), Pause: event.Pause{Groups: groups, Reason: "of it"}})
+		require.Equal(w.t, may, answer.Accepted, "%v", answer.Error)
+	case 1:
+		w.resumePart(group)
+	case 2:
+		free := w.state.Exists() && !w.state.Busy() && w.state.Lock == nil && !slices.ContainsFunc(w.state.Approvals, func(a Approval) bool { return a.about(ForUpdate) })
+		may := free && there && w.state.Status == Deployed && !w.state.partly()
+		answer := w.decide(RedeployInput{CommandMeta: w.meta(), Redeploy: event.Redeploy{Groups: groups, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
+		require.Equal(w.t, may, answer.Accepted, "%v", answer.Error)
+	default:
+		w.decide(RetryInput{CommandMeta: w.meta(), Retry: event.Retry{Groups: groups, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
+	}
+}
+
+func (w *world) resumePart(group string) {
+	may := w.state.Remains() && w.parts.paused[group]
+	answer := w.decide(ResumeInput{CommandMeta: w.meta(), Resume: event.Resume{Groups: []string{group}}})
+	require.Equal(w.t, may, answer.Accepted, "%v", answer.Error)
+}
+
+// resumeParts lets all go on.
+func (w *world) resumeParts() {
+	for _, group := range slices.Sorted(maps.Keys(w.parts.paused)) {
+		w.resumePart(group)
+	}
+}
+
+func (p *parts) check(w *world, f Fact) {
+	switch b := f.Body.(type) {
+	case GroupPaused:
+		for _, g := range b.Groups {
+			p.paused[g] = true
+		}
+	case GroupResumed:
+		for _, g := range b.Groups {
+			delete(p.paused, g)
+		}
+	case Redeploying:
+		p.groups, p.again, p.done, w.healing = b.Groups, true, map[string]bool{}, false
+	case StatusRetrying:
+		p.groups, p.again, p.done = b.Groups, false, map[string]bool{}
+	case Created:
+		if p.groups = nil; !b.Planned {
+			p.forget()
+		}
+	case Finished:
+		p.groups = nil
+	case StatusDestroyed:
+		if !w.state.Down {
+			p.forget()
+		}
+	case StatusDeployed:
+		if p.again && b.Operation == w.state.Operation.ID && w.state.Operation.Kind == UpdateOperation && w.state.Operation.Groups != nil {
+			p.redeployed(w)
+		}
+	case StepComplete:
+		p.done[b.Step] = p.done[b.Step] || w.offered[w.names.identity(b.Step)].Verb == event.Apply
+	case StepWaiting:
+		p.offered(w, b)
+	}
+}
+
+// forget: with the environment its pauses are gone.
+func (p *parts) forget() { clear(p.paused) }
+
+func (p *parts) offered(w *world, b StepWaiting) {
+	n := w.state.Step(b.Step)
+	if p.paused[n.Group] {
+		w.t.Fatalf("%s is offered, and its group %s is paused", b.Step, n.Group)
+	}
+	if p.groups == nil || (b.Verb != event.Apply && b.Verb != event.Destruct) {
+		return
+	}
+	if !w.rests(n, p.groups, map[string]bool{}) {
+		w.t.Fatalf("%s is offered in an operation of %v alone, and has nothing to do with them", b.Step, p.groups)
+	}
+}
+
+// rests tells whether a node is of these groups, or depends on one that is.
+func (w *world) rests(n *Step, groups []string, seen map[string]bool) bool {
+	if slices.Contains(groups, n.Group) {
+		return true
+	}
+	for _, d := range n.DependsOn {
+		if !seen[d] {
+			seen[d] = true
+			if w.rests(w.state.Step(d), groups, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// redeployed: all of the groups was applied, whatever it was given.
+func (p *parts) redeployed(w *world) {
+	for _, n := range w.state.Nodes {
+		if n.Type == ResourceNode && slices.Contains(w.state.Operation.Groups, n.Group) && !p.done[n.Address] {
+			w.t.Fatalf("deployed again, but %s was not applied", n.Address)
+		}
+	}
+}
