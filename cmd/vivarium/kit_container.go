@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/vivarium-env/vivarium/pkg/executor/container/docker"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/kubernetes"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/process"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
@@ -10,6 +11,7 @@ import (
 const (
 	onDocker     = "docker"
 	onKubernetes = "kubernetes"
+	onProcess    = "process"
 )
 
 // containers adds the executor of the one target that this runner has.
@@ -18,9 +20,12 @@ func (k *kit) containers(variables map[string]string) {
 	engine, haveDocker := dockerOptions(variables, key, k.log.With("executor", onDocker))
 	cluster, haveCluster := kubernetesOptions(variables, k.settings.Kubernetes, key, k.log.With("executor", onKubernetes))
 	target, here := containerTarget(k.settings.Container.Target, haveDocker, haveCluster)
-	if target == onKubernetes {
+	switch target {
+	case onKubernetes:
 		k.takes(here, kubernetes.New(cluster))
-	} else {
+	case onProcess:
+		k.takes(here, process.New(processOptions(variables, k.settings, key, k.log.With("executor", onProcess))))
+	default:
 		k.takes(here, docker.New(engine))
 	}
 }

@@ -21,6 +21,7 @@ func TestContainerTarget(t *testing.T) {
 		{"", false, false, onDocker, false},
 		{onKubernetes, true, false, onKubernetes, true},
 		{onDocker, false, true, onDocker, true},
+		{onProcess, true, true, onProcess, true},
 	} {
 		target, ok := containerTarget(c.asked, c.docker, c.kubernetes)
 		require.Equal(t, c.target, target, "%+v", c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -113,6 +114,13 @@ func optionalHostPort(text string) error {
 		return nil
 	}
 	return hostPort(text)
+}
+
+func optionalAbsolute(text string) error {
+	if text != "" && !filepath.IsAbs(text) {
+		return errors.New("has to be an absolute path")
+	}
+	return nil
 }
 
 // The message never repeats the address: somebody may have put the token into it.

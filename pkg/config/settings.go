@@ -42,6 +42,7 @@ type Settings struct {
 	Terraform   Terraform
 	Container   Container
 	Kubernetes  Kubernetes
+	Process     Process
 	Consul      Consul
 	Cluster     Cluster
 	Replication Replication
@@ -78,7 +79,13 @@ type Terraform struct {
 
 // Container is where the containers of this machine's runner run.
 type Container struct {
-	Target string // docker or kubernetes; empty: whichever there is, Docker first
+	Target string // docker, kubernetes or process; empty: whichever of the first two there is, Docker first
+}
+
+// Process is where this machine's runner keeps containers that are processes.
+type Process struct {
+	Folder   string   // empty: a folder in DataDir
+	Programs []string // folders that are looked in before those of PATH
 }
 
 // Kubernetes is how the container executor uses its cluster. Where that is, is in the files that KUBECONFIG names.

@@ -72,7 +72,13 @@ terraform {
 }
 
 container {
-  target = "" # docker or kubernetes; Docker where there is one
+  target = "" # docker, kubernetes or process; Docker where there is one
+}
+
+# Containers that are processes of the runner's machine.
+process {
+  folder   = "" # a folder in data_dir
+  programs = [] # looked in before PATH
 }
 
 # Where containers run on Kubernetes; which cluster it is, is in the files that KUBECONFIG names.
