@@ -270,6 +270,9 @@ func (c *compiler) bodyRefs(b *Block, body *hclsyntax.Body) {
 		}
 	}
 	refs := lang.References(own)
+	if first := b.settings.createFirst; first != nil {
+		refs = append(refs, first.Refs...)
+	}
 	b.Needs = lang.NewNeeds(refs)
 	b.refs = append(b.refs, refs...)
 	c.checks = append(c.checks, check{refs: b.refs, where: b.Key(), owner: b})

@@ -88,6 +88,10 @@ func (b *Block) Decode(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 			return cty.DynamicVal, append(diags, found...)
 		}
 	}
+	v, more := b.ordered(v, ctx)
+	if diags = append(diags, more...); more.HasErrors() {
+		return cty.DynamicVal, diags
+	}
 	if b.Inputs == nil || !v.Type().HasAttribute(inputs) {
 		return v, diags
 	}

@@ -30,6 +30,11 @@ type Kind struct {
 	Idempotent bool
 	// Adopts tells whether what exists already can be taken over (executor.Adopter).
 	Adopts bool
+	// Replace, when not nil, has a decoded body say in which order a replacement goes: the new one is made before the old one is
+	// destroyed, or after. The text is why it can't be so. Blocks of kinds without it can't say create_before_destroy; Unordered tells
+	// people why.
+	Replace   func(body cty.Value, createFirst bool) (ordered cty.Value, wrong string)
+	Unordered string
 	// Check, when not nil, finds what Spec can't say of a decoded body, such as that one of two attributes has to be there. What is
 	// not known yet is not null. A diagnostic without a place is put where the block begins.
 	Check func(body cty.Value) hcl.Diagnostics

@@ -39,6 +39,10 @@ func TestLifecycle(t *testing.T) {
 		resource "box" "b" {
 			lifecycle { retain = resource.box.a.outputs.url != "" }
 		}`: "has to be known before",
+		`resource "box" "a" {
+			image = "x"
+			lifecycle { create_before_destroy = true }
+		}`: "there is no order to choose",
 		`action "a" {
 			command = ["x"]
 			lifecycle { retain = true }

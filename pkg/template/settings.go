@@ -39,12 +39,13 @@ type settings struct {
 	code, interval, window        *Expr
 	lifecycle                     *hcl.Range
 	preventDestroy, retain        *Expr
+	createFirst                   *Expr // evaluated with the body, which it is for
 }
 
 // static are those that have to be known before anything is applied.
 func (s *settings) static() []*Expr {
 	return present(s.pool, s.timeout, s.expiry, s.attempts, s.backoff, s.maxBackoff, s.code, s.interval, s.window, s.datacenter, s.passing,
-		s.preventDestroy, s.retain, s.idempotent)
+		s.preventDestroy, s.retain, s.createFirst, s.idempotent)
 }
 
 // address are those that say where the status endpoint is.
@@ -66,7 +67,7 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 		case "status":
 			place, schema = &s.status, attributes(nil, endpointAttributes...)
 		case "lifecycle":
-			place, schema = &s.lifecycle, attributes(nil, "prevent_destroy", "retain")
+			place, schema = &s.lifecycle, attributes(nil, "prevent_destroy", "retain", "create_before_destroy")
 		}
 		if *place != nil {
 			c.fail(nested.DefRange, "Duplicate block", fmt.Sprintf("A block has at most one %q; the first is at %s:%d.", nested.Type, (*place).Filename, (*place).Start.Line))
@@ -84,6 +85,7 @@ func (c *compiler) declareSettings(b *Block, content *hcl.BodyContent) {
 		case "lifecycle":
 			c.setting(&s.preventDestroy, a["prevent_destroy"])
 			c.setting(&s.retain, a["retain"])
+			c.declareOrder(b, a["create_before_destroy"])
 		default:
 			c.declareEndpoint(s, a, nested.DefRange)
 		}

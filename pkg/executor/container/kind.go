@@ -17,8 +17,8 @@ const Name = "container"
 func Kind() template.Kind {
 	return template.Kind{
 		Name: Name, Adopts: true,
-		Idempotent: true,
-		Retry:      &environment.RetryPolicy{Attempts: 3, Backoff: time.Second, MaxBackoff: 30 * time.Second}, Timeout: 15 * time.Minute,
+		Idempotent: true, Replace: replace,
+		Retry: &environment.RetryPolicy{Attempts: 3, Backoff: time.Second, MaxBackoff: 30 * time.Second}, Timeout: 15 * time.Minute,
 		Spec: hcldec.ObjectSpec{
 			"image":        checked(required("image", cty.String), notEmpty),
 			"command":      optional("command", cty.List(cty.String)),

@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
@@ -113,4 +114,17 @@ func TestInspectRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAModuleIsReplacedAsItSaysItself(t *testing.T) {
+	source := "template \"t\" { version = \"1.0.0\" }\nresource \"terraform\" \"x\" {\n  source = \"./m\"\n  lifecycle { create_before_destroy = true }\n}\n"
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "m"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "template.hcl"), []byte(source), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "m", "main.tf"), []byte("output \"id\" { value = 1 }\n"), 0o600))
+	_, err := template.Compile(os.DirFS(dir), dir, template.Kinds{terraform.Name: terraform.New(terraform.Options{}).Kind()})
+	require.True(t, fault.Is(err, fault.InvalidTemplate), "%v", err)
+	d := fault.From(err).Diagnostics[0]
+	require.Contains(t, d.Detail, "put lifecycle { create_before_destroy = true } into its own resources")
+	require.Equal(t, 4, d.Line)
 }

@@ -34,8 +34,9 @@ func (e *Executor) Kind() template.Kind {
 			"source": &hcldec.AttrSpec{Name: "source", Type: cty.String, Required: true},
 			"inputs": &hcldec.AttrSpec{Name: "inputs", Type: cty.DynamicPseudoType},
 		},
-		Static:  []string{"source"},
-		Inspect: e.inspect,
+		Static:    []string{"source"},
+		Unordered: "what a module makes is replaced as the module says; put lifecycle { create_before_destroy = true } into its own resources.",
+		Inspect:   e.inspect,
 	}
 }
 
