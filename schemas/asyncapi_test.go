@@ -148,7 +148,7 @@ func TestAsyncAPIHasTheTopology(t *testing.T) {
 		exchanges[at(binding, "exchange")["name"]] = true
 		queues[at(binding, "queue")["name"]] = true
 	}
-	for _, name := range []string{bus.Commands, bus.Events, bus.Control} {
+	for _, name := range []string{bus.Commands, bus.Events, bus.Control, bus.Cluster} {
 		require.True(t, exchanges[name], name)
 	}
 	for _, name := range []string{bus.Runners, bus.Logs, bus.DeadLetters, bus.Tasks("{pool}"), strings.Replace(bus.Partition(0), "0", "{partition}", 1)} {

@@ -18,9 +18,9 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// Files are all documents: answers/, commands/, events/ and runner/ with a schema a type, asyncapi.json, openapi.json.
+// Files are all documents: answers/, cluster/, commands/, events/ and runner/ with a schema a type, asyncapi.json, openapi.json.
 //
-//go:embed answers commands events runner asyncapi.json openapi.json
+//go:embed answers cluster commands events runner asyncapi.json openapi.json
 var Files embed.FS
 
 // URN begins the $id of every schema.

@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus/nats"
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/cluster/signal"
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/orchestrator"
@@ -50,8 +51,12 @@ type instance struct {
 	lease     *authority.Lease
 	promise   *authority.Promise
 	offerFrom time.Time
-	other     string      // an address of the other side, by a takeover
-	handing   bool        // this side has stepped down
+	other     string       // an address of the other side, by a takeover
+	handing   bool         // this side has stepped down
+	roleEpoch uint64       // of the last takeover
+	aside     bool         // another server of this side has changed its role; guarded by roles
+	companion atomic.Int64 // Unix time in ns at which another server of this side was heard last
+	signals   *signal.Signals
 	overtaken atomic.Bool // another side acts under a higher epoch
 	watched   chan struct{}
 	endWatch  context.CancelFunc
@@ -102,6 +107,7 @@ func (c *cli) newInstance(settings config.Settings) (*instance, error) {
 		s.member("API", s.startAPI, s.stopAPI),
 	)
 	s.work = service.NewGroup(
+		s.member("signals", s.startSignals, s.stopSignals),
 		s.member("orchestrator", s.startOrchestrator, s.stopOrchestrator),
 		s.member("watch of the epoch", s.startWatch, s.stopWatch),
 		s.member("follower", s.startFollower, s.stopFollower),

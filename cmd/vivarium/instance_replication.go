@@ -63,7 +63,7 @@ func (s *instance) openSource(ctx context.Context) (err error) {
 	}
 	s.source, err = replication.NewSource(replication.SourceOptions{Store: s.store, Partitions: s.settings.Partitions, Self: s.identity,
 		Box: s.box, Token: s.settings.Replication.Token, Orders: s.orders(), Log: s.log.With("part", "replication"),
-		Told: s.told})
+		Told: s.told, Reported: s.reported})
 	if err != nil {
 		return err
 	}

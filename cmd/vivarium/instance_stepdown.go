@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -28,13 +29,15 @@ func (s *instance) stepDown(ctx context.Context, data []byte) (any, error) {
 	}
 	s.roles.Lock()
 	defer s.roles.Unlock()
-	if !s.settings.Primary || !s.up.Load() {
+	if !s.settings.Primary || !s.up.Load() || s.aside {
 		return nil, fault.New(fault.Reject, fault.NotPrimary, "this side is no primary")
 	}
 	if err := authority.CheckToken([]byte(s.settings.Replication.Token), p.Token, s.epoch, time.Now()); err != nil {
 		return nil, err
 	}
 	s.log.Warn("this side steps down, as it was asked to: work is drained")
+	s.aside = true
+	s.signals.Say(ctx, func(e *event.Signal) { e.StepsDown, e.Address = true, p.Address })
 	inFlight := s.drain(ctx)
 	go s.afterwards(p.Address)
 	id, err := s.source.Identity(ctx)

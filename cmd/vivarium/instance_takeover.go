@@ -62,6 +62,7 @@ func (s *instance) openRole() error {
 	if s.settings.Primary != r.Primary {
 		s.log.Warn("a takeover has changed the role of this side: --primary does not count", "primary", r.Primary, "epoch", r.Epoch, "since", r.Since, "why", r.Why)
 	}
+	s.roleEpoch = r.Epoch
 	s.settings.Primary, s.offerFrom, s.other, s.handing = r.Primary, r.OfferFrom, r.Other, r.HandOver && !r.Primary
 	return nil
 }

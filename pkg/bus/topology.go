@@ -13,6 +13,7 @@ const (
 	Commands    = "vivarium.commands" // topic exchange of commands, and the queue bound to it with "#"
 	Events      = "vivarium.events"   // topic exchange of events: environment.<name>.<what happened>
 	Control     = "vivarium.control"  // topic exchange: pool.<pool>, runner.<hash>, roll-call (to runners), runners, servers (to servers)
+	Cluster     = "vivarium.cluster"  // topic exchange: primary, secondary (what servers signal of themselves), report
 	Runners     = "vivarium.runners"  // queue: hellos of runners
 	Logs        = "vivarium.logs"     // queue: log lines on their way to the store
 	DeadLetters = "vivarium.dead"     // queue: what nobody could read, with the reason

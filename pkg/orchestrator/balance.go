@@ -122,6 +122,9 @@ func (x *Orchestrator) present(leaving bool) {
 
 // balance leaves what is another server's by the rule: one partition at a time, so that most are always served.
 func (x *Orchestrator) balance(now time.Time) {
+	if x.draining.Load() {
+		return
+	}
 	for _, p := range x.partitions {
 		owner := x.peers.owner(p.number, now)
 		if owner == "" || !p.isOwned() {

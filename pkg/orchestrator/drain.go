@@ -12,23 +12,29 @@ import (
 )
 
 const (
-	// markPatience is how long marks are waited for before others are sent: a broker may have lost some.
-	markPatience = 5 * time.Second
+	// markPatience is how long marks are waited for before others are sent: some may be lost, or come to a server that leaves.
+	markPatience = time.Second
 	// markPause is between two rounds of marks while something is still in flight.
 	markPause = 100 * time.Millisecond
 	// lastWord bounds how long the runners' broker is waited for at the end.
 	lastWord = 2 * time.Second
 )
 
-// StepDown hands this side's work over: no command is taken and no step offered any more, what was taken is decided on, what was
-// offered may end until ctx does. Then runners are told to stop, and nothing is written any more. It returns how many steps were still
-// in flight then; an error says that it is not known of some partitions. Stop has to follow.
-func (x *Orchestrator) StepDown(ctx context.Context) (inFlight int, err error) {
+// Yield takes no more commands and offers no more steps; what is under way goes on. Stop has to follow.
+func (x *Orchestrator) Yield(ctx context.Context) error {
 	x.draining.Store(true)
 	if n := len(x.subs); n > 0 {
-		err = x.subs[n-1].Stop(ctx) // commands; what is on the bus stays there
+		return x.subs[n-1].Stop(ctx) // commands; what is on the bus stays there
 	}
-	if err == nil {
+	return nil
+}
+
+// StepDown hands this side's work over: no command is taken and no step offered any more, what was taken is decided on, what was
+// offered may end until ctx does. Then runners are told to stop, and nothing is written any more. It returns how many steps were still
+// in flight then; an error says that it is not known of some partitions. Other servers of the side have to yield, and stop. Stop has to
+// follow here, too.
+func (x *Orchestrator) StepDown(ctx context.Context) (inFlight int, err error) {
+	if err = x.Yield(ctx); err == nil {
 		inFlight, err = x.drain(ctx)
 	}
 	x.authority.end()
@@ -40,100 +46,122 @@ func (x *Orchestrator) StepDown(ctx context.Context) (inFlight int, err error) {
 	return inFlight, err
 }
 
-// drain sends marks through all partitions until nothing is in flight behind them, or ctx ends.
+// drain sends marks through the partitions, again and again, until one has come through each with nothing in flight behind it, or ctx
+// ends. Since nothing is offered any more, that stays so.
 func (x *Orchestrator) drain(ctx context.Context) (inFlight int, err error) {
-	for {
-		round, cancel := context.WithTimeout(ctx, markPatience)
-		left, err := x.markAll(round)
-		cancel()
-		switch {
-		case err == nil && left == 0:
-			return 0, nil
-		case err == nil:
-			inFlight = left
+	x.marks.begin(x.Partitions)
+	for number := uint64(1); ; number++ {
+		heard := x.marks.next()
+		for _, n := range x.marks.open() {
+			m := x.message(bus.Address{Key: bus.Partition(n)}, event.TypeOf(event.QueueMark), event.Mark{Server: x.Server, Number: number})
+			m.Expires, m.Transient = 10*markPatience, true
+			x.send(m, "mark")
 		}
 		select {
 		case <-ctx.Done():
-			return inFlight, err
-		case <-time.After(markPause):
+		case <-heard:
+			pauseFor(ctx, markPause)
+		case <-time.After(markPatience):
+		}
+		inFlight, silent := x.marks.sum()
+		switch {
+		case inFlight == 0 && silent == 0:
+			return 0, nil
+		case ctx.Err() != nil && silent > 0:
+			return inFlight, fmt.Errorf("%d of %d partitions do not say what they have in flight: %w", silent, x.Partitions, ctx.Err())
+		case ctx.Err() != nil:
+			return inFlight, nil
 		}
 	}
 }
 
-// markAll is one round: how many steps are in flight once everything that is in the queues now is decided on.
-func (x *Orchestrator) markAll(ctx context.Context) (inFlight int, err error) {
-	number, all := x.marks.begin(x.Partitions)
-	for n := range x.Partitions {
-		m := x.message(bus.Address{Key: bus.Partition(n)}, event.TypeOf(event.QueueMark), event.Mark{Server: x.Server, Number: number})
-		m.Expires, m.Transient = 2*markPatience, true
-		x.send(m, "mark")
-	}
+func pauseFor(ctx context.Context, d time.Duration) {
 	select {
-	case <-all:
 	case <-ctx.Done():
+	case <-time.After(d):
 	}
-	inFlight, silent := x.marks.sum()
-	if silent > 0 {
-		return inFlight, fmt.Errorf("%d of %d partitions do not say what they have in flight: %w", silent, x.Partitions, ctx.Err())
-	}
-	return inFlight, nil
 }
 
-// marks are those of one round. The zero value is ready; safe for concurrent use.
+// marks are what has come back of those that were sent. The zero value is ready; safe for concurrent use.
 type marks struct {
 	mu       sync.Mutex
-	number   uint64
-	waiting  map[int]bool
-	inFlight int
-	all      chan struct{}
+	inFlight map[int]int  // by partition; -1: not heard yet
+	round    map[int]bool // not heard in this round
+	heard    chan struct{}
 }
 
-func (m *marks) begin(partitions int) (number uint64, all <-chan struct{}) {
+func (m *marks) begin(partitions int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.number++
-	m.waiting, m.inFlight, m.all = map[int]bool{}, 0, make(chan struct{})
+	m.inFlight = map[int]int{}
 	for n := range partitions {
-		m.waiting[n] = true
+		m.inFlight[n] = -1
 	}
-	return m.number, m.all
+}
+
+// next begins a round: the channel is closed once a mark has come through every partition that is open.
+func (m *marks) next() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.heard, m.round = make(chan struct{}), map[int]bool{}
+	for n, inFlight := range m.inFlight {
+		if inFlight != 0 {
+			m.round[n] = true
+		}
+	}
+	return m.heard
+}
+
+// open are the partitions of which it is not known that nothing is in flight.
+func (m *marks) open() (partitions []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n := range m.round {
+		partitions = append(partitions, n)
+	}
+	return partitions
 }
 
 // passed takes what a partition had in flight when a mark came through it.
-func (m *marks) passed(number uint64, partition, inFlight int) {
+func (m *marks) passed(partition, inFlight int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if number != m.number || !m.waiting[partition] {
+	if !m.round[partition] {
 		return
 	}
-	delete(m.waiting, partition)
-	if m.inFlight += inFlight; len(m.waiting) == 0 {
-		close(m.all)
+	m.inFlight[partition] = inFlight
+	if delete(m.round, partition); len(m.round) == 0 {
+		close(m.heard)
 	}
 }
 
 func (m *marks) sum() (inFlight, silent int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.inFlight, len(m.waiting)
+	for _, n := range m.inFlight {
+		if n < 0 {
+			silent++
+		} else {
+			inFlight += n
+		}
+	}
+	return inFlight, silent
 }
 
 // mark is seen to once the turn is written.
 func (t *turn) mark(m event.Mark) error {
-	if m.Server == t.p.Server {
-		t.marked = m.Number
-	}
+	t.marked = t.marked || m.Server == t.p.Server
 	return nil
 }
 
 // passMark tells who drains what is in flight behind a mark.
 func (t *turn) passMark() {
-	if t.marked == 0 {
+	if !t.marked {
 		return
 	}
 	inFlight := 0
 	for name := range t.p.busy {
 		t.p.states[name].InFlight(func(*environment.Step) { inFlight++ })
 	}
-	t.p.marks.passed(t.marked, t.p.number, inFlight)
+	t.p.marks.passed(t.p.number, inFlight)
 }

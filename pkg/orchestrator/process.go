@@ -28,7 +28,7 @@ type turn struct {
 	executing  map[string]*plan.Plan // what a decision may begin to carry out
 	states     states
 	late       []bus.Delivery // states that were refused
-	marked     uint64         // number of the mark that has come
+	marked     bool           // a mark of this server has come
 
 	others map[string]*environment.Record // environments that were asked about; nil: not there
 }

@@ -18,7 +18,7 @@ func topic(exchange, key, body string) bus.Message {
 func noSubscribers(r *rig) {
 	b := r.dial("")
 	key := "environment." + rand.Text() + ".deployed"
-	require.NoError(r, b.Publish(r.ctx(), topic(bus.Events, key, "hello"), topic(bus.Control, key, "hello")))
+	require.NoError(r, b.Publish(r.ctx(), topic(bus.Events, key, "hello"), topic(bus.Control, key, "hello"), topic(bus.Cluster, key, "hello")))
 }
 
 // listen collects what a listener hears.
@@ -43,7 +43,7 @@ func topics(r *rig) {
 		name + ".*.b.#": {name + ".a.b", name + ".a.b.c", name + ".x.b"},
 		"#":             keys,
 	} {
-		for _, exchange := range []string{bus.Events, bus.Control} {
+		for _, exchange := range []string{bus.Events, bus.Control, bus.Cluster} {
 			// The same topic twice is no reason to hear a message twice.
 			l, heard := r.listen(r.dial(""), bus.Address{Exchange: exchange, Key: pattern}, bus.Address{Exchange: exchange, Key: pattern}, bus.Address{Exchange: exchange, Key: "end." + name})
 			for _, key := range keys {

@@ -30,8 +30,8 @@ func route(to bus.Address) (subject string, stored bool, err error) {
 	switch to.Exchange {
 	case "":
 		subject, stored = to.Key, streamOf(to.Key) != ""
-	case bus.Commands, bus.Events, bus.Control:
-		subject, stored = to.Exchange, to.Exchange != bus.Control
+	case bus.Commands, bus.Events, bus.Control, bus.Cluster:
+		subject, stored = to.Exchange, to.Exchange != bus.Control && to.Exchange != bus.Cluster
 		if to.Key != "" {
 			subject += "." + to.Key
 		}
@@ -142,12 +142,12 @@ func decode(n *client.Msg) *bus.Message {
 }
 
 func addressOf(subject string) bus.Address {
-	for _, exchange := range []string{bus.Commands, bus.Events, bus.Control} {
+	for _, exchange := range []string{bus.Commands, bus.Events, bus.Control, bus.Cluster} {
 		if key, ok := strings.CutPrefix(subject, exchange+"."); ok {
 			return bus.Address{Exchange: exchange, Key: key}
 		}
 	}
-	if subject == bus.Events || subject == bus.Control {
+	if subject == bus.Events || subject == bus.Control || subject == bus.Cluster {
 		return bus.Address{Exchange: subject}
 	}
 	return bus.Address{Key: subject}

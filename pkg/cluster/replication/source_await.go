@@ -21,6 +21,9 @@ func (s *Source) Await(ctx context.Context, partition int, seq uint64, secondari
 	}
 }
 
+// Hear takes what a secondary has reported to another server of this side, which follows one of them only.
+func (s *Source) Hear(r Report) { s.peers.report(r, "") }
+
 // having counts the secondaries that have an entry; changed is closed at the next report. One whose partition has stopped has
 // another journal, whatever it counts.
 func (p *peers) having(partition int, seq uint64) (have int, changed <-chan struct{}) {

@@ -38,7 +38,10 @@ func (p *peers) find(n Name, address string, now time.Time) *Peer {
 		found = &Peer{Since: now, Positions: []Position{}}
 		p.all[n.key()] = found
 	}
-	found.Name, found.Address = n, address
+	found.Name = n
+	if address != "" {
+		found.Address = address
+	}
 	return found
 }
 

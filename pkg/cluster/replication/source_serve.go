@@ -172,6 +172,9 @@ func (s *Source) position(a *asked) (any, error) {
 		return nil, fault.New(fault.Reject, fault.Invalid, "this cluster has %d partitions", s.Partitions)
 	}
 	s.peers.report(r, a.RemoteAddr)
+	if s.Reported != nil {
+		s.Reported(r)
+	}
 	if s.Told != nil && !r.AsOf.IsZero() {
 		s.Told(r.Name, r.AsOf)
 	}

@@ -86,6 +86,13 @@ func runnerChannels(all []Message) []channel {
 	}, {
 		name: "welcomes", action: send, summary: "The server's reply to a runner", messages: named(all, event.RunnerWelcome),
 	}, {
+		name: "cluster", exchange: bus.Cluster, address: "{role}", action: send,
+		params:  map[string]schema.Object{"role": {"description": "Role of the server that says it", "enum": []any{"primary", "secondary"}}},
+		summary: "What every server signals of itself: role, epoch, positions, that it leaves or hands over", messages: named(all, event.ClusterSignal),
+	}, {
+		name: "clusterReports", exchange: bus.Cluster, address: "report", action: send,
+		summary: "What a secondary has reported to one server of the primary, for the others", messages: named(all, event.ClusterReport),
+	}, {
 		name: "logs", address: bus.Logs, action: receive, summary: "Lines that executors print", messages: named(all, event.TaskLogs),
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -262,5 +263,12 @@ func runnerExamples() map[string]any {
 		}},
 		event.PartitionTick: event.Tick{Partition: 7, Server: "server-1", Time: exampleTime},
 		event.QueueMark:     event.Mark{Server: "server-1", Number: 1},
+		event.ClusterSignal: event.Signal{
+			Cluster: "east", Side: "9f2c81d0a4b7e365", Server: "server-1", Role: "primary", Epoch: 1, Positions: []uint64{12, 0, 40}, Time: exampleTime,
+			Secondaries: []event.SecondarySignal{{Cluster: "west", Server: "server-2", Connected: true, Known: true, Entries: 2, Seconds: 0.1}},
+		},
+		event.ClusterReport: replication.Report{
+			Name: replication.Name{Cluster: "west", Server: "server-2"}, Positions: []replication.Position{{Partition: 0, Seq: 12}}, AsOf: exampleTime,
+		},
 	}
 }

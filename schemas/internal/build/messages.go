@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/api/schema"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 )
@@ -22,9 +23,10 @@ const (
 	Command Kind = "commands"
 	Answer  Kind = "answers"
 	Runner  Kind = "runner"
+	Cluster Kind = "cluster"
 )
 
-var folders = []string{string(Event), string(Command), string(Answer), string(Runner)}
+var folders = []string{string(Event), string(Command), string(Answer), string(Runner), string(Cluster)}
 
 // Message is one type of message on the bus.
 type Message struct {
@@ -78,6 +80,8 @@ func Messages() []Message {
 		{event.ServerAlive, Runner, event.ServerPresence{}},
 		{event.PartitionTick, Runner, event.Tick{}},
 		{event.QueueMark, Runner, event.Mark{}},
+		{event.ClusterSignal, Cluster, event.Signal{}},
+		{event.ClusterReport, Cluster, replication.Report{}},
 		{event.WatchesLeased, Runner, event.Watches{}},
 		{event.HealthReported, Runner, event.ResourceHealth{}},
 		{event.UsageWanted, Runner, event.WantedUsage{}},
