@@ -47,12 +47,9 @@ func (f *Fold) Changes(take func(environment.Changes) error) error {
 func (f *Fold) States() []store.StepState {
 	var states []store.StepState
 	for _, l := range f.order {
-		l.state.KeptStates(func(step, hash string) {
-			states = append(states, store.StepState{Environment: l.state.Name, Step: step, Hash: hash})
-		})
-		saved := l.state.SavedPlans()
-		for _, place := range slices.Sorted(maps.Keys(saved)) {
-			states = append(states, store.StepState{Environment: l.state.Name, Step: place, Hash: saved[place]})
+		named := Named(l.state)
+		for _, place := range slices.Sorted(maps.Keys(named)) {
+			states = append(states, store.StepState{Environment: l.state.Name, Step: place, Hash: named[place]})
 		}
 	}
 	return states

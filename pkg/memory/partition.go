@@ -74,6 +74,15 @@ func (p *Partition) snapshots(ctx context.Context) error {
 	return nil
 }
 
+// Checkpoint is the seq of the last one: as of it are all snapshots of a partition, and 0 where there are none.
+func Checkpoint(ctx context.Context, j Journal, number int) (uint64, error) {
+	found, err := j.Snapshots(ctx, number, checkpointMark)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	return found[0].Seq, nil
+}
+
 // replay takes in the entries behind the checkpoint, also those that somebody has written since the head was read.
 func (p *Partition) replay(ctx context.Context) error {
 	sel := store.Selection{Partition: p.Number, After: p.checkpoint}

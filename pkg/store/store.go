@@ -188,6 +188,7 @@ type Store interface {
 	Reader
 	Graph
 	Logs
+	Asides
 	// Info names the driver and the version of what is behind it.
 	Info() Info
 	io.Closer

@@ -38,13 +38,14 @@ type partition struct {
 
 	mu      sync.Mutex
 	stopped *Stop
+	parted  *Stop // it is to be found out what becomes of what only this side has
 }
 
 // prepare loads what is not in memory, and says where to go on.
 func (p *partition) prepare(ctx context.Context) (Position, error) {
 	p.pages, p.wake = make(chan []byte, waitingPages), make(chan struct{}, 1)
 	p.mu.Lock()
-	p.stopped = nil // the other side looks again
+	p.stopped, p.parted = nil, nil // the other side looks again
 	p.mu.Unlock()
 	head, err := p.f.Store.Head(ctx, p.number)
 	if err != nil {
@@ -109,6 +110,10 @@ func (p *partition) write(s *session) {
 				p.fail(s, err)
 			}
 		case <-p.wake:
+			if why := p.takeParted(); why != nil {
+				p.part(s, *why)
+				continue
+			}
 			if err := p.rest(s); err != nil {
 				p.fail(s, err)
 			}

@@ -25,6 +25,10 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	work   sync.WaitGroup // the partitions
+	// parting counts the partitions of which it is to be found out what becomes of what only this side has; rejoins: something
+	// was set aside.
+	parting atomic.Int32
+	rejoins atomic.Bool
 }
 
 // worked is how long a stream has to last so that the next one begins without a backoff.
@@ -132,7 +136,11 @@ func (s *session) take(kind string, data []byte) error {
 		if err := decode(kind, data, &stop); err != nil {
 			return err
 		}
-		if stop.Partition >= 0 && stop.Partition < len(s.f.partitions) {
+		switch {
+		case stop.Partition < 0 || stop.Partition >= len(s.f.partitions):
+		case fault.Code(stop.Code) == Diverged:
+			s.f.partitions[stop.Partition].hold(s, stop)
+		default:
 			s.f.partitions[stop.Partition].stop(fault.Code(stop.Code), stop.Reason)
 		}
 		return nil

@@ -61,9 +61,9 @@ func (p *partition) keep(ctx context.Context, b *store.Batch, e store.Entry, sen
 func (p *partition) keepAgain(ctx context.Context, b *store.Batch, s *environment.State) error {
 	maps.DeleteFunc(p.missing, func(at [2]string, _ string) bool { return at[0] == s.Name })
 	again := []store.StepState{{Environment: s.Name}}
-	for step, hash := range named(s) {
+	for step, hash := range history.Named(s) {
 		found, err := p.had(ctx, b, s.Name, step)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err != nil && !missing(err) {
 			return err
 		}
 		if err != nil || found.Hash != hash {
@@ -74,13 +74,6 @@ func (p *partition) keepAgain(ctx context.Context, b *store.Batch, s *environmen
 	}
 	b.States = append(b.States, again...)
 	return nil
-}
-
-// named are the hashes of all states that an environment names, by the places under which they are kept.
-func named(s *environment.State) map[string]string {
-	all := s.SavedPlans()
-	s.KeptStates(func(step, hash string) { all[step] = hash })
-	return all
 }
 
 // had is a state as it is once a batch is written.
@@ -96,6 +89,8 @@ func (p *partition) had(ctx context.Context, b *store.Batch, name, step string) 
 	return p.f.Store.State(ctx, name, step)
 }
 
+func missing(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
 // check holds the data against its hash.
 func (s state) check() error {
 	if sum := sha256.Sum256(s.Data); hex.EncodeToString(sum[:]) != s.Hash {
@@ -108,9 +103,9 @@ func (s state) check() error {
 func (p *partition) look(ctx context.Context) error {
 	p.missing = map[[2]string]string{}
 	for name, s := range p.memory.States {
-		for step, hash := range named(s) {
+		for step, hash := range history.Named(s) {
 			found, err := p.f.Store.State(ctx, name, step)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err != nil && !missing(err) {
 				return err
 			}
 			if err != nil || found.Hash != hash {
@@ -141,7 +136,7 @@ func (p *partition) rest(s *session) error {
 	defer p.count()
 	b := store.Batch{Partition: p.number, Epoch: s.epoch.Load()}
 	for at, hash := range p.missing {
-		if st := p.memory.States[at[0]]; st == nil || named(st)[at[1]] != hash {
+		if st := p.memory.States[at[0]]; st == nil || history.Named(st)[at[1]] != hash {
 			delete(p.missing, at) // its resource is forgotten
 			continue
 		}

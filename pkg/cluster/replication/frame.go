@@ -10,7 +10,7 @@ const (
 	pathTemplates = "templates" // GET templates?hash=: template
 	pathState     = "state"     // GET state?environment=&step=&hash=: state, when it is still that one
 	pathKey       = "key"       // POST keyRequest: wrappedKey
-	pathMark      = "mark"      // GET mark?partition=&seq=: Position
+	pathMark      = "mark"      // GET mark?partition=&seq=: Placed
 	pathOrders    = "orders/"   // POST orders/NAME: what an order answers
 )
 

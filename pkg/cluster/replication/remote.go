@@ -52,8 +52,8 @@ func (r *Remote) Identity(ctx context.Context) (id Identity, err error) {
 	return id, r.ask(ctx, http.MethodGet, pathSelf, nil, &id)
 }
 
-// Mark asks for the mark of an entry, which is empty where there is none.
-func (r *Remote) Mark(ctx context.Context, partition int, seq uint64) (p Position, err error) {
+// Mark asks for the mark and the epoch of an entry, which are empty where there is none.
+func (r *Remote) Mark(ctx context.Context, partition int, seq uint64) (p Placed, err error) {
 	return p, r.ask(ctx, http.MethodGet, pathMark+"?"+encode("partition", partition, "seq", seq), nil, &p)
 }
 

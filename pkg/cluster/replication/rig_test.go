@@ -336,6 +336,13 @@ func follow(t testing.TB, s store.Store, address string, change ...func(*replica
 // same waits until two stores are at the same place, and compares everything.
 func same(t testing.TB, want, got store.Store) {
 	t.Helper()
+	level(t, want, got)
+	storetest.Same(t, partitions, want, got)
+}
+
+// level waits until two stores are at the same place.
+func level(t testing.TB, want, got store.Store) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		for n := range partitions {
 			a, err := want.Head(t.Context(), n)
@@ -348,7 +355,6 @@ func same(t testing.TB, want, got store.Store) {
 		}
 		return true
 	}, patience, 5*time.Millisecond)
-	storetest.Same(t, partitions, want, got)
 }
 
 // reaches waits for what a follower says of itself.

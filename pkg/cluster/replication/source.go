@@ -129,13 +129,18 @@ func Head(ctx context.Context, j store.Journal, partition int) (Position, error)
 
 // At is the position of an entry; its Mark is empty where there is none.
 func At(ctx context.Context, j store.Journal, partition int, seq uint64) (Position, error) {
-	at := Position{Partition: partition, Seq: seq}
+	at, err := place(ctx, j, partition, seq)
+	return at.Position, err
+}
+
+func place(ctx context.Context, j store.Journal, partition int, seq uint64) (Placed, error) {
+	at := Placed{Position: Position{Partition: partition, Seq: seq}}
 	if seq == 0 {
 		return at, nil
 	}
 	found, err := j.Entries(ctx, store.Selection{Partition: partition, After: seq - 1, Limit: 1})
 	if err == nil && len(found) == 1 && found[0].Seq == seq {
-		at.Mark = store.Mark(found[0])
+		at.Mark, at.Epoch = store.Mark(found[0]), found[0].Epoch
 	}
 	return at, err
 }

@@ -143,7 +143,7 @@ func (s *Source) mark(a *asked) (any, error) {
 	if err != nil || err2 != nil || partition < 0 || partition >= s.Partitions {
 		return nil, fault.New(fault.Reject, fault.Invalid, "partition and seq have to be numbers of this cluster")
 	}
-	return At(a.Context(), s.Store, partition, seq)
+	return place(a.Context(), s.Store, partition, seq)
 }
 
 // key gives the cluster's key to who knows the token, so that only the owner of the key pair reads it.

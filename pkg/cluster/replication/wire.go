@@ -21,6 +21,12 @@ type Position struct {
 	Mark      string `json:"mark,omitempty"`
 }
 
+// Placed is what a server tells of one of its entries; without a Mark there is none of that Seq.
+type Placed struct {
+	Position
+	Epoch uint64 `json:"epoch,omitempty"`
+}
+
 // Identity says who a server is, and how far.
 type Identity struct {
 	// Cluster is the name (in Consul: the data centre) of the server's cluster; KeyID tells its key from others without

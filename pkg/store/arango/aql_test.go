@@ -14,7 +14,7 @@ import (
 
 // documented are the functions and keywords of AQL's documentation that the queries may use.
 var (
-	functions = []string{"FIRST", "MAX", "SUM", "APPEND", "UNIQUE", "UNSET", "LEFT", "CHAR_LENGTH", "CONCAT", "STARTS_WITH", "BOOST", "BM25",
+	functions = []string{"FIRST", "MAX", "SUM", "APPEND", "UNIQUE", "UNSET", "MERGE", "LEFT", "CHAR_LENGTH", "CONCAT", "STARTS_WITH", "BOOST", "BM25",
 		"JSON_PARSE", "DATE_TIMESTAMP", "LOWER", "TO_HEX"}
 	keywords = []string{"FOR", "IN", "FILTER", "RETURN", "SORT", "LIMIT", "LET", "INSERT", "INTO", "UPSERT", "UPDATE", "WITH", "REMOVE",
 		"OPTIONS", "NEW", "OLD", "AND", "OR", "ALL", "DESC", "OUTBOUND", "INBOUND", "GRAPH", "SHORTEST_PATH", "TO", "SEARCH"}

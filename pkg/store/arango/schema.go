@@ -21,10 +21,13 @@ var documents = map[string][]index{
 	"states":     {by("home")},
 	"environments": {by("place"), by("status", "place"), by("tag_keys[*]"), by("template_keys[*]"), by("version_keys[*]"),
 		by("commits[*]"), by("beginnings[*]"), by("status_place", "place"), by("created", "place"), by("updated", "place")},
-	"resources":  {by("home", "place")},
-	"operations": {by("home", "started", "place"), by("asker"), by("place")},
-	"log_steps":  {by("home")},
-	"log_chunks": {by("home", "id"), by("step_of", "id"), by("step_key", "attempt", "first")},
+	"resources":     {by("home", "place")},
+	"operations":    {by("home", "started", "place"), by("asker"), by("place")},
+	"asides":        {by("at")},
+	"aside_entries": {by("aside", "seq")},
+	"aside_states":  nil,
+	"log_steps":     {by("home")},
+	"log_chunks":    {by("home", "id"), by("step_of", "id"), by("step_key", "attempt", "first")},
 }
 
 var edges = map[string][]index{
@@ -54,7 +57,7 @@ const (
 	graphName = "vivarium"
 	viewName  = "hits"
 	// schemaVersion is what this build makes and knows.
-	schemaVersion = 2
+	schemaVersion = 3
 )
 
 // searched are the fields of the view, by collection; all of them are arrays of words, or single words.

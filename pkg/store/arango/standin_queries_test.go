@@ -113,6 +113,11 @@ func fields(names ...string) func(doc) any {
 	}
 }
 
+// behind is what is of a partition, and behind a seq.
+func (g *ground) behind(field string) func(doc) bool {
+	return func(d doc) bool { return d[field] == g.binds["partition"] && num(d["seq"]) > g.num("seq") }
+}
+
 func (g *ground) one(collection, key string) (doc, bool) {
 	d, ok := g.world[collection][key]
 	return d, ok
@@ -483,11 +488,47 @@ var meanings = map[string]func(*ground) ([]any, *refusal){
 	"remove": func(g *ground) ([]any, *refusal) {
 		return g.remove(g.text("@collection"), func(d doc) bool { return slices.Contains(g.list("keys"), d["_key"]) })
 	},
-	"state":    single("states", fields("hash", "data")),
-	"document": single("", field("data")),
-	"exists":   single("", func(doc) any { return true }),
-	"template": single("templates", fields("data", "archive")),
-	"snapshot": single("snapshots", fields("environment", "seq", "data")),
+	"cut_entries": func(g *ground) ([]any, *refusal) { return g.remove("entries", g.behind("partition")) },
+	"cut_snapshots": func(g *ground) ([]any, *refusal) {
+		for _, s := range g.all("snapshots", g.behind("partition")) {
+			g.update("snapshots", str(s["_key"]), doc{"seq": g.binds["seq"]})
+		}
+		return nil, nil
+	},
+	"cut_relay": func(g *ground) ([]any, *refusal) {
+		if r, ok := g.one("relays", g.text("key")); ok && num(r["seq"]) > g.num("seq") {
+			g.update("relays", g.text("key"), doc{"seq": g.binds["seq"]})
+		}
+		return nil, nil
+	},
+	"clear_operations": func(g *ground) ([]any, *refusal) { return g.remove("operations", where("home", g.text("home"))) },
+	"aside_put_entries": func(g *ground) ([]any, *refusal) {
+		for _, e := range g.all("entries", g.behind("partition")) {
+			e = maps.Clone(e)
+			e["aside"] = g.binds["aside"]
+			g.put("aside_entries", fmt.Sprint(g.text("aside"), "-", e["seq"]), e)
+		}
+		return nil, nil
+	},
+	"aside_put_states": func(g *ground) ([]any, *refusal) {
+		for _, s := range g.all("states", where("home", g.text("home"))) {
+			g.put("aside_states", g.text("aside")+"-"+str(s["_key"]), doc{"hash": s["hash"], "data": s["data"]})
+		}
+		return nil, nil
+	},
+	"asides": func(g *ground) ([]any, *refusal) {
+		return rowsOf(sortedBy(g.all("asides", func(doc) bool { return true }), "at"), 0, field("data"))
+	},
+	"aside_entries": func(g *ground) ([]any, *refusal) {
+		found := g.all("aside_entries", func(e doc) bool { return e["aside"] == g.binds["aside"] && num(e["seq"]) > g.num("after") })
+		return rowsOf(sortedBy(found, "seq"), g.limit(), func(d doc) any { return d })
+	},
+	"aside_state": single("aside_states", fields("hash", "data")),
+	"state":       single("states", fields("hash", "data")),
+	"document":    single("", field("data")),
+	"exists":      single("", func(doc) any { return true }),
+	"template":    single("templates", fields("data", "archive")),
+	"snapshot":    single("snapshots", fields("environment", "seq", "data")),
 	"snapshots": func(g *ground) ([]any, *refusal) {
 		return rowsOf(sortedBy(g.all("snapshots", where("partition", g.binds["partition"])), "place"), 0, fields("environment", "seq", "data"))
 	},

@@ -61,7 +61,7 @@ func (t *transaction) run(c *call, shared bool) error {
 func (t *transaction) mark(marks map[int]uint64) error {
 	for partition, seq := range marks {
 		if _, err := t.exec(`INSERT INTO partitions (partition, seq, relayed) VALUES (?, 0, ?)
-			ON CONFLICT (partition) DO UPDATE SET relayed = max(relayed, excluded.relayed)`,
+			ON CONFLICT (partition) DO UPDATE SET relayed = max(relayed, min(excluded.relayed, seq))`,
 			int64(partition), int64(seq)); err != nil {
 			return err
 		}

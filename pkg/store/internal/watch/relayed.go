@@ -26,6 +26,17 @@ func (r *Relayed) Raise(partition int, seq uint64) bool {
 	return true
 }
 
+// Lower is for a journal that is taken back.
+func (r *Relayed) Lower(partition int, seq uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range []map[int]uint64{r.known, r.ahead} {
+		if m[partition] > seq {
+			m[partition] = seq
+		}
+	}
+}
+
 // Of is how far a partition is, 0 when nothing was said of it.
 func (r *Relayed) Of(partition int) uint64 {
 	r.mu.Lock()
