@@ -19,7 +19,8 @@ func newCluster(c *cli) *cobra.Command {
 		RunE:  groupOnly,
 	}
 	x := connectionFlags(c, cmd)
-	cmd.AddCommand(newClusterStatus(x), newClusterUncertain(x), newClusterToken(x), newClusterPromote(x), newClusterSwitchover(x))
+	cmd.AddCommand(newClusterStatus(x), newClusterUncertain(x), newClusterToken(x), newClusterPromote(x), newClusterSwitchover(x),
+		newClusterDivergence(x))
 	return cmd
 }
 

@@ -43,6 +43,9 @@ func printCluster(out io.Writer, c wire.Cluster) error {
 	if f := c.Following; f != nil {
 		printFollowing(out, f)
 	}
+	if c.SetAside > 0 {
+		_, _ = fmt.Fprintf(out, "Aside    %d entries that the other side never had: vivarium cluster divergence\n", c.SetAside)
+	}
 	if len(c.Secondaries) > 0 {
 		_, _ = fmt.Fprintln(out)
 		if err := table(out, secondaryRows(c.Secondaries, c.Time)); err != nil {

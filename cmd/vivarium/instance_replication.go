@@ -256,6 +256,13 @@ func (s *instance) cluster(ctx context.Context) (wire.Cluster, error) {
 		}
 		c.Partitions = append(c.Partitions, wire.ClusterPartition{Partition: n, Seq: h.Seq, Chain: h.Chain, Relayed: h.Relayed, Owned: slices.Contains(owned, n)})
 	}
+	asides, err := s.store.Asides(ctx)
+	if err != nil {
+		return c, err
+	}
+	for _, a := range asides {
+		c.SetAside += a.Last - a.First + 1
+	}
 	if s.follower != nil {
 		st := s.follower.Status()
 		c.Following = &st

@@ -25,7 +25,7 @@ func newStore(c *cli) *cobra.Command {
 			"that readers see anew from the journal.",
 		RunE: groupOnly,
 	}
-	cmd.AddCommand(newStoreExport(c), newStoreImport(c), newStoreVerify(c), newStoreRebuild(c))
+	cmd.AddCommand(newStoreExport(c), newStoreImport(c), newStoreVerify(c), newStoreRebuild(c), newStoreAside(c))
 	return cmd
 }
 

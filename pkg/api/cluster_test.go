@@ -15,7 +15,7 @@ import (
 // both is what a server knows that is followed, and follows.
 func both(context.Context) (wire.Cluster, error) {
 	at := time.Unix(1_700_000_000, 0).UTC()
-	return wire.Cluster{Name: "east", Server: "one", Role: Secondary, Epoch: 3, Time: at,
+	return wire.Cluster{Name: "east", Server: "one", Role: Secondary, Epoch: 3, Time: at, SetAside: 12,
 		Partitions: []wire.ClusterPartition{{Partition: 0, Seq: 7, Chain: "ab", Relayed: 5, Owned: true}},
 		Secondaries: []replication.Peer{{Name: replication.Name{Cluster: "west", Server: "two"}, Connected: true, Since: at, Heard: at,
 			Positions: []replication.Position{{Seq: 7, Mark: "ab"}}, Stopped: []replication.Stop{{Code: "diverged", Reason: "parted"}}}},

@@ -58,6 +58,9 @@ func exampleAddress(r route) string {
 		name = "notes"
 	}
 	id := "op-0" // the plan
+	if r.id == "readDivergence" {
+		id = "0-1-e1"
+	}
 	if r.id == "getDependencies" || r.id == "getEnvironmentDependencies" {
 		address = "notes.terraform.web"
 	}

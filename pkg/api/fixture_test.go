@@ -132,7 +132,22 @@ func (f *fixture) fill() {
 	f.append("nobody", environment.Changes{}, environment.CommandRejected{
 		CommandID: "cmd-9", Command: event.EnvironmentCreate, Error: fault.New(fault.Reject, fault.UnknownTemplate, "no such template"),
 	})
+	f.part()
 	f.log(0, "Creating...", "Still creating...", "Created "+hostile)
+}
+
+// part sets an environment aside that the side which took over never had.
+func (f *fixture) part() {
+	data, err := json.Marshal(environment.Created{CommandID: "cmd-7", Operation: "op-1", Parameters: map[string]json.RawMessage{"password": f.sealed}, Epoch: 1,
+		Nodes: []environment.Node{{Address: "notes.terraform.network", Type: environment.ResourceNode}}})
+	require.NoError(f.t, err)
+	entry := store.Entry{Partition: 0, Seq: 1, Environment: "lost", Type: environment.Created{}.Type(), Time: began, Epoch: 1, Operation: "op-1", Causation: "cmd-7", Data: data}
+	rejected := store.Entry{Partition: 0, Seq: 2, Environment: "lost", Type: environment.CommandRejected{}.Type(), Time: began, Epoch: 1, Data: json.RawMessage(`{"command_id":"cmd-8"}`)}
+	require.NoError(f.t, f.store.Append(context.Background(), store.Batch{Partition: 0, Epoch: 1, Entries: []store.Entry{entry, rejected}}))
+	require.NoError(f.t, f.store.CutBack(context.Background(), store.Cut{Epoch: 1, Aside: store.Aside{ID: "0-1-e1", First: 1, Last: 2, Epoch: 1, Overtaken: 2, Time: began,
+		Primary:      "http://10.1.0.4:8090",
+		Environments: []store.AsideEnvironment{{Name: "lost", Entries: 2, After: environment.Deploying}},
+		States:       []store.AsideState{{Environment: "lost", Step: "notes.terraform.network", Hash: "ab", Size: 4}}}}))
 }
 
 func (f *fixture) object(name string) json.RawMessage {

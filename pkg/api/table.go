@@ -27,6 +27,7 @@ func routes() []route {
 		answers:     one("The runners", wire.List[wire.Runner]{}), handle: (*Server).runners,
 	})
 	all = append(all, clusterRoute())
+	all = append(all, divergenceRoutes()...)
 	all = append(all, environmentRoutes()...)
 	all = append(all, operationRoutes()...)
 	all = append(all, revisionRoutes()...)

@@ -77,7 +77,7 @@ func largeState(t *testing.T, servers, runners bus.Bus) {
 	s.publish(bus.Address{Key: bus.Tasks("default")}, event.TaskOffered, offered)
 	saved := await[event.State](s, event.TaskState)
 	require.Nil(t, await[event.Result](s, event.TaskFinished).Error)
-	got, err := openState(s.box, saved.TaskRef, saved.Data)
+	got, err := OpenState(s.box, saved.TaskRef, saved.Data)
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(after, got))
 }

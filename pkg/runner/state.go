@@ -105,7 +105,7 @@ func (w *worker) adopt() error {
 	w.job.before = nil // or attempts that follow each other here would all keep their states
 	if before == nil || !before.saves.handed.Load() || !before.saves.any {
 		var err error
-		w.state, err = openState(w.box, w.task.TaskRef, w.task.State)
+		w.state, err = OpenState(w.box, w.task.TaskRef, w.task.State)
 		return err
 	}
 	w.state = before.saves.last
@@ -150,7 +150,8 @@ func tooLarge(cause error, step string, size int, limit string) error {
 		"the state of %s can't be kept: it has %d bytes, packed and sealed, and %s; split the step into smaller ones, or keep its state in a backend of your own", step, size, limit)
 }
 
-func openState(box *secret.Box, ref event.TaskRef, text string) ([]byte, error) {
+// OpenState unpacks what an executor saved (event.State.Data); nothing is nil. ref names the environment, and the step by its identity.
+func OpenState(box *secret.Box, ref event.TaskRef, text string) ([]byte, error) {
 	if text == "" {
 		return nil, nil
 	}

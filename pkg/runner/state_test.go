@@ -20,7 +20,7 @@ func (g *rig) states() []event.State { return sent[event.State](g, event.TaskSta
 // opened is what a state says that was sent.
 func (g *rig) opened(s event.State) string {
 	g.t.Helper()
-	data, err := openState(g.box, s.TaskRef, s.Data)
+	data, err := OpenState(g.box, s.TaskRef, s.Data)
 	require.NoError(g.t, err)
 	return string(data)
 }

@@ -26,6 +26,8 @@ type Cluster struct {
 	// Secondaries of a primary that were heard in the last day; Following is how a secondary stands.
 	Secondaries []replication.Peer  `json:"secondaries,omitempty"`
 	Following   *replication.Status `json:"following,omitempty"`
+	// SetAside counts the entries that this side had and the primary never had; /cluster/divergence tells of them.
+	SetAside uint64 `json:"set_aside,omitempty"`
 }
 
 // ClusterPartition is how far a partition is here.

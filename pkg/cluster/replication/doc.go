@@ -5,8 +5,11 @@
 // source, asks for what is behind its own positions, holds every entry against the chain of checksums, folds it as the owner of a
 // partition does, and writes entries, projection, templates, states and snapshots in one transaction.
 //
+// Where a secondary has entries that were overtaken by a higher epoch, they are set aside in its store, and it follows from the last
+// entry that both have.
+//
 // What always holds: a secondary's journal is a beginning of the primary's, or its partition has stopped and says why; nothing that
-// is there is ever overwritten; its projection is what the primary's was at that entry; neither side holds more in memory than a
+// is there is ever overwritten or lost; its projection is what the primary's was at that entry; neither side holds more in memory than a
 // page for each partition, however slow the other one is; a secondary needs nothing but its own store to go on after a crash.
 //
 // Imports: environment, event, fault, history, memory, resilience, secret, service and the port store. No adapter, and no Consul:
