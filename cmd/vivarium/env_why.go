@@ -84,6 +84,8 @@ func advice(code environment.ReasonCode, name, pool string) string {
 		return "it begins by itself when a runner is free; more runners: vivarium runner --pool " + pool
 	case environment.BecauseNoRunner:
 		return "start a runner: vivarium runner --pool " + pool + " (who is there: vivarium runner list)"
+	case environment.BecauseNoExecutor:
+		return "start the server with that executor (runner.plugins), or cancel: vivarium env cancel " + name
 	case environment.BecauseBreaker:
 		return "it begins by itself when the target answers again; who can't reach what: vivarium runner list"
 	case environment.BecauseBackoff, environment.BecauseLost:

@@ -162,6 +162,9 @@ func heldWords(b environment.Held) string {
 	if b.Environment != "" {
 		of = "what uses " + b.Environment + "." + b.Output
 	}
+	if b.Templates {
+		of = "what its templates are needed for"
+	}
 	if b.Reason == nil {
 		return of + ": no longer held up"
 	}

@@ -126,6 +126,9 @@ func (c *decision) handedOn() bool {
 		return true
 	}
 	held := map[string]bool{}
+	if c.lacking(&Step{Verb: event.Validate}, held) {
+		return false
+	}
 	for _, n := range c.s.Nodes {
 		if n.passes() && !n.Doomed {
 			c.awaits(&Step{Node: n.Node, Verb: event.Validate}, held)

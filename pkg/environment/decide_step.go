@@ -49,7 +49,7 @@ func (c *decision) hold(i int, held map[string]bool) bool {
 	if n.Verb == event.Destruct && n.Retain {
 		return false // nobody is needed for that
 	}
-	if c.awaits(n, held) {
+	if c.lacking(n, held) || c.awaits(n, held) {
 		return true
 	}
 	if n.passes() {
@@ -82,6 +82,9 @@ func (c *decision) letGo(held map[string]bool) {
 }
 
 func (c *decision) free(h Held) bool {
+	if h.Templates {
+		return c.lackingKinds() == nil
+	}
 	if of := h.of(); of.Environment != "" {
 		return c.supply(of).reason(of) == nil
 	}
@@ -99,7 +102,7 @@ func (c *decision) poolReason(pool, executor string, limit bool) *Reason {
 	p := c.Pool(pool, executor)
 	switch {
 	case p.Runners == 0:
-		return &Reason{Code: BecauseNoRunner, Detail: fmt.Sprintf("no runner of pool %q with the executor %q is there: start one with `vivarium runner --pool %s`", pool, executor, pool)}
+		return &Reason{Code: BecauseNoRunner, Detail: c.noRunner(pool, executor)}
 	case p.Open != nil && p.Open.Until.After(c.now):
 		return &Reason{Code: BecauseBreaker, Detail: fmt.Sprintf("%s does not answer; it is tried again when the breaker lets one through", p.Open.Target), Until: &p.Open.Until}
 	case limit && c.offered(pool) >= 2*max(p.Concurrency, 1):

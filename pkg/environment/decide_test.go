@@ -360,7 +360,11 @@ func TestAStepWaitsForARunnerAndSaysSo(t *testing.T) {
 	st := newStage(t, nodes...)
 	var pool Pool
 	st.pool = func(name, executor string) Pool {
-		require.Equal(t, [2]string{DefaultPool, "x"}, [2]string{name, executor})
+		require.Equal(t, DefaultPool, name)
+		if executor == "" {
+			return Pool{} // whatever they can do
+		}
+		require.Equal(t, "x", executor)
 		return pool
 	}
 	reason := func() *Reason { return st.s.reason(st.s.Step("b")) }

@@ -357,6 +357,9 @@ func (s *State) held(b Held) {
 func (b Held) of() Consumption { return Consumption{Environment: b.Environment, Output: b.Output} }
 
 func (b Held) key() string {
+	if b.Templates {
+		return templatesKey
+	}
 	if b.Environment != "" {
 		return b.of().Key()
 	}
@@ -365,6 +368,9 @@ func (b Held) key() string {
 
 // holds tells whether it is about a step.
 func (b Held) holds(n *Step) bool {
+	if b.Templates {
+		return n.evaluated()
+	}
 	if b.Environment != "" {
 		return n.uses(b.of())
 	}

@@ -316,16 +316,18 @@ type Resumed struct {
 	Operation   string `json:"operation"`
 }
 
-// Held: steps of one executor in one pool can't be offered now, or those that use one output of another environment; or can
-// be again where Reason is absent.
+// Held: steps of one executor in one pool can't be offered now, or those that use one output of another environment, or all
+// that are evaluated first; or can be again where Reason is absent.
 type Held struct {
 	Operation string `json:"operation"`
 	Pool      string `json:"pool"`
 	Executor  string `json:"executor"`
 	// Environment and Output are what is waited for, instead of a pool.
-	Environment string  `json:"environment,omitempty"`
-	Output      string  `json:"output,omitempty"`
-	Reason      *Reason `json:"reason,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Output      string `json:"output,omitempty"`
+	// Templates: it is about what the templates have to be evaluated for.
+	Templates bool    `json:"templates,omitempty"`
+	Reason    *Reason `json:"reason,omitempty"`
 }
 
 // Finished: the operation is over.

@@ -213,7 +213,8 @@ type Pool struct {
 // step could be offered, so what it answers is in the facts.
 type Surroundings struct {
 	Resolver Resolver
-	// Pool tells about runners; nil when nothing is known of any, and then everything is offered.
+	// Pool tells about runners; nil when nothing is known of any, and then everything is offered. Without an executor it counts all
+	// runners of the pool.
 	Pool func(pool, executor string) Pool
 	// Hold is why nothing may be offered now, nil when it may: another side may still be acting.
 	Hold *Reason
@@ -225,6 +226,8 @@ type Surroundings struct {
 	// Again resolves what a kept plan was made of. When what is decided begins to carry that out, Resolver evaluates it from
 	// then on. nil when nothing can be carried out.
 	Again func(KeptPlan) (Resolved, error)
+	// Lacks is why the templates can't be evaluated here for as long as the server is what it is, nil when they can; nil: they always can.
+	Lacks func() *Reason
 	// Uses tells which nodes of other environments use outputs of one, in the order of Consumer.Compare; nil: none is known.
 	Uses func(environment string) []Consumer
 }

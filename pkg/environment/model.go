@@ -243,6 +243,9 @@ const (
 	BecauseApproval         ReasonCode = "approval"
 	// BecauseEnvironment: an output of another environment is needed, and that is not deployed.
 	BecauseEnvironment ReasonCode = "environment"
+	// BecauseNoExecutor: its templates have a kind of resource that the server has no executor of any more, so that nothing of them
+	// can be evaluated.
+	BecauseNoExecutor ReasonCode = "no-executor"
 )
 
 // The records below are the projection: what the store keeps for readers, written in the transaction that appends

@@ -105,6 +105,8 @@ func (s *State) queuedReason(n *Step) *Reason {
 		return s.Operation.Pause.reason()
 	case s.paused(n) != nil:
 		return s.paused(n).reason()
+	case n.evaluated() && s.Operation.Holds[templatesKey].Reason != nil:
+		return s.Operation.Holds[templatesKey].Reason
 	case awaited != nil:
 		return awaited
 	case !n.NotBefore.IsZero():

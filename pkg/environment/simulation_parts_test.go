@@ -16,6 +16,7 @@ type parts struct {
 	groups []string        // of the redeploy or the retry that is under way, nil for all else
 	again  bool            // it is a redeploy
 	done   map[string]bool // addresses that were applied in it
+	lost   bool            // the server does not have all kinds
 }
 
 // part does something with a group alone.
@@ -26,13 +27,15 @@ func (w *world) part() {
 	if rapid.Bool().Draw(w.t, "at leisure") {
 		w.settle()
 	}
-	switch rapid.IntRange(0, 3).Draw(w.t, "with") {
+	switch rapid.IntRange(0, 4).Draw(w.t, "with") {
 	case 0:
 		may := w.state.Remains() && there && !w.parts.paused[group]
 		answer := w.decide(PauseInput{CommandMeta: w.meta(), Pause: event.Pause{Groups: groups, Reason: "of it"}})
 		require.Equal(w.t, may, answer.Accepted, "%v", answer.Error)
 	case 1:
 		w.resumePart(group)
+	case 4:
+		w.lack()
 	case 2:
 		free := w.state.Exists() && !w.state.Busy() && w.state.Lock == nil && !slices.ContainsFunc(w.state.Approvals, func(a Approval) bool { return a.about(ForUpdate) })
 		may := free && there && w.state.Status == Deployed && !w.state.partly()
@@ -57,6 +60,7 @@ func (w *world) resumeParts() {
 }
 
 func (p *parts) check(w *world, f Fact) {
+	p.checkKinds(w, f)
 	switch b := f.Body.(type) {
 	case GroupPaused:
 		for _, g := range b.Groups {

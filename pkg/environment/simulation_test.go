@@ -130,8 +130,8 @@ func newWorld(t *rapid.T) *world {
 }
 
 func (w *world) around() Surroundings {
-	return Surroundings{Resolver: &w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply,
-		Again: w.again, Hold: w.ledger.hold, Uses: w.others.uses}
+	return w.allKinds(Surroundings{Resolver: &w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply,
+		Again: w.again, Hold: w.ledger.hold, Uses: w.others.uses})
 }
 
 // drawPool lets runners come and go, and breakers open and close.

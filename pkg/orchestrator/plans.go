@@ -19,6 +19,7 @@ type planCache struct {
 	orchestrator *Orchestrator
 	mu           sync.Mutex
 	plans        map[string]*plan.Plan
+	lacking      map[string]error // of templates, by their hash, of which this server does not have a kind; that takes another server
 }
 
 func (c *planCache) put(name string, p *plan.Plan) {
@@ -66,6 +67,9 @@ func (c *planCache) get(ctx context.Context, s *environment.State) (*plan.Plan, 
 }
 
 func (c *planCache) template(ctx context.Context, meta environment.Template) (*template.Template, error) {
+	if err := c.lacks(meta.Hash); err != nil {
+		return nil, err
+	}
 	kept, err := c.orchestrator.Store.Template(ctx, meta.Hash)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Retry, fault.NotFound, "template %s@%s as it was (%s) can't be read from the store", meta.Name, meta.Version, meta.Hash)
@@ -74,8 +78,24 @@ func (c *planCache) template(ctx context.Context, meta environment.Template) (*t
 }
 
 func (c *planCache) unpacked(meta environment.Template, archive []byte) (*template.Template, error) {
-	scratch := filepath.Join(c.orchestrator.ScratchDir, "templates")
-	return template.FromArchive(&event.Bundle{Hash: meta.Hash, Data: archive}, meta, scratch, c.orchestrator.Kinds)
+	t, err := template.FromArchive(&event.Bundle{Hash: meta.Hash, Data: archive}, meta, c.scratch(), c.orchestrator.Kinds)
+	if fault.Is(err, fault.ExecutorUnknown) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.lacking == nil {
+			c.lacking = map[string]error{}
+		}
+		c.lacking[meta.Hash] = err
+	}
+	return t, err
+}
+
+func (c *planCache) scratch() string { return filepath.Join(c.orchestrator.ScratchDir, "templates") }
+
+func (c *planCache) lacks(hash string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lacking[hash]
 }
 
 // bundle packs files of a template that an environment was made from once.
@@ -84,7 +104,7 @@ func (c *planCache) bundle(ctx context.Context, templateHash, hash string) (*eve
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Retry, fault.NotFound, "the template %.12s, which the files come from, can't be read from the store", templateHash)
 	}
-	t, err := c.template(ctx, kept.Template)
+	t, err := template.FilesFromArchive(&event.Bundle{Hash: kept.Hash, Data: kept.Archive}, kept.Template, c.scratch(), c.orchestrator.Kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +134,7 @@ func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
 }
 
 func (t *turn) around(name string, r environment.Resolver) environment.Surroundings {
-	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed, Uses: t.askedUses, Again: t.keptPlan(name), Hold: t.p.held()}
+	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed, Uses: t.askedUses, Again: t.keptPlan(name), Hold: t.p.held(), Lacks: lacks(r)}
 }
 
 type recorded = func(string) (json.RawMessage, bool)

@@ -82,6 +82,9 @@ func (r *registry) index() {
 	working := map[[2]string]bool{}
 	for _, p := range r.runners {
 		for _, pool := range p.Pools {
+			all := pools[[2]string{pool, ""}] // whatever they can do
+			all.Runners++
+			pools[[2]string{pool, ""}] = all
 			for _, executor := range slices.Concat(p.Executors, p.Probes) {
 				key := [2]string{pool, executor}
 				sum := pools[key]

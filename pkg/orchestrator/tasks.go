@@ -75,8 +75,8 @@ func (t *turn) bundle(name string, n *environment.Step) (*event.Bundle, error) {
 		return t.proposedBundle(name, n)
 	}
 	pl, err := t.plan(name)
-	if err != nil {
-		return nil, err
+	if err != nil { // what is wrong with the rest of its template does not matter for what is there already
+		return t.p.plans.bundle(t.ctx, n.TemplateHash, n.Bundle)
 	}
 	return pl.Bundle(n.Bundle)
 }

@@ -3,6 +3,8 @@ package template
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/vivarium-env/vivarium/pkg/bundle"
@@ -47,7 +49,31 @@ func (t *Template) PackBundle(hash string) (*event.Bundle, error) {
 
 // FromArchive compiles an archived template. meta says which it has to be; what is in the archive is held against
 // it. Files are unpacked below scratchDir, and gone when it returns. Errors are *fault.Error.
+// A template of which kinds does not have some kind is of code ExecutorUnknown: it was good when it was archived.
 func FromArchive(b *event.Bundle, meta environment.Template, scratchDir string, kinds Kinds) (*Template, error) {
+	t, err := unarchived(b, meta, scratchDir, kinds)
+	switch {
+	case err == nil:
+		return t, nil
+	case t != nil && len(t.lacking) > 0:
+		slices.Sort(t.lacking)
+		return nil, fault.New(fault.Wait, fault.ExecutorUnknown, "template %s@%s has resources of the kind %s, and this server has no such executor any more: configure its plugin again, and start the server with it",
+			meta.Name, meta.Version, strings.Join(slices.Compact(t.lacking), ", "))
+	}
+	return nil, err
+}
+
+// FilesFromArchive is FromArchive for PackBundle alone: that a kind is missing does not matter for the files of the others.
+func FilesFromArchive(b *event.Bundle, meta environment.Template, scratchDir string, kinds Kinds) (*Template, error) {
+	t, err := unarchived(b, meta, scratchDir, kinds)
+	if err != nil && (t == nil || len(t.lacking) == 0) {
+		return nil, err
+	}
+	return t, nil
+}
+
+// unarchived returns what is known of the template beside an error of the compiler.
+func unarchived(b *event.Bundle, meta environment.Template, scratchDir string, kinds Kinds) (*Template, error) {
 	if err := os.MkdirAll(scratchDir, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Retry, fault.Internal, "there is no room for the archive of template %s", meta.Name)
 	}
@@ -61,9 +87,9 @@ func FromArchive(b *event.Bundle, meta environment.Template, scratchDir string, 
 	if err := bundle.Unpack(b, dir); err != nil {
 		return nil, err
 	}
-	t, err := Compile(nil, dir, kinds)
-	if err != nil {
-		return nil, err
+	t, wrong := compile(nil, dir, kinds)
+	if wrong != nil {
+		return t, wrong
 	}
 	if t.Name != meta.Name || t.Version != meta.Version || meta.Hash != "" && t.Hash != meta.Hash {
 		return nil, fault.New(fault.GiveUp, fault.Conflict, "the archive holds %s@%s with hash %.12s, where %s@%s with hash %.12s is needed",

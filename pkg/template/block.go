@@ -165,6 +165,7 @@ func (c *compiler) kind(h *hclsyntax.Block, name string) *Kind {
 		c.fail(h.LabelRanges[0], "Unknown kind of resource", "An action is not a resource; write: action \""+h.Labels[1]+"\" { ... }.")
 		return nil
 	case !known:
+		c.t.lacking = append(c.t.lacking, name)
 		kinds := slices.DeleteFunc(keysOf(c.kinds), func(k string) bool { return k == lang.Action })
 		c.fail(h.DefRange(), "Unknown kind of resource", fmt.Sprintf("No executor carries out %q.%s%s", name, suggestion(name, kinds), listing("kinds", kinds)))
 		return nil

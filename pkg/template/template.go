@@ -43,8 +43,9 @@ type Template struct {
 	blockOf     map[string]*Block
 	outputOf    map[string]*OutputValue
 
-	own       string // the hash without what was fetched
-	passing   bool   // what is wrong with it may pass by itself
+	own       string   // the hash without what was fetched
+	lacking   []string // kinds that no executor has
+	passing   bool     // what is wrong with it may pass by itself
 	files     *snapshot
 	functions map[string]function.Function
 	packs     *packs

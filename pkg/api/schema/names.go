@@ -62,7 +62,8 @@ var enums = map[reflect.Type][]any{
 		environment.OperationSucceeded, environment.OperationFailed, environment.OperationCancelled),
 	reflect.TypeFor[environment.ReasonCode](): list(environment.BecauseDependency, environment.BecauseDependencyFailed,
 		environment.BecauseEnvironmentLimit, environment.BecausePoolLimit, environment.BecauseNoRunner, environment.BecauseBreaker,
-		environment.BecauseBackoff, environment.BecausePaused, environment.BecauseOffered, environment.BecauseLost, environment.BecauseCancelled, environment.BecauseUncertain, environment.BecauseTakeover, environment.BecauseApproval),
+		environment.BecauseBackoff, environment.BecausePaused, environment.BecauseOffered, environment.BecauseLost, environment.BecauseCancelled, environment.BecauseUncertain, environment.BecauseTakeover, environment.BecauseApproval, environment.BecauseEnvironment,
+		environment.BecauseNoExecutor),
 	reflect.TypeFor[event.HealthStatus](): list(event.HealthStatuses()...),
 	reflect.TypeFor[event.Verb]():         list(event.Apply, event.Destruct, event.Validate, event.Propose, event.Observe),
 }

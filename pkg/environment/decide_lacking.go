@@ -1,0 +1,51 @@
+package environment
+
+import (
+	"fmt"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
+)
+
+// templatesKey is the Operation.Holds of what can't be evaluated.
+const templatesKey = "templates"
+
+// evaluated tells whether the templates are needed to begin a step. What is destroyed or looked at goes by what is recorded.
+func (n *Step) evaluated() bool {
+	return (n.Verb == event.Apply || n.Verb == event.Validate) && !n.passes()
+}
+
+func (c *decision) lackingKinds() *Reason {
+	if c.Lacks == nil {
+		return nil
+	}
+	return c.Lacks()
+}
+
+// lacking tells whether a step has to wait until the server has all kinds of its templates, and says so once for all that do. A
+// destroy by force does not wait: they may never come.
+func (c *decision) lacking(n *Step, held map[string]bool) bool {
+	o := c.s.Operation
+	if !n.evaluated() || (o.Kind == DestroyOperation && o.Force) {
+		return false
+	}
+	if held[templatesKey] {
+		return true
+	}
+	reason := c.lackingKinds()
+	if reason == nil {
+		return false
+	}
+	held[templatesKey] = true
+	if known, ok := o.Holds[templatesKey]; !ok || known.Reason.Detail != reason.Detail {
+		c.emit(Held{Operation: o.ID, Templates: true, Reason: reason})
+	}
+	return true
+}
+
+// noRunner says what to do where nobody can take a step.
+func (c *decision) noRunner(pool, executor string) string {
+	if others := c.Pool(pool, "").Runners; others > 0 {
+		return fmt.Sprintf("none of the %d runners of pool %q has the executor %q: configure it there, or start one that has it with `vivarium runner --pool %s`", others, pool, executor, pool)
+	}
+	return fmt.Sprintf("no runner of pool %q with the executor %q is there: start one with `vivarium runner --pool %s`", pool, executor, pool)
+}
