@@ -9,7 +9,7 @@ BINARY := bin/vivarium
 LINT := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 SERVERS := $(GO) run ./test/servers/cmd/servers
 
-.PHONY: build run demo demo-full check test test-kubernetes test-faults test-arangodb unit bench fmt lint generate clean help
+.PHONY: build run demo demo-full bootstrap-demo check test test-kubernetes test-faults test-arangodb unit bench fmt lint generate clean help
 
 build: ## build bin/vivarium, and bin/vivarium-draw, with which it draws graphs
 	@mkdir -p bin
@@ -27,6 +27,10 @@ demo: build ## deploy the sample in a temporary folder, destroy it again and exi
 demo-full: build ## the sample on a real RabbitMQ, Consul, Vault, Docker and Traefik, from create to nothing left (root, Debian)
 	$(GO) build -o bin/demo-full ./test/demo
 	@exec bin/demo-full -program $(BINARY)
+
+bootstrap-demo: build ## a Vivarium that manages itself, from configuration repositories, on this machine (STAY=1 leaves it)
+	$(GO) build -o bin/bootstrap-demo ./test/bootstrap/demo
+	@exec bin/bootstrap-demo -program $(BINARY) $(if $(STAY),-stay)
 
 check: lint unit ## build, vet, lint and the tests that need no server
 

@@ -10,7 +10,7 @@ import (
 )
 
 func newServer(c *cli) *cobra.Command {
-	var noRunner bool
+	var noRunner, handover bool
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Run a server",
@@ -26,12 +26,18 @@ func newServer(c *cli) *cobra.Command {
 			if noRunner {
 				settings.Runner.Enabled = false
 			}
+			if handover {
+				if err := c.awaitHandover(cmd.Context(), settings); err != nil {
+					return err
+				}
+			}
 			return c.serve(cmd.Context(), settings)
 		},
 	}
 	settingFlags(cmd, "primary", "primary-cluster-name", "consul", "follow", "bus", "store", "data-dir", "listen", "catalogue", "parallelism",
 		"stop-timeout", "pool", "label", "concurrency", "plugins", "log-level", "log-format")
 	cmd.Flags().BoolVar(&noRunner, "no-runner", false, "run no tasks in this process ($VIVARIUM_RUNNER_ENABLED=false)")
+	cmd.Flags().BoolVar(&handover, "await-handover", false, "with a new data folder, start once a bootstrap has handed its store over")
 	return cmd
 }
 

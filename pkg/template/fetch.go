@@ -131,3 +131,12 @@ func redact(address string) string {
 	}
 	return "the given address"
 }
+
+// Commit is the commit of a checkout that FetchGit has made.
+func Commit(ctx context.Context, dir string) (string, error) {
+	commit, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "HEAD")
+	if err != nil {
+		return "", fault.Wrap(err, fault.Retry, fault.Unavailable, "the commit of the checkout can't be read")
+	}
+	return commit, nil
+}

@@ -1,0 +1,166 @@
+resource "container" "mapper" {
+  group       = "base"
+  description = "Erlang's port mapper, which the broker asks"
+  image       = "epmd"
+  command     = ["-port", tostring(param.erlang_ports.mapper), "-address", local.host]
+
+  port { container = param.erlang_ports.mapper }
+  health {
+    tcp { port = param.erlang_ports.mapper }
+    interval = "1s"
+  }
+}
+
+resource "container" "broker" {
+  group        = "base"
+  description  = "RabbitMQ"
+  image        = "rabbitmq-server"
+  stop_timeout = "30s"
+
+  env = {
+    ERL_EPMD_PORT                  = tostring(resource.container.mapper.outputs.ports[tostring(param.erlang_ports.mapper)])
+    ERL_EPMD_ADDRESS               = local.host
+    ERL_CRASH_DUMP                 = "/broker/data/erl_crash.dump"
+    RABBITMQ_NODENAME              = "vivarium@localhost"
+    RABBITMQ_NODE_PORT             = tostring(param.amqp_port)
+    RABBITMQ_NODE_IP_ADDRESS       = local.host
+    RABBITMQ_DIST_PORT             = tostring(param.erlang_ports.distribution)
+    RABBITMQ_MNESIA_BASE           = "/broker/data"
+    RABBITMQ_LOG_BASE              = "/broker/data"
+    RABBITMQ_CONFIG_FILE           = "/broker/rabbitmq.conf"
+    RABBITMQ_ADVANCED_CONFIG_FILE  = "/broker/advanced.config"
+    RABBITMQ_ENABLED_PLUGINS_FILE  = "/broker/enabled_plugins"
+    RABBITMQ_CONF_ENV_FILE         = "/broker/rabbitmq-env.conf"
+    RABBITMQ_ALLOW_INPUT           = "1" # the script becomes the broker, and does not wait for it
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS = "-noinput"
+  }
+
+  files = {
+    "/.erlang.cookie"           = resource.derived_secret.broker_cookie.outputs.value
+    "/broker/rabbitmq-env.conf" = ""
+    "/broker/advanced.config"   = "[].\n"
+    "/broker/enabled_plugins"   = "[rabbitmq_management].\n"
+    "/broker/rabbitmq.conf"     = <<-EOT
+      listeners.tcp.1 = ${local.host}:${param.amqp_port}
+      distribution.listener.interface = ${local.host}
+      management.tcp.ip = ${local.host}
+      management.tcp.port = ${param.management_port}
+      default_user = administrator
+      default_pass = ${resource.derived_secret.broker_administrator.outputs.value}
+      disk_free_limit.absolute = 50MB
+      log.console = true
+      log.console.level = warning
+      log.file = false
+    EOT
+  }
+
+  volume {
+    name = "broker"
+    path = "/broker/data"
+  }
+  port { container = param.amqp_port }
+  port { container = param.management_port }
+  port { container = param.erlang_ports.distribution }
+  health {
+    http {
+      path = "/"
+      port = param.management_port
+    }
+    interval     = "1s"
+    start_period = "30s"
+  }
+}
+
+resource "container" "consul" {
+  group       = "base"
+  description = "Where services find each other"
+  image       = "consul"
+  command     = ["agent", "-config-file", "/consul/consul.json"]
+
+  files = {
+    "/consul/consul.json" = jsonencode({
+      server               = true
+      bootstrap_expect     = 1
+      datacenter           = param.datacenter
+      node_name            = "vivarium"
+      data_dir             = "/consul/data"
+      bind_addr            = local.host
+      client_addr          = local.host
+      encrypt              = resource.derived_secret.gossip.outputs.value
+      log_level            = "warn"
+      disable_update_check = true
+      leave_on_terminate   = false
+      ui_config            = { enabled = true }
+      connect              = { enabled = false }
+      performance          = { raft_multiplier = 1 }
+      acl                  = { enabled = true, default_policy = "deny", enable_token_persistence = true }
+      ports = {
+        http     = param.consul_ports.http
+        server   = param.consul_ports.server
+        serf_lan = param.consul_ports.lan
+        serf_wan = param.consul_ports.wan
+        https    = -1
+        grpc     = -1
+        grpc_tls = -1
+        dns      = -1
+      }
+    })
+  }
+
+  volume {
+    name = "consul"
+    path = "/consul/data"
+  }
+  port { container = param.consul_ports.http }
+  port { container = param.consul_ports.server }
+  port { container = param.consul_ports.lan }
+  port { container = param.consul_ports.wan }
+  health {
+    http {
+      path = "/v1/status/leader"
+      port = param.consul_ports.http
+    }
+    interval = "1s"
+  }
+}
+
+resource "container" "vault" {
+  group       = "base"
+  description = "Where secrets are kept"
+  image       = "vault"
+  command     = ["server", "-config", "/vault/vault.hcl"]
+
+  files = {
+    "/vault/vault.hcl" = <<-EOT
+      disable_mlock = true
+      ui            = true
+      log_level     = "warn"
+      api_addr      = "${local.vault}"
+      cluster_addr  = "http://${local.host}:${param.vault_ports.cluster}"
+      storage "raft" {
+        path                   = "/vault/data"
+        node_id                = "one"
+        performance_multiplier = 1
+      }
+      listener "tcp" {
+        address     = "${local.host}:${param.vault_ports.http}"
+        tls_disable = true
+      }
+    EOT
+  }
+
+  volume {
+    name = "vault"
+    path = "/vault/data"
+  }
+  port { container = param.vault_ports.http }
+  port { container = param.vault_ports.cluster }
+  health {
+    # Sealed, and with no keys yet, it is as well as it can be: what initialises it comes next.
+    http {
+      path = "/v1/sys/health?uninitcode=200&sealedcode=200&standbyok=true"
+      port = param.vault_ports.http
+    }
+    interval = "1s"
+  }
+}

@@ -1,0 +1,54 @@
+resource "rabbitmq_cluster" "broker" {
+  group         = "base"
+  description   = "The virtual host of the service, and its user"
+  address       = "http://${resource.container.broker.outputs.host}:${param.management_port}"
+  administrator = "administrator"
+  password      = resource.derived_secret.broker_administrator.outputs.value
+  virtual_host  = local.user
+  user          = local.user
+  user_password = resource.derived_secret.broker_user.outputs.value
+}
+
+resource "consul_cluster" "consul" {
+  group            = "base"
+  description      = "Access control, and a token for the service"
+  address          = "${resource.container.consul.outputs.host}:${param.consul_ports.http}"
+  management_token = resource.derived_secret.consul_management.outputs.value
+  agent_token      = resource.derived_secret.consul_agent.outputs.value
+  name             = "vivarium"
+  token            = resource.derived_secret.consul_service.outputs.value
+  rules            = <<-EOT
+    agent_prefix "" { policy = "read" }
+    node_prefix "" { policy = "read" }
+    service_prefix "" { policy = "write" }
+    session_prefix "" { policy = "write" }
+    key_prefix "" { policy = "write" }
+  EOT
+}
+
+resource "vault_cluster" "vault" {
+  group       = "base"
+  description = "Vault's keys, its engines, and a role for the service"
+  address     = "http://${resource.container.vault.outputs.host}:${param.vault_ports.http}"
+  shares      = param.vault_shares
+  role        = "vivarium"
+  role_id     = resource.derived_secret.vault_role.outputs.value
+  secret_id   = resource.derived_secret.vault_secret.outputs.value
+
+  pki {
+    common_name = "${param.datacenter} authority"
+    domains     = ["${param.datacenter}.internal", "service.${param.datacenter}.consul"]
+  }
+
+  # What runners need for environments, and what it takes to look at, and to mend, what this resource has made.
+  policy = <<-EOT
+    path "secret/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
+    path "pki/*" { capabilities = ["create", "read", "update", "delete", "list"] }
+    path "auth/approle/role/*" { capabilities = ["create", "read", "update", "delete", "list"] }
+    path "sys/policies/acl/*" { capabilities = ["create", "read", "update", "delete", "list"] }
+    path "sys/mounts" { capabilities = ["read"] }
+    path "sys/mounts/*" { capabilities = ["create", "read", "update"] }
+    path "sys/auth" { capabilities = ["read"] }
+    path "sys/auth/approle" { capabilities = ["create", "read", "update", "sudo"] }
+  EOT
+}

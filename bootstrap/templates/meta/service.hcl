@@ -1,0 +1,65 @@
+# The server has the data and no credentials but those of the bus and of Consul; the runner has the credentials and no data.
+
+resource "container" "server" {
+  group        = "service"
+  description  = "The server; its store is on a volume"
+  image        = param.program
+  command      = ["server", "--primary", "--await-handover"]
+  stop_timeout = "40s"
+  depends_on   = [resource.rabbitmq_cluster.broker]
+
+  env = {
+    VIVARIUM_KEY                  = param.key
+    VIVARIUM_BUS                  = local.bus
+    VIVARIUM_DATA_DIR             = "/vivarium/data"
+    VIVARIUM_LISTEN               = "${local.host}:${param.api_port}"
+    VIVARIUM_CATALOGUE            = param.catalogue
+    VIVARIUM_PRIMARY_CLUSTER_NAME = resource.consul_cluster.consul.outputs.datacenter
+    VIVARIUM_RUNNER_ENABLED       = "false"
+    VIVARIUM_CONSUL               = resource.consul_cluster.consul.outputs.address
+    VIVARIUM_CONSUL_TOKEN         = resource.derived_secret.consul_service.outputs.value
+    VIVARIUM_LOG_LEVEL            = param.log_level
+  }
+
+  volume {
+    name = "service"
+    path = "/vivarium/data"
+  }
+  port { container = param.api_port }
+  health {
+    http {
+      path = "/api/v1/self/liveliness"
+      port = param.api_port
+    }
+    interval = "1s"
+  }
+}
+
+resource "container" "runner" {
+  group        = "service"
+  description  = "The runner of the pool default"
+  image        = param.program
+  command      = ["runner", "--pool", "default", "--name", "runner"]
+  stop_timeout = "40s"
+  depends_on   = [resource.rabbitmq_cluster.broker]
+
+  env = {
+    VIVARIUM_BUS              = local.bus
+    VIVARIUM_CONSUL           = resource.consul_cluster.consul.outputs.address
+    VIVARIUM_CONSUL_TOKEN     = resource.derived_secret.consul_service.outputs.value
+    VIVARIUM_CONTAINER        = "process"
+    VIVARIUM_PROCESS_FOLDER   = param.folder
+    VIVARIUM_PROCESS_PROGRAMS = join(",", param.programs)
+    VIVARIUM_LOG_LEVEL        = param.log_level
+    CONSUL_HTTP_ADDR          = resource.consul_cluster.consul.outputs.address
+    CONSUL_HTTP_TOKEN         = resource.derived_secret.consul_service.outputs.value
+    VAULT_ADDR                = resource.vault_cluster.vault.outputs.address
+    VAULT_ROLE_ID             = resource.derived_secret.vault_role.outputs.value
+    VAULT_SECRET_ID           = resource.derived_secret.vault_secret.outputs.value
+  }
+}
+
+status "api" {
+  url     = "${local.api}/api/v1/self/liveliness"
+  timeout = "1m"
+}

@@ -1,0 +1,154 @@
+# What Vivarium itself stands on, on one machine, as supervised processes: RabbitMQ, Consul, Vault, and the service (a server
+# and a runner). `vivarium bootstrap` makes it with an engine of its own, and hands it over to that very service.
+#
+# Passwords and tokens are worked out from the cluster's key, so they are kept nowhere. Start here, then secrets.hcl, base.hcl,
+# initialise.hcl and service.hcl.
+
+template "meta" {
+  version     = "1.0.0"
+  description = "Vivarium and what it stands on: RabbitMQ, Consul, Vault, a server and a runner"
+  tags        = ["vivarium", "environment-zero"]
+}
+
+# What `vivarium bootstrap` says.
+
+parameter "program" {
+  type        = string
+  description = "The program vivarium, by an absolute path."
+}
+
+parameter "key" {
+  type        = string
+  sensitive   = true
+  description = "The cluster's key."
+}
+
+parameter "folder" {
+  type        = string
+  description = "Where processes and volumes are."
+}
+
+parameter "programs" {
+  type        = list(string)
+  default     = []
+  description = "Folders in which programs are looked for before PATH."
+}
+
+parameter "catalogue" {
+  type        = string
+  description = "Templates of the further environments: a folder, or the address of a git repository."
+}
+
+# What people may say, by --param.
+
+parameter "datacenter" {
+  type        = string
+  default     = "vivarium"
+  description = "Consul's datacentre, and the cluster's name."
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,62}$", param.datacenter))
+    error_message = "Small letters, digits and hyphens."
+  }
+}
+
+parameter "api_port" {
+  type        = number
+  default     = 8090
+  description = "Of the service."
+}
+
+parameter "amqp_port" {
+  type    = number
+  default = 5672
+}
+
+parameter "management_port" {
+  type        = number
+  default     = 15672
+  description = "Of RabbitMQ's pages and its API."
+}
+
+parameter "erlang_ports" {
+  type        = object({ distribution = number, mapper = number })
+  default     = { distribution = 25672, mapper = 4369 }
+  description = "Of the broker's nodes among each other."
+}
+
+parameter "consul_ports" {
+  type        = object({ http = number, server = number, lan = number, wan = number })
+  default     = { http = 8500, server = 8300, lan = 8301, wan = 8302 }
+  description = "Of Consul; people use the first."
+}
+
+parameter "vault_ports" {
+  type        = object({ http = number, cluster = number })
+  default     = { http = 8200, cluster = 8201 }
+  description = "Of Vault; people use the first."
+}
+
+parameter "vault_shares" {
+  type        = number
+  default     = 1
+  description = "Into how many shares the key that unseals Vault is split; more than half of them unseal."
+
+  validation {
+    condition     = param.vault_shares >= 1 && param.vault_shares <= 20
+    error_message = "From 1 to 20."
+  }
+}
+
+parameter "log_level" {
+  type        = string
+  default     = "info"
+  description = "Of server and runner."
+}
+
+locals {
+  host   = "127.0.0.1"
+  api    = "http://${local.host}:${param.api_port}"
+  consul = "${local.host}:${param.consul_ports.http}"
+  vault  = "http://${local.host}:${param.vault_ports.http}"
+  bus    = "amqp://${local.user}:${resource.derived_secret.broker_user.outputs.value}@${local.host}:${param.amqp_port}/${local.user}"
+  user   = "vivarium"
+}
+
+group "base" {
+  description = "What everything stands on"
+}
+
+group "service" {
+  description = "Vivarium itself"
+}
+
+entrypoint "api" {
+  url         = "${local.api}/api/v1"
+  description = "The service's API"
+}
+
+entrypoint "consul" {
+  url         = "http://${local.consul}/ui"
+  description = "Consul"
+}
+
+entrypoint "vault" {
+  url         = "${local.vault}/ui"
+  description = "Vault"
+}
+
+output "api" {
+  value = local.api
+}
+
+output "bus" {
+  value     = local.bus
+  sensitive = true
+}
+
+output "consul" {
+  value = local.consul
+}
+
+output "vault" {
+  value = local.vault
+}

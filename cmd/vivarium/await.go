@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/telemetry"
+)
+
+// awaitHandover serves nothing but the place that a bootstrap hands its store to, until it has. A server whose store was
+// handed over before starts at once.
+func (c *cli) awaitHandover(ctx context.Context, settings config.Settings) (err error) {
+	dir, err := filepath.Abs(settings.DataDir)
+	if err != nil {
+		return err
+	}
+	if handed, err := bootstrap.WasHanded(dir); err != nil || handed {
+		return err
+	}
+	log, err := telemetry.NewLogger(c.err, settings.Log.Level, settings.Log.Format)
+	if err != nil {
+		return err
+	}
+	key, err := base64.StdEncoding.DecodeString(settings.Key)
+	if err != nil || settings.Key == "" {
+		return usage("--await-handover needs the cluster's key (VIVARIUM_KEY), under which the store that is handed over is sealed")
+	}
+	box, err := secret.NewBox(key)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	l, err := takeLock(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	s, err := openStore(ctx, settings, filepath.Join(dir, "store.db"), true, c.variables, log.With("part", "store"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	done := make(chan struct{})
+	receiver := &bootstrap.Receiver{Key: box, Dir: dir, Store: s, Partitions: settings.Partitions, Done: func() { close(done) }}
+	return serveUntil(ctx, settings.Listen, receiver, done, log)
+}
+
+// serveUntil serves until done, and lets the last answer get through.
+func serveUntil(ctx context.Context, address string, handler http.Handler, done <-chan struct{}, log *slog.Logger) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("the API can't listen on %s: %w", address, err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	log.Info("this server waits for a store to be handed over", "api", "http://"+listener.Addr().String())
+	select {
+	case <-done:
+		err = nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case err = <-ended:
+		return err
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	if stopped := server.Shutdown(closing); stopped != nil {
+		err = errors.Join(err, stopped, server.Close())
+	}
+	<-ended // the end that Shutdown has brought about
+	if err == nil {
+		log.Info("the store was handed over")
+	}
+	return err
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsimple"
+	"github.com/spf13/cobra"
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+)
+
+// Where a bootstrap raises things.
+const (
+	onProcesses  = "process"
+	profileSmall = "small"
+	profileFull  = "full"
+)
+
+// bootstrapFlags are what a bootstrap is told, by a file and by flags, which win.
+type bootstrapFlags struct {
+	Location     string    `hcl:"location,optional"`
+	Organisation string    `hcl:"github_organisation,optional"`
+	Prefix       string    `hcl:"repository_prefix,optional"`
+	GitBase      string    `hcl:"git_base,optional"`
+	Profile      string    `hcl:"profile,optional"`
+	Work         string    `hcl:"work,optional"`
+	Keys         string    `hcl:"keys,optional"`
+	Given        cty.Value `hcl:"parameters,optional"`
+
+	config        string
+	params        []string
+	plan, destroy bool
+	parameters    map[string]json.RawMessage
+}
+
+func newBootstrap(c *cli) *cobra.Command {
+	var f bootstrapFlags
+	cmd := &cobra.Command{
+		Use:   "bootstrap --location process --keys FILE",
+		Short: "Raise a Vivarium that manages itself: broker, Consul, Vault and the service, as an environment",
+		Long: "Raises what Vivarium itself stands on, and the service, as an environment like any other: by an engine of its own in a work folder.\n" +
+			"Then it hands that environment over to the service, as its environment zero, and has it create the further environments that the\n" +
+			"configuration repositories define. Run again, it goes on where it was; what is there already stays as it is.\n\n" +
+			"Repositories PREFIXtemplates (folders with a template.hcl) and PREFIXenvironments (files with environment blocks) are those of\n" +
+			"--github-organisation, or lie below --git-base. A template \"meta\" in the first takes the place of the one that comes with this program.\n\n" +
+			"--keys FILE is where Vault's unseal keys, its root token and the cluster's key are written, for their owner alone, and nowhere else:\n" +
+			"keep it, a run that goes on and a destroy need it. --keys - shows them in the end instead; then a run that was killed can't go on.",
+		Example: `  vivarium bootstrap --location process --keys keys.json
+  vivarium bootstrap --location process --keys keys.json --git-base file:///srv/git --repository-prefix team-
+  vivarium bootstrap --keys keys.json --destroy`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.read(cmd); err != nil {
+				return err
+			}
+			return c.bootstrap(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.Location, "location", "", "process: this machine, with programs of PATH as supervised processes")
+	flags.StringVar(&f.Organisation, "github-organisation", "", "organisation or user on GitHub that has the repositories ($GITHUB_TOKEN for what is private)")
+	flags.StringVar(&f.Prefix, "repository-prefix", "", "what the names of the repositories begin with")
+	flags.StringVar(&f.GitBase, "git-base", "", "URL below which the repositories are, in place of GitHub: https://..., or file:///FOLDER")
+	flags.StringVar(&f.Profile, "profile", "", "small: everything once, with the embedded store (default small)")
+	flags.StringVar(&f.Work, "work", "", "folder that this run keeps everything in; at the location process also what it raises (default .vivarium-bootstrap)")
+	flags.StringVar(&f.Keys, "keys", "", "file for the keys, or - to be shown them once")
+	flags.StringVar(&f.config, "config", "", "HCL file that says the same: location = \"process\", and parameters = {...}")
+	flags.StringArrayVar(&f.params, "param", nil, "NAME=VALUE of the template meta (may be repeated)")
+	flags.BoolVar(&f.plan, "plan", false, "show what would be done, and do nothing")
+	flags.BoolVar(&f.destroy, "destroy", false, "destroy what was raised, and prove it")
+	return cmd
+}
+
+// read puts file and flags together, and says what is wrong with them.
+func (f *bootstrapFlags) read(cmd *cobra.Command) error {
+	if err := f.readFile(cmd); err != nil {
+		return err
+	}
+	for to, fallback := range map[*string]string{&f.Profile: profileSmall, &f.Work: ".vivarium-bootstrap"} {
+		if *to == "" {
+			*to = fallback
+		}
+	}
+	if f.destroy && f.Location == "" {
+		f.Location = onProcesses // there is no other yet, and the work folder knows all the rest
+	}
+	switch {
+	case f.Location == "":
+		return usage("say where with --location: process is this machine, with the programs of its PATH")
+	case f.Location != onProcesses:
+		return usage("the location %q is not supported yet: a bootstrap raises supervised processes on this machine (--location process); "+
+			"Docker and Kubernetes are targets of ordinary environments", f.Location)
+	case f.Profile == profileFull:
+		return usage("the profile full needs ArangoDB and several machines, which a bootstrap can't raise yet: take --profile small")
+	case f.Profile != profileSmall:
+		return usage("the profile %q is not known: it is %s", f.Profile, profileSmall)
+	case f.Organisation != "" && f.GitBase != "":
+		return usage("--github-organisation and --git-base both say where repositories are: give one")
+	case f.GitBase != "" && !strings.Contains(f.GitBase, "://"):
+		return usage("--git-base has to be a URL, such as https://git.example.test/team or file:///srv/git")
+	case f.Keys == "" && !f.plan:
+		return usage("say where Vault's keys are to be written with --keys FILE, or --keys - to be shown them once")
+	}
+	var err error
+	if f.Work, err = filepath.Abs(f.Work); err != nil {
+		return err
+	}
+	given, err := parameters(nil, f.params)
+	for name, v := range given {
+		f.parameters[name] = v
+	}
+	return err
+}
+
+func (f *bootstrapFlags) readFile(cmd *cobra.Command) error {
+	f.parameters = map[string]json.RawMessage{}
+	if f.config == "" {
+		return nil
+	}
+	text, err := os.ReadFile(f.config)
+	if err != nil {
+		return usage("can't read the configuration file: %w", err)
+	}
+	var file bootstrapFlags
+	if err := hclsimple.Decode(f.config+".hcl", text, nil, &file); err != nil {
+		return usage("%w", err)
+	}
+	for flag, pair := range map[string][2]*string{
+		"location": {&f.Location, &file.Location}, "github-organisation": {&f.Organisation, &file.Organisation}, "repository-prefix": {&f.Prefix, &file.Prefix},
+		"git-base": {&f.GitBase, &file.GitBase}, "profile": {&f.Profile, &file.Profile}, "work": {&f.Work, &file.Work}, "keys": {&f.Keys, &file.Keys},
+	} {
+		if !cmd.Flags().Changed(flag) {
+			*pair[0] = *pair[1]
+		}
+	}
+	if file.Given == cty.NilVal || file.Given.IsNull() {
+		return nil
+	}
+	text, err = ctyjson.Marshal(file.Given, file.Given.Type())
+	if err != nil {
+		return usage("parameters in %s: %w", f.config, err)
+	}
+	if err := json.Unmarshal(text, &f.parameters); err != nil {
+		return usage("parameters in %s have to be an object", f.config)
+	}
+	return nil
+}
+
+func (f *bootstrapFlags) site() bootstrap.Site {
+	return bootstrap.Site{Location: f.Location, Organisation: f.Organisation, GitBase: f.GitBase, Prefix: f.Prefix, Profile: f.Profile}
+}

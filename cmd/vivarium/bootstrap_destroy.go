@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/pkg/backup"
+	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
+)
+
+// destroy takes down what was raised. A service that was handed its store can't destroy itself to the end, so its journal is
+// taken back first, and the engine of the work folder does it.
+func (x *raising) destroy(ctx context.Context) error {
+	x.meta = x.folder.Path("shipped")
+	if err := writeShipped(x.meta); err != nil {
+		return err
+	}
+	dir := x.folder.Path("data")
+	if p := x.folder.Progress(); p.Handing || !p.HandedOver.IsZero() {
+		if err := x.takeBack(ctx); err != nil {
+			return err
+		}
+		dir = x.folder.Path("return")
+	}
+	x.title("Destroying environment zero")
+	if err := x.with(ctx, dir, func(s *instance) error { return x.takeDown(ctx, s) }); err != nil {
+		return err
+	}
+	if err := x.folder.Remove(); err != nil {
+		return err
+	}
+	x.say("\nNothing is left; the file of the keys is yours to remove.")
+	return nil
+}
+
+func (x *raising) takeDown(ctx context.Context, s *instance) error {
+	record, err := s.client().Environment(ctx, bootstrap.Environment)
+	if fault.Is(err, fault.NotFound) || err == nil && (record.Status == environment.Destroyed || record.Status == environment.Planned) {
+		x.say("There is none.")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if record.Status == environment.Destroying {
+		if record, err = x.watch(ctx, s.client(), bootstrap.Environment, "", x.out); err != nil || record.Status == environment.Destroyed {
+			return err
+		}
+	}
+	if !record.Status.Settled() {
+		if err := x.cancelled(ctx, s); err != nil {
+			return err
+		}
+	}
+	return x.order(ctx, s, event.EnvironmentDestroy, event.Destroy{}, environment.Destroyed)
+}
+
+// cancelled ends what an earlier run had begun.
+func (x *raising) cancelled(ctx context.Context, s *instance) error {
+	x.say("What was under way is cancelled first.")
+	o := order{command: event.EnvironmentCancel, environment: bootstrap.Environment, data: []byte("{}")}
+	if _, err := (&connection{c: x.cli, bus: s.busURL}).send(ctx, o); err != nil && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	_, err := x.watch(ctx, s.client(), bootstrap.Environment, "", x.out)
+	return err
+}
+
+// takeBack imports what the service has into a folder of its own, once nothing stands in it but environment zero. It is
+// done once: what was taken back may be half destroyed already.
+func (x *raising) takeBack(ctx context.Context) error {
+	dir := x.folder.Path("return")
+	if _, err := os.Stat(x.folder.Path("return", "store.db")); err == nil {
+		return nil
+	}
+	if err := x.alone(ctx); err != nil {
+		return err
+	}
+	from, err := x.serviceStore()
+	if err != nil {
+		return err
+	}
+	x.title("Taking the store back from the service")
+	file := x.folder.Path("return.vivarium")
+	summary, err := x.export(ctx, from, file)
+	if err != nil {
+		return err
+	}
+	settings, err := x.engine(dir)
+	if err != nil {
+		return err
+	}
+	next := x.folder.Path("return.new")
+	if err := errors.Join(os.RemoveAll(next), os.MkdirAll(next, 0o700), x.importInto(ctx, settings, file, next)); err != nil {
+		return err
+	}
+	x.say("  %d entries, checksum %s", summary.Entries, summary.SHA256)
+	return errors.Join(os.Rename(next, dir), os.Remove(file))
+}
+
+func (x *raising) importInto(ctx context.Context, settings config.Settings, file, dir string) error {
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "store.db")})
+	if err != nil {
+		return err
+	}
+	err = withFile(file, func(f *os.File) error {
+		_, err := backup.Import{Partitions: settings.Partitions}.Read(ctx, f, s)
+		return err
+	})
+	return errors.Join(err, s.Close())
+}
+
+func (x *raising) storeFile() string {
+	return filepath.Join(x.site(), "volumes", "service", "data", "store.db")
+}
+
+// serviceStore is where the service keeps its store.
+func (x *raising) serviceStore() (string, error) {
+	file := x.storeFile()
+	if _, err := os.Stat(file); err != nil {
+		return "", fault.Wrap(err, fault.GiveUp, fault.NotFound, "the service's store is not where it was put; what is left at %s has to be ended and removed by hand", x.site())
+	}
+	return file, nil
+}
+
+// alone refuses while the service has other environments, which would be left behind.
+func (x *raising) alone(ctx context.Context) error {
+	list, err := client.NewAPI(x.folder.Progress().API, nil).Environments(ctx, client.Filter{})
+	if err != nil {
+		return fmt.Errorf("the service, which may have further environments, does not answer: %w", err)
+	}
+	var others []string
+	for _, r := range list.Items {
+		if r.Name != bootstrap.Environment && r.Status != environment.Destroyed && r.Status != environment.Planned {
+			others = append(others, r.Name)
+		}
+	}
+	if len(others) > 0 {
+		return fault.New(fault.Reject, fault.Consumed, "the service has further environments, which would be left behind: %s; destroy them first (%s env destroy NAME --server %s)",
+			strings.Join(others, ", "), x.program, x.folder.Progress().API)
+	}
+	return nil
+}

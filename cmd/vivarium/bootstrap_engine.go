@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// programFolders are where packages have programs that are not in PATH, or of which PATH has a wrapper.
+var programFolders = []string{"/usr/lib/rabbitmq/bin"}
+
+// found is what environment zero puts out.
+type found struct {
+	API string `json:"api"`
+	Bus string `json:"bus"`
+}
+
+// engine is the settings of a server that works for a bootstrap alone, on a data folder.
+func (x *raising) engine(dir string) (config.Settings, error) {
+	settings, err := config.Load(config.Inputs{})
+	if err != nil {
+		return settings, err
+	}
+	settings.Primary, settings.Runner.Enabled, settings.Runner.Name = true, true, "bootstrap"
+	settings.PrimaryClusterName = x.cluster()
+	settings.DataDir, settings.Listen, settings.Catalogue = dir, "127.0.0.1:0", x.meta
+	settings.DriftInterval = 0
+	settings.Log.Level = "error" // the progress is what people came to see
+	settings.Container.Target, settings.Process.Folder, settings.Process.Programs = onProcess, x.site(), x.programs()
+	settings.Terraform.Binary = x.variables["VIVARIUM_TERRAFORM"]
+	if x.keys != nil {
+		settings.Key = x.keys.Held().ClusterKey
+	}
+	return settings, nil
+}
+
+// cluster is called as the datacentre, as the service will be.
+func (x *raising) cluster() string {
+	if x.folder != nil && x.folder.Progress().Cluster != "" {
+		return x.folder.Progress().Cluster // as it was when this began
+	}
+	var name string
+	if json.Unmarshal(x.f.parameters["datacenter"], &name) != nil || name == "" {
+		return "vivarium"
+	}
+	return name
+}
+
+// site is where the processes are, which stay when this run ends.
+func (x *raising) site() string { return filepath.Join(x.f.Work, "site") }
+
+// programs are folders that come before PATH: those that were named, and those of packages.
+func (x *raising) programs() []string {
+	named := slices.DeleteFunc(strings.Split(x.variables["VIVARIUM_PROCESS_PROGRAMS"], ","), func(dir string) bool { return dir == "" })
+	return append(named, programFolders...)
+}
+
+// with runs an engine for as long as the work takes.
+func (x *raising) with(ctx context.Context, dir string, work func(*instance) error) error {
+	settings, err := x.engine(dir)
+	if err != nil {
+		return err
+	}
+	s, err := x.newInstance(settings)
+	if err != nil {
+		return err
+	}
+	if x.keys != nil {
+		s.keys = x.keys.Keys
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	err = work(s)
+	return errors.Join(err, s.stop(x.hard))
+}
+
+// environmentZero raises it, goes on with what was begun, or finds it there, and returns what it puts out.
+func (x *raising) environmentZero(ctx context.Context) (out found, err error) {
+	x.title("Environment zero")
+	err = x.with(ctx, x.folder.Path("data"), func(s *instance) error {
+		if err := x.deploy(ctx, s); err != nil {
+			return err
+		}
+		record, err := s.store.Environment(ctx, bootstrap.Environment)
+		if err != nil {
+			return err
+		}
+		open, _, err := x.keys.box.Open(record.Outputs)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(open, &out)
+	})
+	if err != nil {
+		return out, err
+	}
+	if out.API == "" || out.Bus == "" {
+		return out, fault.New(fault.Reject, fault.InvalidTemplate, "the template %q has to put out api and bus, or nobody finds the service", bootstrap.Environment)
+	}
+	return out, x.folder.Note(func(p *bootstrap.Progress) { p.API = out.API })
+}
+
+// deploy sends what leads on from how the environment stands.
+func (x *raising) deploy(ctx context.Context, s *instance) error {
+	record, err := s.client().Environment(ctx, bootstrap.Environment)
+	status := record.Status
+	switch {
+	case fault.Is(err, fault.NotFound) || status == environment.Destroyed || status == environment.Planned:
+		data, err := x.create(ctx, s)
+		if err != nil {
+			return err
+		}
+		return x.order(ctx, s, event.EnvironmentCreate, data, environment.Deployed)
+	case err != nil:
+		return err
+	case status == environment.Deployed:
+		x.say("%s is there.", bootstrap.Environment)
+		return nil
+	case !status.Settled():
+		record, err := x.watch(ctx, s.client(), bootstrap.Environment, "", x.out)
+		if err != nil || record.Status == environment.Deployed || x.retried {
+			return errors.Join(err, x.ended(order{want: environment.Deployed}, record))
+		}
+		x.retried = true
+		return x.deploy(ctx, s)
+	case status == environment.DestroyFailed:
+		return fault.New(fault.Reject, fault.Conflict, "environment zero is half destroyed: go on with --destroy first")
+	}
+	return x.order(ctx, s, event.EnvironmentRetry, event.Retry{}, environment.Deployed)
+}
+
+// create is what environment zero is made of. A template of somebody else's need not have all the parameters.
+func (x *raising) create(ctx context.Context, s *instance) (event.Create, error) {
+	t, err := s.catalogue.Get(ctx, bootstrap.Environment)
+	if err != nil {
+		return event.Create{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return event.Create{}, err
+	}
+	ours := map[string]any{"program": self, "key": x.keyText(), "folder": x.site(), "programs": x.programs(), "catalogue": x.further}
+	given := maps.Clone(x.f.parameters)
+	for _, p := range t.Parameters() {
+		v, known := ours[p.Name]
+		if _, said := given[p.Name]; said || !known {
+			continue
+		}
+		if given[p.Name], err = json.Marshal(v); err != nil {
+			return event.Create{}, err
+		}
+	}
+	return event.Create{
+		Templates: []string{bootstrap.Environment}, Parameters: given,
+		Description: "Vivarium itself and what it stands on: environment zero", Tags: []string{"environment-zero"},
+	}, nil
+}
+
+func (x *raising) keyText() string {
+	if x.keys == nil {
+		return "" // of a plan, which shows no secret
+	}
+	return x.keys.Held().ClusterKey
+}
+
+// order publishes a command about environment zero, and shows what comes of it.
+func (x *raising) order(ctx context.Context, s *instance, command string, data any, want environment.Status) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	o := order{command: command, environment: bootstrap.Environment, data: text, want: want}
+	answer, err := (&connection{c: x.cli, bus: s.busURL}).send(ctx, o)
+	if err != nil {
+		return err
+	}
+	record, err := x.waitFor(ctx, s.client(), o, answer.Operation, x.out)
+	if err != nil {
+		return err
+	}
+	if record.Status == want {
+		return nil
+	}
+	if err := x.explain(ctx, s, record); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is %s; see to what is said above, and run the same command again, which goes on from here", record.Name, record.Status)
+}
+
+// explain says of each step that failed why, since the engine that knows it ends now.
+func (x *raising) explain(ctx context.Context, s *instance, record environment.Record) error {
+	resources, err := s.client().Resources(ctx, record.Name)
+	if err != nil {
+		return err
+	}
+	for _, r := range resources {
+		if r.Step.Error != nil {
+			x.say("\n%s: %s", r.Address, clean(r.Step.Error.Message))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/backup"
+	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
+)
+
+// upTime bounds how long the service may take to be ready once it has its store.
+const upTime = 2 * time.Minute
+
+// handOver exports the store of the engine, which has ended, and has the service take it. A run that was killed in between finds out
+// whether it did.
+func (x *raising) handOver(ctx context.Context, out found) error {
+	x.title("Handover")
+	_, err := bootstrap.Ask(ctx, out.API)
+	if fault.Is(err, fault.NotFound) {
+		return x.handedBefore(ctx, out)
+	}
+	if err != nil {
+		return err
+	}
+	file := x.folder.Path("handover.vivarium")
+	summary, err := x.export(ctx, x.folder.Path("data", "store.db"), file)
+	if err != nil {
+		return err
+	}
+	if err := x.folder.Note(func(p *bootstrap.Progress) { p.Handing, p.SHA256 = true, summary.SHA256 }); err != nil {
+		return err
+	}
+	var handed bootstrap.Handed
+	err = withFile(file, func(f *os.File) (err error) {
+		handed, err = bootstrap.Send(ctx, out.API, x.keys.box, summary.SHA256, f)
+		return err
+	})
+	if err = errors.Join(err, os.Remove(file)); err != nil {
+		return err
+	}
+	x.say("  The service has %d entries, %d states and %d templates, with the checksum that was sent: %s", handed.Entries, handed.States, handed.Templates, handed.SHA256)
+	return x.folder.Note(func(p *bootstrap.Progress) { p.HandedOver = time.Now().UTC() })
+}
+
+// handedBefore is for a service that has a store: ours, when this folder has begun to hand it over and it is there.
+func (x *raising) handedBefore(ctx context.Context, out found) error {
+	if err := x.ready(ctx, out.API); err != nil {
+		return err
+	}
+	_, err := client.NewAPI(out.API, nil).Environment(ctx, bootstrap.Environment)
+	if err != nil || !x.folder.Progress().Handing {
+		return errors.Join(err, fault.New(fault.Reject, fault.Exists, "the service at %s has a store that is not this folder's: somebody else has bootstrapped there", out.API))
+	}
+	x.say("  The service has taken its store already.")
+	return x.folder.Note(func(p *bootstrap.Progress) { p.HandedOver = time.Now().UTC() })
+}
+
+func (x *raising) export(ctx context.Context, from, to string) (sum backup.Summary, err error) {
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: from, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	file, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return sum, err
+	}
+	settings, err := x.engine("")
+	if err != nil {
+		return sum, err
+	}
+	o := backup.Export{Cluster: settings.PrimaryClusterName, Partitions: settings.Partitions, Program: version, Logs: true, Now: time.Now().UTC()}
+	sum, err = o.Write(ctx, s, file)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return sum, fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the store can't be exported into the work folder: make room there, and run this again")
+	}
+	return sum, nil
+}
+
+// ready waits for the service to take commands.
+func (x *raising) ready(ctx context.Context, address string) error {
+	limit, cancel := context.WithTimeout(ctx, upTime)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := client.NewAPI(address, nil).Ready(limit)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-limit.Done():
+			return errors.Join(ctx.Err(), fmt.Errorf("the service at %s is not ready: %w", address, err))
+		}
+	}
+}
+
+// goOn is what the service does itself from now on: it is asked whether environment zero is as it should be, and to make the others.
+func (x *raising) goOn(ctx context.Context) error {
+	api := client.NewAPI(x.folder.Progress().API, nil)
+	if err := x.ready(ctx, x.folder.Progress().API); err != nil {
+		return err
+	}
+	record, err := api.Environment(ctx, bootstrap.Environment)
+	if err != nil {
+		return err
+	}
+	bus, err := x.bus()
+	if err != nil {
+		return err
+	}
+	x.title("The service")
+	if record.Status == environment.Deployed {
+		if err := x.unchanged(ctx, api, bus); err != nil {
+			return err
+		}
+	} else {
+		x.say("  %s is %s.", bootstrap.Environment, record.Status)
+	}
+	var failed []string
+	for _, d := range x.definitions {
+		if err := x.createFurther(ctx, api, bus, d); err != nil {
+			x.report(err)
+			failed = append(failed, d.Name)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	x.done(ctx, api, record)
+	if len(failed) > 0 {
+		return fmt.Errorf("%d environments are not deployed: %v; see to them with `vivarium env show`, and run this again or create them yourself", len(failed), failed)
+	}
+	return nil
+}
+
+// bus is the service's, as environment zero puts it out in the store that was handed over.
+func (x *raising) bus() (address string, err error) {
+	ctx := context.Background()
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: x.folder.Path("data", "store.db"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	record, err := s.Environment(ctx, bootstrap.Environment)
+	if err != nil {
+		return "", err
+	}
+	open, _, err := x.keys.box.Open(record.Outputs)
+	if err != nil {
+		return "", err
+	}
+	var out found
+	return out.Bus, errors.Join(json.Unmarshal(open, &out), err)
+}
+
+// unchanged has the service plan environment zero.
+func (x *raising) unchanged(ctx context.Context, api *client.API, bus string) error {
+	o := order{command: event.EnvironmentPlan, environment: bootstrap.Environment, data: json.RawMessage("{}")}
+	answer, err := (&connection{c: x.cli, bus: bus}).send(ctx, o)
+	if fault.Is(err, fault.Busy) {
+		x.say("  %s is being worked on: no plan is made.", bootstrap.Environment)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := untilOver(ctx, api, bootstrap.Environment, answer.Operation); err != nil {
+		return err
+	}
+	plan, err := api.Plan(ctx, bootstrap.Environment, answer.Operation)
+	if err != nil {
+		return err
+	}
+	if n := changes(plan); n > 0 {
+		return x.plan(x.out, o, answer.Operation, plan)
+	}
+	x.say("  %s is the service's environment zero now, and its plan says: no change (%d resources).", bootstrap.Environment, plan.Counts[event.ChangeNone])
+	return nil
+}
+
+// createFurther has one environment created, unless it is there.
+func (x *raising) createFurther(ctx context.Context, api *client.API, bus string, d bootstrap.Definition) error {
+	record, err := api.Environment(ctx, d.Name)
+	o := order{command: event.EnvironmentCreate, environment: d.Name, want: environment.Deployed}
+	switch {
+	case err == nil && record.Status == environment.Deployed:
+		x.say("  %s is deployed already.", d.Name)
+		return nil
+	case err == nil && record.Status == environment.Failed:
+		o.command, o.data = event.EnvironmentRetry, json.RawMessage("{}")
+	case err == nil && !record.Status.Settled():
+		record, err = x.watch(ctx, api, d.Name, "", x.out)
+		if err != nil {
+			return err
+		}
+		return x.ended(o, record)
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return err
+	default:
+		if o.data, err = json.Marshal(d.Create); err != nil {
+			return err
+		}
+	}
+	x.title(d.Name)
+	answer, err := (&connection{c: x.cli, bus: bus}).send(ctx, o)
+	if err != nil {
+		return fmt.Errorf("the environment %s: %w", d.Name, err)
+	}
+	if record, err = x.waitFor(ctx, api, o, answer.Operation, x.out); err != nil {
+		return err
+	}
+	return x.ended(o, record)
+}
+
+// done says where everything is.
+func (x *raising) done(ctx context.Context, api *client.API, zero environment.Record) {
+	list, err := api.Environments(ctx, client.Filter{})
+	if err != nil {
+		x.report(err)
+		return
+	}
+	x.title("Environments")
+	for _, r := range list.Items {
+		x.say("  %-20s %s", r.Name, r.Status)
+	}
+	x.title("Where")
+	for _, e := range zero.Entrypoints {
+		x.say("  %-20s %s", e.Name, e.URL)
+	}
+	x.say("\nNext:\n  %s env list --data-dir %s\n  %s bootstrap --work %s --keys FILE --destroy", x.program, filepath.Dir(x.storeFile()), x.program, x.f.Work)
+}

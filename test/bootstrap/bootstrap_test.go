@@ -1,0 +1,224 @@
+package bootstrap
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/test/servers"
+)
+
+func TestMain(m *testing.M) { servers.Main(m) }
+
+// patience is for a machine that has much else to do.
+const patience = 10 * time.Minute
+
+// moments are lines at which a run is killed: while a server starts, when Vault's keys were just kept, when the service was just started,
+// and while the store is handed over.
+var moments = []string{"running    container.broker", "complete   vault_cluster.vault", "complete   container.server", "Handover"}
+
+// all are those of the long form, VIVARIUM_FAULTS=long.
+var all = append([]string{
+	"Repositories", "deploying  meta", "running    container.consul", "running    consul_cluster.consul", "complete   consul_cluster.consul", "complete   container.broker",
+	"complete   rabbitmq_cluster.broker", "running    container.server", "running    container.runner", "deployed   meta", "The service has ",
+	"deploying  greeting", "deployed   greeting",
+}, moments...)
+
+func build(t *testing.T) string {
+	program := filepath.Join(t.TempDir(), "vivarium")
+	out, err := exec.Command("go", "build", "-trimpath", "-o", program, "../../cmd/vivarium").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return program
+}
+
+// killed runs the bootstrap until it prints the text, and kills it there; without the text it ends by itself.
+func killed(t *testing.T, cmd *exec.Cmd, at string) (out string, ended error) {
+	t.Helper()
+	pipe, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(t, cmd.Start())
+	var b strings.Builder
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		b.WriteString(lines.Text() + "\n")
+		if at != "" && strings.Contains(lines.Text(), at) {
+			require.NoError(t, cmd.Process.Kill())
+			_, _ = io.Copy(io.Discard, pipe) // until it is gone
+			break
+		}
+	}
+	return b.String(), cmd.Wait()
+}
+
+// TestBootstrapIsKilledAndRunAgain is the whole of it: raised from configuration repositories, killed at several moments, raised
+// again, and destroyed, with nothing left and no secret where none may be.
+func TestBootstrapIsKilledAndRunAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a real RabbitMQ, Consul and Vault")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "vivarium-bootstrap-test-") // a name short enough for what makes sockets in it
+	require.NoError(t, err)
+	p, err := New(ctx, dir, build(t), os.Stderr)
+	require.NoError(t, err)
+	t.Cleanup(func() { p.end(t) })
+
+	out, err := p.Bootstrap(ctx, "--plan").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "Nothing was done.")
+	require.NoDirExists(t, p.Work())
+	require.NoFileExists(t, p.Keys())
+
+	at := moments
+	if os.Getenv("VIVARIUM_FAULTS") == "long" {
+		at = all
+	}
+	printed := ""
+	for _, moment := range at {
+		out, _ := killed(t, p.Bootstrap(ctx), moment)
+		printed += out
+	}
+	text, err := killed(t, p.Bootstrap(ctx), "")
+	require.NoError(t, err, "%s\nand before:\n%s", text, printed)
+	require.Contains(t, text, "no change")
+	p.shows(t, ctx)
+
+	text, err = killed(t, p.Bootstrap(ctx), "")
+	require.NoError(t, err, "run again, it finds everything there: %s", text)
+	require.Contains(t, text, Further+" is deployed already")
+	p.keepsSecrets(t, printed+text)
+	p.refuses(t, ctx)
+
+	out, err = p.Command(ctx, "env", "update", "meta", "--param", "log_level=debug", "--wait", "--data-dir", p.Data()).CombinedOutput()
+	require.NoError(t, err, "the service and its runner replace themselves: %s", out)
+	require.Contains(t, string(out), "complete   container.server")
+	require.NotContains(t, string(out), "container.consul", "what is not concerned is left alone")
+	p.shows(t, ctx)
+
+	out, err = p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data()).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text, err = killed(t, p.Destroy(ctx), "complete   container.consul")
+	require.Error(t, err, text)
+	text, err = killed(t, p.Destroy(ctx), "")
+	require.NoError(t, err, text)
+	left, err := p.Left()
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.NoDirExists(t, p.Work())
+}
+
+// shows looks with the API, as anybody would.
+func (p *Place) shows(t *testing.T, ctx context.Context) {
+	t.Helper()
+	out, err := p.Command(ctx, "env", "list", "--server", p.API(), "-o", "json").Output()
+	require.NoError(t, err)
+	var list []struct{ Name, Status string }
+	require.NoError(t, json.Unmarshal(out, &list), "%s", out)
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Name+" "+e.Status)
+	}
+	require.ElementsMatch(t, []string{"meta deployed", Further + " deployed"}, names)
+	out, err = p.Command(ctx, "env", "plan", "meta", "--data-dir", p.Data(), "--detailed-exitcode").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// keepsSecrets looks through all files and all that was printed.
+func (p *Place) keepsSecrets(t *testing.T, printed string) {
+	t.Helper()
+	text, err := os.ReadFile(p.Keys())
+	require.NoError(t, err)
+	info, err := os.Stat(p.Keys())
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	var keys struct {
+		Key   string `json:"cluster_key"`
+		Vault struct {
+			Unseal []string `json:"unseal_keys"`
+			Root   string   `json:"root_token"`
+		} `json:"vault"`
+	}
+	require.NoError(t, json.Unmarshal(text, &keys))
+	secrets := append([]string{keys.Key, keys.Vault.Root}, keys.Vault.Unseal...)
+	for _, s := range secrets {
+		require.Greater(t, len(s), 16)
+		require.NotContains(t, printed, s)
+	}
+	files := 0
+	require.NoError(t, filepath.WalkDir(p.Work(), func(at string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(at)
+		for _, s := range secrets {
+			if bytes.Contains(text, []byte(s)) {
+				return fmt.Errorf("%s has one of the operator's keys in clear", at)
+			}
+		}
+		return err
+	}))
+	require.Greater(t, files, 20)
+}
+
+// refuses are what would be mistakes.
+func (p *Place) refuses(t *testing.T, ctx context.Context) {
+	t.Helper()
+	for says, args := range map[string][]string{
+		"that are not given":         {"--keys", filepath.Join(p.Dir, "others.json")},
+		"is that of another":         {"--repository-prefix", "other-"},
+		"further environments":       {"--destroy"},
+		"is not supported yet":       {"--location", "kube-context"},
+		"full needs ArangoDB":        {"--profile", "full"},
+		"no folder that can be read": {"--plan", "--work", filepath.Join(p.Dir, "w2"), "--git-base", "file:///nowhere/at/all"},
+	} {
+		out, err := p.Bootstrap(ctx, args...).CombinedOutput()
+		require.Error(t, err, "%v: %s", args, out)
+		require.Contains(t, string(out), says, "%v", args)
+	}
+	p.makesRoomForNobody(t, ctx)
+}
+
+// makesRoomForNobody: a second bootstrap of this machine, that wants the same ports, ends by itself and leaves nothing.
+func (p *Place) makesRoomForNobody(t *testing.T, ctx context.Context) {
+	t.Helper()
+	second := []string{"--work", filepath.Join(p.Dir, "second"), "--keys", filepath.Join(p.Dir, "second.json")}
+	out, err := p.Bootstrap(ctx, second...).CombinedOutput()
+	require.Error(t, err, "%s", out)
+	require.Contains(t, string(out), "is another program's on this machine")
+	require.Contains(t, string(out), "run the same command again")
+	out, err = p.Bootstrap(ctx, append(second, "--destroy")...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NoDirExists(t, second[1])
+}
+
+// end ends whatever is left when the test has failed, and removes the folder.
+func (p *Place) end(t *testing.T) {
+	ctx := context.Background()
+	if t.Failed() {
+		_ = p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data()).Run() // it may not be there
+		out, err := p.Destroy(ctx).CombinedOutput()
+		t.Logf("destroying what is left: %v\n%s", err, out)
+	}
+	left, err := p.Left()
+	require.NoError(t, err)
+	if len(left) > 0 {
+		t.Errorf("processes are left in %s: %q", p.Dir, left)
+		return
+	}
+	require.NoError(t, os.RemoveAll(p.Dir))
+}

@@ -1,0 +1,170 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/vivarium-env/vivarium/test/servers"
+)
+
+// Place is where one bootstrap happens: a folder with its repositories and its work folder, and ports of its own.
+type Place struct {
+	Dir string
+	// Program is the built vivarium.
+	Program string
+
+	path  string // of PATH, with Consul and Vault
+	ports []int
+	api   int
+}
+
+// Further is the environment that the configuration repository defines.
+const Further = "greeting"
+
+const template = `template "greeting" {
+  version     = "1.0.0"
+  description = "Says hello in Consul and in Vault"
+}
+parameter "text" { type = string }
+resource "vault_secret" "password" {
+  path     = "environments/${environment.name}"
+  generate = { password = { length = 20 } }
+}
+resource "consul_kv" "text" {
+  prefix = "environments/${environment.name}"
+  keys   = { text = param.text }
+}
+output "keys" { value = resource.consul_kv.text.outputs.keys }
+`
+
+const definition = `environment "greeting" {
+  templates   = ["greeting@1.0.0"]
+  parameters  = { text = "Hello" }
+  description = "What the configuration repository wants"
+  tags        = ["team:greeting"]
+}
+`
+
+// New has the programs, finds ports that are free, and makes the repositories demo-templates and demo-environments below dir.
+func New(ctx context.Context, dir, program string, progress io.Writer) (*Place, error) {
+	p := &Place{Dir: dir, Program: program}
+	consul, err := servers.ConsulBinary(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	vault, err := servers.VaultBinary(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	if err := servers.InstallRabbitMQ(ctx, progress); err != nil {
+		return nil, err
+	}
+	p.path = strings.Join([]string{filepath.Dir(consul), filepath.Dir(vault), os.Getenv("PATH")}, string(filepath.ListSeparator))
+	if err := p.choosePorts(); err != nil {
+		return nil, err
+	}
+	return p, errors.Join(
+		p.repository(ctx, "demo-templates", "greeting/template.hcl", template),
+		p.repository(ctx, "demo-environments", "greeting.hcl", definition),
+	)
+}
+
+func (p *Place) choosePorts() error {
+	for range 11 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = l.Close() }() // all are held until all are found
+		p.ports = append(p.ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	p.api = p.ports[0]
+	return nil
+}
+
+func (p *Place) repository(ctx context.Context, name, file, text string) error {
+	dir := filepath.Join(p.Dir, "git", name)
+	at := filepath.Join(dir, file)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o644)); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"add", "."},
+		{"-c", "user.name=demo", "-c", "user.email=demo@example.test", "commit", "--quiet", "-m", "begin"},
+	} {
+		cmd := exec.CommandContext(ctx, "git", args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("git %s: %w: %s", args[0], err, out)
+		}
+	}
+	return nil
+}
+
+// Work is the work folder.
+func (p *Place) Work() string { return filepath.Join(p.Dir, "work") }
+
+// Keys is the file of the keys.
+func (p *Place) Keys() string { return filepath.Join(p.Dir, "keys.json") }
+
+// API is the address of the service.
+func (p *Place) API() string { return fmt.Sprintf("http://127.0.0.1:%d", p.api) }
+
+// Data is the service's data folder, by which commands find it.
+func (p *Place) Data() string { return filepath.Join(p.Work(), "site", "volumes", "service", "data") }
+
+// Bootstrap is the command, with further arguments.
+func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
+	n := p.ports
+	return p.Command(ctx, append([]string{
+		"bootstrap", "--location", "process", "--git-base", "file://" + filepath.Join(p.Dir, "git"), "--repository-prefix", "demo-",
+		"--work", p.Work(), "--keys", p.Keys(),
+		"--param", fmt.Sprint("api_port=", n[0]), "--param", fmt.Sprint("amqp_port=", n[1]), "--param", fmt.Sprint("management_port=", n[2]),
+		"--param", fmt.Sprintf(`erlang_ports={"distribution":%d,"mapper":%d}`, n[3], n[4]),
+		"--param", fmt.Sprintf(`consul_ports={"http":%d,"server":%d,"lan":%d,"wan":%d}`, n[5], n[6], n[7], n[8]),
+		"--param", fmt.Sprintf(`vault_ports={"http":%d,"cluster":%d}`, n[9], n[10]),
+	}, args...)...)
+}
+
+// Destroy is the command that takes all down again; the work folder knows the rest.
+func (p *Place) Destroy(ctx context.Context) *exec.Cmd {
+	return p.Command(ctx, "bootstrap", "--work", p.Work(), "--keys", p.Keys(), "--destroy")
+}
+
+// Command is the program with its own variables taken away and the programs of the place in its PATH.
+func (p *Place) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.Program, args...)
+	cmd.Dir = p.Dir
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); name != "PATH" && !strings.HasPrefix(name, "VIVARIUM_") && !strings.HasPrefix(name, "VAULT_") && !strings.HasPrefix(name, "CONSUL_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "PATH="+p.path)
+	return cmd
+}
+
+// Left are processes of the place that still run, by their command lines.
+func (p *Place) Left() (list []string, err error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		if err != nil {
+			continue // it is no process, or has ended
+		}
+		if text := strings.ReplaceAll(string(line), "\x00", " "); strings.Contains(text, p.Work()) {
+			list = append(list, text)
+		}
+	}
+	return list, nil
+}
