@@ -63,7 +63,9 @@ type Options struct {
 	// DriftEvery is how often each resource is looked at without anybody asking, unless its environment says otherwise; never
 	// unless set.
 	DriftEvery time.Duration
-	Log        *slog.Logger
+	// Now is the clock that is decided by: what expires, lapses or is due does so by it. The system's unless set.
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Orchestrator is a pkg/service Service.
@@ -127,6 +129,9 @@ func New(o Options) (*Orchestrator, error) {
 	}
 	if len(o.Pools) == 0 {
 		o.Pools = []string{environment.DefaultPool}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

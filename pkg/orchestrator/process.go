@@ -70,7 +70,7 @@ func (p *partition) attempt(deliveries []bus.Delivery) error {
 			return err
 		}
 	}
-	t := &turn{p: p, ctx: p.run, now: time.Now().UTC(), plans: map[string]*plan.Plan{}, executing: map[string]*plan.Plan{}}
+	t := &turn{p: p, ctx: p.run, now: p.Now().UTC(), plans: map[string]*plan.Plan{}, executing: map[string]*plan.Plan{}}
 	t.batch = store.Batch{Partition: p.number, Epoch: p.Epoch}
 	for _, d := range deliveries {
 		if err := t.deliver(d); err != nil {
@@ -197,7 +197,7 @@ func (t *turn) hello(m event.Hello) error {
 }
 
 func (t *turn) tick(m event.Tick) error {
-	t.p.heard.Store(t.now.UnixNano())
+	t.p.heard.Store(time.Now().UnixNano())
 	for name := range t.p.busy {
 		t.cancelAgain(t.p.states[name])
 	}

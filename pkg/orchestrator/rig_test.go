@@ -205,19 +205,37 @@ func (r *rig) runnerWith(e executor.Executor, name, pool string, b bus.Bus) (sto
 // command publishes one and returns its answer.
 func (r *rig) command(name, environment string, data any) event.Answer {
 	r.Helper()
+	return r.answer(r.send("test", name, environment, data))
+}
+
+// as is command of somebody.
+func (r *rig) as(who, name, environment string, data any) event.Answer {
+	r.Helper()
+	return r.answer(r.send(who, name, environment, data))
+}
+
+// send publishes a command of somebody, and returns its id.
+func (r *rig) send(who, name, environment string, data any) (id string) {
+	r.Helper()
 	body, err := json.Marshal(data)
 	require.NoError(r, err)
-	e := event.Envelope{SpecVersion: event.SpecVersion, ID: uuid.NewString(), Source: "test", Type: event.TypeOf(name), Subject: environment, TraceParent: r.trace, Data: body}
+	e := event.Envelope{SpecVersion: event.SpecVersion, ID: uuid.NewString(), Source: who, Type: event.TypeOf(name), Subject: environment, TraceParent: r.trace, Data: body}
 	require.NoError(r, r.bus.Publish(r.Context(), bus.Message{To: bus.Address{Exchange: bus.Commands, Key: name}, ID: e.ID, ReplyTo: r.answers.Address(),
 		CorrelationID: e.ID, ContentType: event.ContentType, Body: e.Encode()}))
+	return e.ID
+}
+
+// answer waits for that to a command; those to others that were sent before are dropped.
+func (r *rig) answer(id string) event.Answer {
+	r.Helper()
 	for timeout := time.After(patience); ; {
 		select {
 		case a := <-r.answered:
-			if a.CommandID == e.ID {
+			if a.CommandID == id {
 				return a
 			}
 		case <-timeout:
-			r.Fatalf("no answer to %s %s", name, environment)
+			r.Fatalf("no answer to %s", id)
 		}
 	}
 }
