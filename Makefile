@@ -59,7 +59,8 @@ test-kubernetes: ## the tests on a real Kubernetes cluster of one node, which it
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/servers -run Kubernetes
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./pkg/executor/container/kubernetes/...
 
-test-faults: ## the long fault tests: kills, cuts, full disk, forged results; prints a table
+test-faults: ## the long fault tests: kills, cuts, full disk, forged results; 10,000 stories of the decider; prints a table
+	$(GO) test -count=1 -timeout 30m -run 'TestSimulation$$' ./pkg/environment -rapid.checks=10000 -rapid.nofailfile
 	VIVARIUM_FAULTS=long $(GO) test -count=1 -timeout 60m -v ./test/faults
 
 test-arangodb: ## the store's contract on a real ArangoDB: VIVARIUM_TEST_ARANGODB, or one started with docker compose

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -108,4 +109,19 @@ func (c *decision) proposedAdoption(n Node, ids map[string]json.RawMessage) *eve
 		return now.Adopt
 	}
 	return nil
+}
+
+// adopts tells whether a step of a plan takes over what the environment is to take over at that place already, if anything: so
+// an update would, without being told again.
+func (s *State) adopts(p Proposed) bool {
+	if p.Proposes != event.Apply {
+		return true
+	}
+	var wanted *event.Adoption
+	if now := s.same(p.Node); now != nil && s.Exists() {
+		wanted = now.Adopt
+	}
+	left, errLeft := json.Marshal(p.Adopt)
+	right, errRight := json.Marshal(wanted) // as the journal writes them
+	return errLeft == nil && errRight == nil && bytes.Equal(left, right)
 }

@@ -134,7 +134,7 @@ func TestPlansThatCantBeCarriedOut(t *testing.T) {
 	drifted := st.planned()
 	st.check("look", "aside")
 	st.found("aside", event.Observation{Presence: event.Absent})
-	require.Contains(t, st.stale(drifted).Message, "a check has found aside")
+	require.Contains(t, st.stale(drifted).Message, "a look has found aside")
 }
 
 func TestAPlanWhoseInputsHaveMoved(t *testing.T) {

@@ -113,7 +113,11 @@ func (s *State) orderedPlan() *KeptPlan {
 func (c *decision) await() bool {
 	o := c.s.Operation
 	k := c.s.orderedPlan()
-	if k == nil || k.Flaw != "" || o.Error != nil || o.Status != OperationRunning {
+	if k == nil || o.Error != nil || o.Status != OperationRunning {
+		return false
+	}
+	if k.Flaw != "" {
+		c.orderError = fault.New(fault.GiveUp, fault.Invalid, "what was ordered has to be planned first, and the plan can't be carried out: %s", k.Flaw)
 		return false
 	}
 	needs, wait := needed(c.s.Approvals, func(a Approval) bool {

@@ -46,11 +46,17 @@ func (c *decision) observed(n *Step, in ResultInput) {
 	if in.Observation != nil {
 		found = *in.Observation
 	}
-	if n.Drift != nil && equal(found, n.Drift.observation()) {
+	c.found(n, ResourceObserved{Operation: in.Operation, Step: in.Step, At: in.FinishedAt}, found)
+}
+
+// found records what was found of a resource, if that is news. A plan that was made before is of another world then.
+func (c *decision) found(n *Step, b ResourceObserved, o event.Observation) {
+	if n.Drift != nil && equal(o, n.Drift.observation()) {
 		return
 	}
-	c.emit(ResourceObserved{Operation: in.Operation, Step: in.Step, Presence: found.Presence, Drifted: found.Drifted,
-		Differences: found.Differences, Omitted: found.Omitted, At: in.FinishedAt})
+	b.Presence, b.Drifted, b.Differences, b.Omitted = o.Presence, o.Drifted, o.Differences, o.Omitted
+	b.VoidsPlans = n.Drift.Off() || b.drift().Off()
+	c.emit(b)
 }
 
 func (d Drift) observation() event.Observation {

@@ -52,10 +52,7 @@ func (c *decision) look(in LookInput) {
 	if n == nil || s.Status != Deployed || s.Busy() || s.Operation.ID != in.Operation || in.Epoch < s.Epoch || !n.Exists || n.Type != ResourceNode {
 		return
 	}
-	if n.Drift == nil || !equal(in.Observation, n.Drift.observation()) {
-		c.emit(ResourceObserved{Operation: in.Operation, Step: in.Step, Presence: in.Observation.Presence, Drifted: in.Observation.Drifted,
-			Differences: in.Observation.Differences, Omitted: in.Observation.Omitted, At: in.At, Unasked: true})
-	}
+	c.found(n, ResourceObserved{Operation: in.Operation, Step: in.Step, At: in.At, Unasked: true}, in.Observation)
 	if _, policy := s.DriftPolicy(0); policy == event.DriftHeal && n.Drift.Off() && s.Lock == nil && !s.partly() {
 		c.heal(n)
 	}
@@ -107,7 +104,7 @@ func (n *Step) healable(now time.Time) bool {
 
 // looked takes in what was seen between operations.
 func (s *State) looked(b ResourceObserved) error {
-	return s.onNode(b.Type(), b.Step, func(n *Step) { n.Drift = b.drift() })
+	return s.onNode(b.Type(), b.Step, func(n *Step) { s.finds(n, b) })
 }
 
 func (s *State) gaveUp(b HealGaveUp) error {

@@ -170,11 +170,12 @@ func (s *State) created(b Created, at time.Time) error {
 	return nil
 }
 
-// leaveOut lets a node take no part in the operation; it still holds the order between its neighbours: it passes it on.
+// leaveOut lets a node take no part in the operation; it still holds the order between its neighbours: it passes it on. An action
+// that has failed where it is not to run any more is none that has failed.
 func (s *State) leaveOut(i int) {
 	n := s.Nodes[i]
 	n.Unmet = len(s.before(i))
-	if n.Type == ActionNode && !n.made() && n.Status == Pending {
+	if n.Type == ActionNode && !n.made() && (n.Status == Pending || (n.Status == Failed && !n.Stale)) {
 		n.Status = Idle
 		s.touch(i)
 	}

@@ -24,12 +24,18 @@ func (s *State) checking(b StatusChecking, at time.Time) {
 }
 
 func (s *State) observed(i int, n *Step, b ResourceObserved) {
+	s.finds(n, b)
+	s.touch(i)
+}
+
+// finds takes what a look has found, whoever asked for that. Facts of before VoidsPlans voided plans by less, and those of nobody's
+// asking none: they still do.
+func (s *State) finds(n *Step, b ResourceObserved) {
 	off := n.Drift.Off()
 	n.Drift = b.drift()
-	if off != n.Drift.Off() {
-		s.voidAll("a check has found " + n.Address + " otherwise than it was known then")
+	if b.VoidsPlans || (!b.Unasked && off != n.Drift.Off()) {
+		s.voidAll("a look has found " + n.Address + " otherwise than it was known then")
 	}
-	s.touch(i)
 }
 
 func (b ResourceObserved) drift() *Drift {

@@ -18,6 +18,7 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 	if s.Exists() {
 		templates = s.Templates
 	}
+	adopts := slices.ContainsFunc(b.Steps, func(p Proposed) bool { return !s.adopts(p) })
 	steps := make([]*Step, len(b.Steps))
 	for i, p := range b.Steps {
 		steps[i] = s.proposal(p)
@@ -29,8 +30,8 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 	s.Nodes = steps
 	s.Operation.Makes = &KeptPlan{Operation: s.Operation.ID, RequestedBy: b.RequestedBy, Create: !before.exists(), Destroy: b.Destroy, Heal: b.Heal,
 		Templates: b.Templates, Parameters: b.Parameters, Given: b.Given, Origin: b.Origin, Keep: b.Kept}
-	if slices.ContainsFunc(b.Steps, func(p Proposed) bool { return p.Adopt != nil }) {
-		s.Operation.Makes.Flaw = "it takes over what is there already, which environment.adopt does"
+	if adopts {
+		s.Operation.Makes.Flaw = "it takes over what is there already, or gives that up, which environment.adopt does"
 	}
 	s.Operation.Order = b.Order
 	if b.Order != nil && b.Order.Planned {

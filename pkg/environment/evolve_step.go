@@ -141,13 +141,13 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	s.succeed(i)
 }
 
-// makeDue tells the actions that run on updates that there is something new to run for.
+// makeDue tells the actions that run on updates that there is something new to run for. The retry of a create is none.
 func (s *State) makeDue(n *Step) {
 	if k := s.Operation.Kind; k != UpdateOperation && k != RetryOperation {
 		return
 	}
 	for _, d := range n.dependents {
-		if s.Nodes[d].RunsOn(OnUpdate) {
+		if s.Nodes[d].RunsOn(OnUpdate) && s.takesPart(s.Nodes[d]) {
 			s.Nodes[d].Due = true
 		}
 	}

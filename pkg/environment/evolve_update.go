@@ -73,6 +73,9 @@ func (s *State) redraw(nodes []Node) (changed map[string]bool) {
 		} else if n.Doomed || !reflect.DeepEqual(n.Node, node) {
 			n.keepStanding(node.DependsOn)
 			n.Node, n.Doomed, changed[node.Address] = node, false, true
+			if !n.Probed {
+				n.Endpoint, n.Health = nil, nil // it has no status endpoint any more
+			}
 			if !n.Exists {
 				s.takeBack(n)
 			}
@@ -109,7 +112,7 @@ func (s *State) settle() error {
 			continue
 		}
 		switch {
-		case n.Status == Deployed && !n.Stale:
+		case (n.Status == Deployed || n.Status == Idle) && !n.Stale:
 			n.Stands, changed = nil, true
 		case n.Operation == s.Operation.ID && n.Attempt > 0:
 			n.Stands = slices.Concat(n.Stands, n.DependsOn)

@@ -150,6 +150,8 @@ type ResourceObserved struct {
 	At          time.Time          `json:"at"`
 	// Unasked: no operation asked for it. It was seen between two.
 	Unasked bool `json:"unasked,omitempty"`
+	// VoidsPlans: it is, or was, not as it was left, and not as it was known: what was planned before that can't be carried out.
+	VoidsPlans bool `json:"voids_plans,omitempty"`
 }
 
 // StatusPlanning: what would change is being found out, and nothing changes. Steps are those that may change; of the others

@@ -27,7 +27,8 @@ type planner struct {
 	rules            []Approval
 	asker            string
 	given            []string
-	byPlan           bool // so did the last update begin
+	off              map[string]bool // what was found otherwise than it was left
+	byPlan           bool            // so did the last update begin
 	order            *Order
 }
 
@@ -49,7 +50,7 @@ type told struct {
 }
 
 func newPlanner() *planner {
-	return &planner{thought: map[string]echo{}, usable: map[string]*outline{}, told: map[string]told{}, saved: map[string]string{}, heldAs: map[string]string{}, approved: map[string]string{}}
+	return &planner{thought: map[string]echo{}, usable: map[string]*outline{}, told: map[string]told{}, saved: map[string]string{}, heldAs: map[string]string{}, off: map[string]bool{}, approved: map[string]string{}}
 }
 
 // think remembers a graph that somebody thinks of.
@@ -60,7 +61,7 @@ func (p *planner) think(plan echo) []Template {
 }
 
 func (w *world) again(k KeptPlan) (Resolved, error) {
-	if rapid.IntRange(0, 20).Draw(w.t, "unreadable") == 0 {
+	if !w.sound && rapid.IntRange(0, 20).Draw(w.t, "unreadable") == 0 {
 		return Resolved{}, fault.New(fault.Retry, fault.NotFound, "the template is gone")
 	}
 	if len(k.Templates) == 0 {
@@ -88,20 +89,17 @@ func (w *world) carryOut() {
 	if rapid.IntRange(0, 19).Draw(w.t, "late") == 0 {
 		w.now = w.now.Add(25 * time.Hour)
 	}
-	known, busy, before, healing := p.usable[id], w.state.Busy(), w.plan, w.healing
+	known, busy, before := p.usable[id], w.state.Busy(), w.plan
 	applied, on := w.applied, w.on
 	may := known != nil && !busy && w.state.Lock == nil && w.now.Before(known.until)
 	if may && known.create {
 		w.applied, w.on = map[string]bool{}, map[string]map[string]bool{}
 	}
-	if may && !known.destroy {
-		w.healing = known.heal
-	}
 	meta := w.meta()
 	meta.RequestedBy = rapid.SampledFrom(people).Draw(w.t, "asker")
 	answer := w.decide(ApplyInput{CommandMeta: meta, ApplyPlan: event.ApplyPlan{Plan: id, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
 	if !answer.Accepted {
-		w.plan, w.healing, w.applied, w.on = before, healing, applied, on
+		w.plan, w.applied, w.on = before, applied, on
 		otherwise := known != nil && known.shaken && answer.Error.Code == fault.Conflict
 		gone := otherwise || answer.Error.Code == fault.NotFound || answer.Error.Code == fault.Protected || answer.Error.Code == fault.Consumed // the template, or the plan
 		require.False(w.t, may && !gone, "%s: %v", id, answer.Error)
@@ -109,7 +107,7 @@ func (w *world) carryOut() {
 	}
 	require.True(w.t, may, "plan %s was taken", id)
 	if w.state.Status == StatusAwaitingApproval {
-		w.plan, w.healing = before, healing
+		w.plan = before
 	}
 }
 
@@ -138,7 +136,7 @@ func (p *planner) check(w *world, f Fact) {
 			delete(p.usable, id)
 		}
 	case ResourceObserved:
-		p.shake()
+		p.seen(w.names.identity(b.Step), b)
 	case Created:
 		maps.DeleteFunc(p.saved, func(place, _ string) bool { return !p.holds(p.usable[b.Plan], place) })
 		p.overtaken(b.Plan)
@@ -169,6 +167,16 @@ func (p *planner) check(w *world, f Fact) {
 	case StepWaiting:
 		p.offered(w, b)
 	}
+}
+
+// seen: what was found otherwise than it was left, or was so before, makes all plans void.
+func (p *planner) seen(identity string, b ResourceObserved) {
+	off := b.Presence == event.Absent || b.Drifted
+	if off || p.off[identity] {
+		clear(p.usable)
+	}
+	p.off[identity] = off
+	p.shake()
 }
 
 // shake: what the plans were made of may be other than it was.
@@ -211,6 +219,9 @@ func (p *planner) overtaken(by string) {
 
 // offered: nothing is done but what was shown, or what was asked about since and takes nothing away.
 func (p *planner) offered(w *world, b StepWaiting) {
+	if b.Verb == event.Apply || b.Verb == event.Destruct {
+		delete(p.off, w.names.identity(b.Step)) // it will be as it is left then
+	}
 	if p.doing == nil || b.Verb == event.Validate || b.Verb == event.Propose || b.Verb == event.Observe {
 		return
 	}
@@ -260,12 +271,15 @@ func (p *planner) store(w *world) {
 // propositions are what executors say of what they would change, and of what they save for it.
 func (w *world) proposition(r *event.Result) {
 	changes := event.Changes()
-	if w.planner.doing != nil && rapid.IntRange(0, 3).Draw(w.t, "harmless") > 0 {
+	if w.sound || w.planner.doing != nil && (rapid.IntRange(0, 3).Draw(w.t, "harmless") > 0) {
 		changes = []event.Change{event.ChangeNone, event.ChangeCreate, event.ChangeUpdate}
 	}
 	r.Plan = &event.Plan{Change: rapid.SampledFrom(changes).Draw(w.t, "change")}
 	switch rapid.IntRange(0, 9).Draw(w.t, "saves") {
 	case 0:
+		if w.sound {
+			break
+		}
 		r.Unkept = event.MaxState + 1
 	case 1, 2, 3, 4:
 	default:
@@ -273,8 +287,10 @@ func (w *world) proposition(r *event.Result) {
 	}
 }
 
-// settle lets what is under way come to its end, or nearly.
+// settle lets what is under way come to its end, or nearly; mostly it goes well.
 func (w *world) settle() {
+	w.calm = rapid.IntRange(0, 2).Draw(w.t, "calm") > 0
+	defer func() { w.calm = false }()
 	for range 3 {
 		for range 60 {
 			if len(w.tasks) == 0 {

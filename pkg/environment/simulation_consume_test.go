@@ -82,7 +82,7 @@ func (o *others) settle() {
 	o.used = false
 	for _, name := range []string{"alpha", "beta"} {
 		if r := o.records[name]; !r.Supply("o").Ready {
-			o.records[name], o.moved = Record{Name: name, Status: Deployed, Outputs: json.RawMessage(`{"o":"0"}`)}, true
+			o.records[name], o.moved = Record{Name: name, Status: Deployed, Outputs: json.RawMessage(`{"o":"0"}`), Sources: map[string][]string{"o": {"t.x.o"}}}, true
 		}
 	}
 }

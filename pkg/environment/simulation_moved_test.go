@@ -79,6 +79,9 @@ func (k *names) identified(f Fact) Fact {
 	case StepComplete:
 		b.Step = k.identity(b.Step)
 		f.Body = b
+	case StepUnchanged:
+		b.Step = k.identity(b.Step)
+		f.Body = b
 	case StepError:
 		b.Step = k.identity(b.Step)
 		f.Body = b
@@ -129,7 +132,11 @@ func (w *world) move(nodes []Node) (moved []Node, moves []Move) {
 		if rapid.IntRange(0, 5).Draw(w.t, "moves") > 0 {
 			continue
 		}
-		to := fmt.Sprintf("t.x.m%d", rapid.IntRange(0, 3).Draw(w.t, "to"))
+		kind := string(n.Type) // which an address says, as of a resource its executor
+		if n.Type == ResourceNode {
+			kind = n.Executor
+		}
+		to := fmt.Sprintf("t.%s.m%d", kind, rapid.IntRange(0, 3).Draw(w.t, "to"))
 		if used[to] != "" {
 			continue
 		}

@@ -15,7 +15,7 @@ func (w *world) revise(in UpdateInput, may bool) Input {
 	case how == 0 && len(w.past) > 0:
 		number := rapid.IntRange(1, len(w.past)).Draw(w.t, "revision")
 		r := RollbackInput{CommandMeta: in.CommandMeta, Rollback: event.Rollback{Revision: number, FailFast: in.FailFast}, Resolved: in.Resolved}
-		if w.healing = false; may {
+		if may {
 			r.Nodes, r.Moves = slices.Clone(w.past[number-1]), nil
 			w.plan = echo{nodes: map[string]Node{}, order: r.Nodes}
 			for _, n := range r.Nodes {
@@ -25,10 +25,10 @@ func (w *world) revise(in UpdateInput, may bool) Input {
 		w.origin = &Origin{Revision: number}
 		return r
 	case how == 2 && rapid.Bool().Draw(w.t, "adopts"):
-		w.healing, w.origin = false, nil
+		w.origin = nil
 		return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Resolved), FailFast: in.FailFast}, Resolved: in.Resolved}
 	case how == 1:
-		w.healing, w.origin = false, &Origin{Environment: "other", Revision: 7}
+		w.origin = &Origin{Environment: "other", Revision: 7}
 		return PromoteInput{CommandMeta: in.CommandMeta, Promote: event.Promote{From: "other", FailFast: in.FailFast}, Resolved: in.Resolved,
 			Origin: w.origin, Kept: rapid.SampledFrom([][]string{nil, {}, {"a"}}).Draw(w.t, "kept")}
 	}
@@ -63,7 +63,11 @@ func (w *world) create(in CreateInput) {
 	if !w.state.Exists() {
 		in.Resolved.Templates = w.planner.think(w.plan)
 	}
-	if w.takeOver(w.like(in)).Accepted {
+	asked := Input(in)
+	if w.origin = nil; !w.sound {
+		asked = w.like(in)
+	}
+	if w.takeOver(asked).Accepted {
 		w.past = nil
 		w.revised(in.Nodes)
 	}

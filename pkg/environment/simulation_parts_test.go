@@ -23,10 +23,10 @@ type parts struct {
 func (w *world) part() {
 	group := rapid.SampledFrom([]string{"g", "h"}).Draw(w.t, "part")
 	groups := []string{group}
-	there := w.state.grouped(groups) == nil
 	if rapid.Bool().Draw(w.t, "at leisure") {
 		w.settle()
 	}
+	there := w.state.grouped(groups) == nil
 	switch rapid.IntRange(0, 4).Draw(w.t, "with") {
 	case 0:
 		may := w.state.Remains() && there && !w.parts.paused[group]

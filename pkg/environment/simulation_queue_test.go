@@ -50,14 +50,12 @@ func (w *world) beginQueued() {
 	}
 	in := UpdateInput{CommandMeta: m}
 	require.NoError(w.t, json.Unmarshal(q.Data, &in.Update))
-	before, healing := w.plan, w.healing
-	if w.healing = in.Heal; w.state.Exists() && w.state.Status != DestroyFailed {
+	before := w.plan
+	if w.state.Exists() && w.state.Status != DestroyFailed {
 		in.Nodes, in.Moves = w.move(w.mutate())
 		in, _ = w.think(in).(UpdateInput)
 	}
 	w.origin = nil
-	healed := w.healing
-	w.healing = healing
 	answer := w.takeOver(BeginInput{in})
 	w.begun(answer, m)
 	if !answer.Accepted {
@@ -65,7 +63,6 @@ func (w *world) beginQueued() {
 	} else if w.state.Operation.Kind != UpdateOperation {
 		w.plan = before // it waits for approval
 	} else if !w.planner.byPlan {
-		w.healing = healed
 		w.revised(in.Nodes)
 	}
 }

@@ -26,11 +26,15 @@ type echo struct {
 func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error) {
 	given := e.nodes[address].Description
 	for _, d := range e.nodes[address].DependsOn {
+		given += e.called(d)
+		if !e.nodes[d].made() {
+			continue // nobody may use what it puts out, since it need not have run
+		}
 		out, ok := outputs(d)
-		if !ok && e.nodes[d].made() {
+		if !ok {
 			return Inputs{}, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s has no outputs", d)
 		}
-		given += e.called(d) + string(out)
+		given += string(out)
 	}
 	for _, of := range e.nodes[address].Consumes {
 		out, ok := outputs(of.Key())
@@ -88,10 +92,11 @@ type world struct {
 	plan      echo
 	now       time.Time
 	facts     []Fact
-	tasks     []event.TaskRef        // offered, and neither finished nor forgotten by the runners
-	old       []event.TaskRef        // ended in some way; may still be spoken of
-	applied   map[string]bool        // what is really there
-	offered   map[string]StepWaiting // the last offer of each step
+	tasks     []event.TaskRef             // offered, and neither finished nor forgotten by the runners
+	until     map[event.TaskRef]time.Time // when an offer, or the lease of whoever has taken it, runs out
+	old       []event.TaskRef             // ended in some way; may still be spoken of
+	applied   map[string]bool             // what is really there
+	offered   map[string]StepWaiting      // the last offer of each step
 	executors map[string]string
 	kinds     []NodeType                 // by number
 	given     map[string]string          // what the last apply that ended well got
@@ -109,6 +114,7 @@ type world struct {
 	adopts    map[string]bool // what is to be taken over, and has not been
 	keeper    *keeper
 	others    *others
+	taken     *taken
 	planner   *planner
 	ledger    ledger
 	epoch     uint64
@@ -117,12 +123,15 @@ type world struct {
 	names     names
 	sequence  uint64 // of what is reported on endpoints
 	locked    bool   // before what is being decided on
+	calm      bool   // nothing fails just now
+	sound     bool   // nothing fails any more
 	parts     parts
+	inventory map[string]bool // what may be there: resources of which an apply was offered, and no destroy has ended well since
 }
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), parts: parts{paused: map[string]bool{}, done: map[string]bool{}}, planner: newPlanner(), names: names{of: map[string]string{}}, now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{},
+		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), parts: parts{paused: map[string]bool{}, done: map[string]bool{}}, planner: newPlanner(), names: names{of: map[string]string{}}, now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{}, until: map[event.TaskRef]time.Time{}, inventory: map[string]bool{},
 		offered: map[string]StepWaiting{}, executors: map[string]string{}, none: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
 		ledger: ledger{doubts: map[string]*effect{}}, repeats: rapid.SliceOfN(rapid.Bool(), 14, 14).Draw(t, "idempotent"),
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
@@ -193,7 +202,7 @@ func (w *world) decide(in Input) *event.Answer {
 	before := w.state.Busy()
 	w.others.before = w.state.Status
 	if _, is := in.(DestroyInput); !is {
-		w.others.despite = false
+		_, w.others.despite = in.(RetryInput) // it goes on with what was begun, and whose outputs are gone
 	}
 	w.locked = w.state.Lock != nil
 	plan := w.plan
@@ -216,6 +225,7 @@ func (w *world) decide(in Input) *event.Answer {
 	if before && !w.state.Busy() {
 		w.checkEnd()
 	}
+	w.taken.count(in, d.Answer)
 	return d.Answer
 }
 
@@ -249,8 +259,7 @@ func (w *world) check(f Fact) {
 			w.t.Fatalf("%s is offered while the operation is paused", b.Step)
 		}
 		for _, ref := range w.tasks {
-			lately := w.now.Sub(w.offered[b.Step].AcceptBefore) < 2*time.Second // neither offer nor lease can have run out
-			if ref.Step == b.Step && ref.Operation == b.Operation && lately && !w.lapsed(ref) {
+			if ref.Step == b.Step && ref.Operation == b.Operation && w.now.Before(w.until[ref]) {
 				w.t.Fatalf("%s is offered again while attempt %d is under way", b.Step, ref.Attempt)
 			}
 		}
@@ -262,9 +271,15 @@ func (w *world) check(f Fact) {
 		}
 		w.checkOrder(b)
 		w.begin(b)
+		if n, is := w.wanted(b.Step); b.Verb == event.Apply && is && n.Type == ResourceNode {
+			w.inventory[b.Step] = true
+		}
 		w.offered[b.Step] = b
 		w.latest[b.Step] = b.Attempt
-		w.tasks = append(w.tasks, event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt, Epoch: w.epoch})
+		ref := event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt, Epoch: w.epoch}
+		w.tasks, w.until[ref] = append(w.tasks, ref), b.AcceptBefore
+	case StepUnchanged:
+		w.stands(b.Step)
 	case StepError:
 		w.checkLatest(b.Step, b.Attempt)
 	case ResourceObserved:
@@ -277,7 +292,9 @@ func (w *world) check(f Fact) {
 		if n := w.state.Step(b.Step); n != nil && n.passes() {
 			return // nothing was done
 		}
-		w.applied[b.Step] = w.offered[b.Step].Verb != event.Destruct
+		if w.applied[b.Step] = w.offered[b.Step].Verb != event.Destruct; !w.applied[b.Step] {
+			delete(w.inventory, b.Step)
+		}
 		w.tookOver(b.Step)
 		w.made(b.Step)
 		w.demanded = w.demanded || w.state.Operation.Kind == RunOperation
@@ -293,14 +310,11 @@ func (w *world) checkLatest(step string, attempt int) {
 	}
 }
 
-// lapsed: the runners have let go of it (the world's own bookkeeping; see forget).
-func (w *world) lapsed(ref event.TaskRef) bool {
-	for _, o := range w.old {
-		if o == ref {
-			return true
-		}
+// leased has a runner have what it was heard about for as long as the lease says, if it is its to have.
+func (w *world) leased(ref event.TaskRef) {
+	if n := w.step(ref.Step); n != nil && w.state.Busy() && ref.Operation == w.state.Operation.ID && w.latest[ref.Step] == ref.Attempt && n.State == StateRunning && n.Runner == "r/1" {
+		w.until[ref] = w.now.Add(w.decider.Policy().Lease)
 	}
-	return false
 }
 
 func (w *world) checkOrder(b StepWaiting) {
@@ -428,6 +442,14 @@ func (w *world) made(step string) {
 	}
 	n, _ := w.wanted(step)
 	w.none[step] = n.Type != ResourceNode
+	w.stands(step)
+}
+
+// stands: what is as it is to be stands on what it depends on now. It may be what it was before, and be given the same by another
+// one.
+func (w *world) stands(step string) {
+	n, _ := w.wanted(step)
+	w.on[step] = map[string]bool{}
 	for _, d := range n.DependsOn {
 		w.on[step][w.names.identity(d)] = true
 	}
@@ -484,6 +506,9 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 		r.Outputs = nil
 		w.proposition(&r)
 	}
+	if w.sound || w.calm {
+		return ResultInput{r}
+	}
 	switch rapid.IntRange(0, 11).Draw(w.t, "outcome") {
 	case 0:
 		r.Error = fault.New(fault.GiveUp, fault.ExecutorFailed, "broken")
@@ -501,6 +526,9 @@ func (w *world) resultOf(ref event.TaskRef) ResultInput {
 func (w *world) act() {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "ms")) * time.Millisecond)
 	pick := func(list []event.TaskRef) int { return rapid.IntRange(0, len(list)-1).Draw(w.t, "task") }
+	if w.attend() {
+		return
+	}
 	switch what := rapid.IntRange(0, 31).Draw(w.t, "what"); {
 	case what == 28:
 		w.lock()
@@ -552,7 +580,9 @@ func (w *world) act() {
 	case what == 5 && len(w.old) > 0:
 		w.decide(w.resultOf(w.old[pick(w.old)])) // late, or a second copy
 	case what == 6 && len(w.tasks) > 0:
-		w.decide(AcceptedInput{event.Accepted{TaskRef: w.tasks[pick(w.tasks)], Runner: "r/1", StartedAt: w.now}})
+		ref := w.tasks[pick(w.tasks)]
+		w.decide(AcceptedInput{event.Accepted{TaskRef: ref, Runner: "r/1", StartedAt: w.now}})
+		w.leased(ref)
 	case what == 7 && len(w.tasks) > 0:
 		w.decide(RefusedInput{event.Refused{TaskRef: w.take(pick(w.tasks)), Runner: "r/2", Code: rapid.SampledFrom([]fault.Code{fault.Cancelled, "redelivered", fault.ExecutorUnknown}).Draw(w.t, "code")}})
 	case what == 8 && len(w.tasks) > 0:
@@ -577,7 +607,9 @@ func (w *world) act() {
 	case what == 15 && len(w.state.Nodes) > 0:
 		w.run(rapid.SampledFrom(w.state.Nodes).Draw(w.t, "action"))
 	case what == 14 && len(w.tasks) > 0:
-		w.decide(HeartbeatInput{Runner: "r/1", TaskRef: w.tasks[pick(w.tasks)], Progress: &event.Progress{Done: rapid.IntRange(0, 3).Draw(w.t, "done")}})
+		ref := w.tasks[pick(w.tasks)]
+		w.decide(HeartbeatInput{Runner: "r/1", TaskRef: ref, Progress: &event.Progress{Done: rapid.IntRange(0, 3).Draw(w.t, "done")}})
+		w.leased(ref)
 	case (what == 16 || what > 21) && len(w.tasks) > 0:
 		w.decide(w.keeper.save(w, w.tasks[pick(w.tasks)]))
 	case what == 17 && len(w.old) > 0:
@@ -682,26 +714,26 @@ func (w *world) look() {
 // update draws a graph, or what one change makes of the present one.
 func (w *world) update() {
 	in := UpdateInput{CommandMeta: w.meta(), Update: event.Update{FailFast: rapid.Bool().Draw(w.t, "failfast"), Heal: rapid.Bool().Draw(w.t, "heal")}}
-	before, healing := w.plan, w.healing
-	w.healing = in.Heal
+	before := w.plan
 	may := w.state.Exists() && !w.state.Busy() && w.state.Status != DestroyFailed
 	if may {
 		in.Nodes, in.Moves = w.move(w.mutate())
 	}
 	in.Approval = w.drawRule()
 	in.RequestedBy = rapid.SampledFrom(people).Draw(w.t, "asker")
-	asked := w.revise(in, may)
+	w.revision(w.revise(in, may), may, before)
+}
+
+// revision asks for what makes the environment another one, or leaves it as it was.
+func (w *world) revision(asked Input, may bool, before echo) {
 	if may {
 		asked = w.think(asked)
 	}
-	healed := w.healing
-	w.healing = healing
 	if answer := w.takeOver(asked); !answer.Accepted {
-		w.plan, w.healing = before, healing
+		w.plan = before
 	} else if w.state.Operation.Kind != UpdateOperation {
 		w.plan = before // it waits, or is being planned
 	} else if !w.planner.byPlan {
-		w.healing = healed
 		w.revised(resolvedOf(asked))
 	}
 }
@@ -762,8 +794,10 @@ func (w *world) elapse() {
 }
 
 func TestSimulation(t *testing.T) {
+	c := &taken{counts: map[string]int{}}
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
+		w.taken, c.sequences = c, c.sequences+1
 		w.create(CreateInput{CommandMeta: w.meta(), Create: event.Create{Approval: w.drawRule()}, Resolved: w.resolved()})
 		for range rapid.IntRange(0, 60).Draw(t, "acts") {
 			w.act()
@@ -775,28 +809,16 @@ func TestSimulation(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}
-		w.replay()
+		w.taken = nil // what follows is always the same
 		w.others.settle()
 		w.quiet()
 		w.pools = map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 1, Concurrency: 2}}
-		if w.state.Busy() && w.state.Operation.Paused {
-			w.decide(ResumeInput{CommandMeta: w.meta()})
-		}
 		w.resumeParts()
 		w.ledger.hold = nil
-		for round := 0; w.state.Busy() || w.state.Queued != nil; round++ { // every operation ends once tasks are answered or have lapsed
-			require.Less(t, round, 2000, "the operation does not end")
-			for len(w.tasks) > 0 {
-				w.decide(w.resultOf(w.take(0)))
-			}
-			w.clear(true)
-			w.elapse()
-			w.beginQueued()
-			for len(w.tasks) > 0 {
-				w.decide(w.resultOf(w.take(0)))
-			}
-		}
+		w.finish()
+		w.converge()
 		w.replay()
 		sameHowever(t, "sim", w.facts)
 	})
+	c.all(t)
 }
