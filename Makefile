@@ -65,7 +65,7 @@ test-faults: ## the long fault tests: kills, cuts, full disk, forged results; 10
 
 test-arangodb: ## the store's contract on a real ArangoDB: VIVARIUM_TEST_ARANGODB, or one started with docker compose
 	@if [ -z "$${VIVARIUM_TEST_ARANGODB:-}" ]; then \
-		docker compose -f deployments/compose.yaml up -d --wait; \
+		docker compose -f deployments/compose.arangodb.yaml up -d --wait; \
 		export VIVARIUM_TEST_ARANGODB="arangodb://root:$${ARANGO_ROOT_PASSWORD:-vivarium}@127.0.0.1:8529/any"; \
 	fi; \
 	$(GO) test -race -count=1 -timeout 30m -v ./pkg/store/arango
