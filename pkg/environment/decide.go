@@ -30,6 +30,9 @@ func (d *Decider) Decide(s *State, around Surroundings, in Input, now time.Time)
 	if around.Resolver != nil {
 		around.Resolver = consuming{around.Resolver, around.Consumed}
 	}
+	if around.Before != nil {
+		around.Before = consuming{around.Before, around.Consumed}
+	}
 	c := &decision{Policy: d.policy, Surroundings: around, s: s, now: now}
 	c.takeover()
 	switch in := s.addressed(c.beginning(in)).(type) {

@@ -93,7 +93,7 @@ func (c *decision) again(kept *KeptPlan) (Resolved, *fault.Error) {
 		resolved.Moves = c.s.movesTo(kept.Origin, resolved)
 		is := resolved
 		is.Nodes, _ = c.s.identify(resolved.Nodes, resolved.Moves)
-		now, _, err = c.proposals(PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: is})
+		now, _, err = c.proposed(PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: is})
 		now = append(now, c.removals(is.Nodes)...)
 	}
 	if err != nil {

@@ -53,7 +53,7 @@ func (c *decision) supply(of Consumption) Supply {
 // needs are the outputs of other environments that a step can't begin without: where its inputs are worked out when it
 // begins, or its endpoint.
 func (n *Step) needs() []Consumption {
-	if n.Verb == event.Apply || n.Verb == event.Validate {
+	if (n.Verb == event.Apply && n.Parting == nil) || n.Verb == event.Validate {
 		return n.Consumes
 	}
 	return nil

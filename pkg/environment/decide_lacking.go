@@ -11,7 +11,7 @@ const templatesKey = "templates"
 
 // evaluated tells whether the templates are needed to begin a step. What is destroyed or looked at goes by what is recorded.
 func (n *Step) evaluated() bool {
-	return (n.Verb == event.Apply || n.Verb == event.Validate) && !n.passes()
+	return (n.Verb == event.Apply || n.Verb == event.Validate) && !n.passes() && n.Parting == nil
 }
 
 func (c *decision) lackingKinds() *Reason {

@@ -41,7 +41,7 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	if in.Destroy {
 		b.Steps, err = c.goodbyes()
 	} else {
-		b.Steps, b.Unchanged, err = c.proposals(in)
+		b.Steps, b.Unchanged, err = c.proposed(in)
 	}
 	if err != nil {
 		return rejected("", err, "")
@@ -82,13 +82,26 @@ func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err
 	return steps, unchanged, nil
 }
 
+// proposed are proposals, with the actions behind them that run before what they go with is destroyed.
+func (c *decision) proposed(in PlanInput) (steps []Proposed, unchanged int, err error) {
+	if steps, unchanged, err = c.proposals(in); err != nil {
+		return nil, 0, err
+	}
+	partings, err := c.partings(in.Nodes)
+	return append(steps, partings...), unchanged, err
+}
+
 // goodbyes are the actions that a destroy runs before what they depend on is gone.
 func (c *decision) goodbyes() (steps []Proposed, err error) {
 	farewells := c.s.farewells()
 	for i := len(c.s.Nodes) - 1; i >= 0 && err == nil; i-- {
 		if n := c.s.Nodes[i]; farewells[i] {
 			var p Inputs
-			p, err = c.Resolver.Proposal(n.Address, c.s.OutputsOf)
+			if n.Parting != nil {
+				p, err = c.recalled(n)
+			} else {
+				p, err = c.Resolver.Proposal(n.Address, c.s.OutputsOf)
+			}
 			steps = append(steps, Proposed{Node: n.Node, Proposes: event.Apply, Inputs: p.Data, Fingerprint: p.Fingerprint, Unknown: p.Unknown})
 		}
 	}
@@ -130,8 +143,8 @@ func (c *decision) removals(nodes []Node) (steps []Proposed) {
 	return steps
 }
 
-// proposed records what an executor would change, within the bounds of a plan.
-func (c *decision) proposed(in ResultInput) {
+// proposes records what an executor would change, within the bounds of a plan.
+func (c *decision) proposes(in ResultInput) {
 	b := said(in)
 	if room := max(mostShown-c.s.Operation.Plan.Shown, 0); len(b.Plan.Differences) > room {
 		b.Plan.Omitted += len(b.Plan.Differences) - room

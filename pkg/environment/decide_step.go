@@ -148,8 +148,8 @@ func (c *decision) offer(i int) {
 		}
 	case event.Apply:
 		var in Inputs
-		in, err = c.Resolver.Inputs(n.Address, c.s.OutputsOf)
-		if err == nil && n.same(in) {
+		in, err = c.inputs(n)
+		if err == nil && n.Parting == nil && n.same(in) {
 			c.emit(StepUnchanged{Operation: w.Operation, Step: n.Address})
 			return
 		}
@@ -244,7 +244,7 @@ func (c *decision) result(in ResultInput) {
 				c.toldAnew(i, in)
 				return
 			}
-			c.proposed(in)
+			c.proposes(in)
 		}
 		c.emit(StepComplete{Operation: in.Operation, Step: in.Step, Attempt: in.Attempt, Runner: in.Runner,
 			StartedAt: in.StartedAt, FinishedAt: in.FinishedAt, Outputs: in.Outputs})

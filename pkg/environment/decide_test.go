@@ -33,7 +33,7 @@ func newStage(t *testing.T, nodes ...Node) *stage {
 
 func (st *stage) decide(in Input) ([]string, *event.Answer) {
 	again := func(k KeptPlan) (Resolved, error) { return Resolved{Nodes: st.plan.order, Templates: k.Templates}, nil }
-	d := st.d.Decide(st.s, Surroundings{Resolver: st.plan, Pool: st.pool, Again: again}, in, st.now)
+	d := st.d.Decide(st.s, Surroundings{Resolver: st.plan, Before: st.former(), Pool: st.pool, Again: again}, in, st.now)
 	st.all = append(st.all, d.Facts...)
 	var types []string
 	for _, f := range d.Facts {
@@ -46,6 +46,15 @@ func (st *stage) decide(in Input) ([]string, *event.Answer) {
 		types = append(types, typ)
 	}
 	return types, d.Answer
+}
+
+// former evaluates by the graph that the environment has.
+func (st *stage) former() Resolver {
+	e := echo{nodes: map[string]Node{}}
+	for _, n := range st.s.real() {
+		e.nodes[n.Address] = n.Node
+	}
+	return e
 }
 
 func (st *stage) create(id string, c event.Create, nodes ...Node) []string {

@@ -19,6 +19,10 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	if err := c.s.keeps(nodes); err != nil {
 		return err
 	}
+	partings, wrong := c.partings(nodes)
+	if wrong != nil {
+		return rejected("", wrong, "")
+	}
 	if err := used("updated to that", c.s.Name, c.losses(in.Resolved)); err != nil && !in.DespiteConsumers {
 		return err
 	}
@@ -32,7 +36,7 @@ func (c *decision) update(in UpdateInput) *fault.Error {
 	hours := c.s.hours()
 	c.emit(Updated{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
 		Description: in.Description, Tags: in.Tags, Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters,
-		Given: in.Given, Groups: in.Groups, Nodes: nodes, Moved: moved, Steps: c.affected(nodes, in.Heal), DestroyAt: at, Heal: in.Heal,
+		Given: in.Given, Groups: in.Groups, Nodes: nodes, Moved: moved, Steps: c.affected(nodes, in.Heal), Partings: recordedPartings(partings), DestroyAt: at, Heal: in.Heal,
 		Forever: at == nil && in.Update.Lifetime != "", Standing: in.Standing, Plan: in.Executes.id(),
 		Sources: in.Sources, Approvals: c.rulesAfter(in), FailFast: in.FailFast, Parallelism: c.parallelism(in.Resolved.Parallelism, in.Update.Parallelism), Epoch: c.Epoch,
 		Origin: in.Origin, Kept: in.Kept, Changed: in.Changed, Adopts: in.Adopts})

@@ -227,6 +227,9 @@ func (s *State) farewells() map[int]bool {
 	found := map[int]bool{}
 	for i, n := range s.Nodes {
 		missing := func(d int) bool { return !s.Nodes[d].applied() }
+		if n.Doomed && !s.parts(n) {
+			continue // the templates have done away with it, and not with what it depends on
+		}
 		if n.RunsOn(OnDestroy) && n.Status != Destroyed && !slices.ContainsFunc(n.depends, missing) {
 			found[i] = true
 		}
@@ -307,11 +310,14 @@ func (s *State) renew(i int) {
 
 // doom has a node destroyed that the templates do not have any more.
 func (s *State) doom(i int) {
-	if n := s.Nodes[i]; n.Exists && n.Type == ResourceNode {
+	switch n := s.Nodes[i]; {
+	case n.Exists && n.Type == ResourceNode:
 		s.include(i, event.Destruct)
-		return
+	case s.parts(n):
+		s.include(i, event.Apply)
+	default:
+		s.leaveOut(i)
 	}
-	s.leaveOut(i)
 }
 
 // pause stops or lets go what is queued; the reason that is shown for it changes.

@@ -102,7 +102,9 @@ func (s *State) waiting(i int, n *Step, b StepWaiting) {
 		case DestroyOperation:
 			n.Status = Destroying
 		default:
-			n.Status, n.Drift = Deploying, nil
+			if n.Status, n.Drift = Deploying, nil; n.Doomed {
+				n.Status = Destroying
+			}
 		}
 	case event.Destruct:
 		n.Status = Destroying
@@ -124,7 +126,7 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 		}
 		s.makeDue(n)
 		s.forgetAsked(n)
-		if s.Operation.Kind == DestroyOperation {
+		if s.Operation.Kind == DestroyOperation || n.Doomed {
 			n.Status = Destroyed
 		}
 	case event.Validate:

@@ -34,6 +34,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Adopts.command(b.Origin.command(event.EnvironmentUpdate)))
 	s.Approvals = b.Approvals
 	s.bringBack()
+	s.part(b.Partings)
 	steps := set(b.Steps)
 	for i, n := range s.Nodes {
 		n.adopted(b.Adopts)
@@ -72,7 +73,7 @@ func (s *State) redraw(nodes []Node) (changed map[string]bool) {
 			changed[node.Address] = true
 		} else if n.Doomed || !reflect.DeepEqual(n.Node, node) {
 			n.keepStanding(node.DependsOn)
-			n.Node, n.Doomed, changed[node.Address] = node, false, true
+			n.Node, n.Doomed, n.Parting, changed[node.Address] = node, false, nil, true
 			if !n.Probed {
 				n.Endpoint, n.Health = nil, nil // it has no status endpoint any more
 			}

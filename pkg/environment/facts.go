@@ -230,8 +230,10 @@ type Updated struct {
 	Groups      []Group                    `json:"groups,omitempty"`
 	Nodes       []Node                     `json:"nodes"`
 	// Moved are the nodes that get another address, and are otherwise what they were.
-	Moved     []Moved    `json:"moved,omitempty"`
-	Steps     []string   `json:"steps,omitempty"`
+	Moved []Moved  `json:"moved,omitempty"`
+	Steps []string `json:"steps,omitempty"`
+	// Partings are the actions that run before what they depend on is destroyed.
+	Partings  []Parting  `json:"partings,omitempty"`
 	DestroyAt *time.Time `json:"destroy_at,omitempty"`
 	// Forever: it is not destroyed by itself any more.
 	Forever bool `json:"forever,omitempty"`
@@ -541,7 +543,13 @@ var abridgedTypes = func() map[string]bool {
 }()
 
 func (b Created) public() any { return PublicCreated{Created: b, Steps: len(b.Nodes)} }
-func (b Updated) public() any { return PublicUpdated{Updated: b} }
+func (b Updated) public() any {
+	p := PublicUpdated{Updated: b}
+	for _, parting := range b.Partings {
+		p.Partings = append(p.Partings, parting.Step)
+	}
+	return p
+}
 
 func (b StatusPlanning) public() any {
 	return PublicPlanning{StatusPlanning: b, Steps: len(b.Steps)}
@@ -555,7 +563,8 @@ func (b CommandQueued) public() any {
 // PublicUpdated is Updated without the nodes.
 type PublicUpdated struct {
 	Updated
-	Nodes []Node `json:"nodes,omitempty"` // always empty; hides Updated.Nodes
+	Nodes    []Node   `json:"nodes,omitempty"`    // always empty; hides Updated.Nodes
+	Partings []string `json:"partings,omitempty"` // steps of Updated.Partings
 }
 
 // PublicPlanning is StatusPlanning with the number of its steps instead of the steps.

@@ -213,6 +213,8 @@ type Pool struct {
 // step could be offered, so what it answers is in the facts.
 type Surroundings struct {
 	Resolver Resolver
+	// Before evaluates by the templates that the environment has, where Resolver goes by those that it is to have; nil: as Resolver.
+	Before Resolver
 	// Pool tells about runners; nil when nothing is known of any, and then everything is offered. Without an executor it counts all
 	// runners of the pool.
 	Pool func(pool, executor string) Pool

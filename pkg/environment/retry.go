@@ -75,11 +75,18 @@ func (s *State) retriedRemovals(groups []string, chosen []bool) {
 	for i, n := range s.Nodes {
 		chosen[i] = chosen[i] || (n.lingers() && slices.Contains(groups, n.Group))
 	}
+	goes := func(d int) bool { return chosen[d] && s.Nodes[d].Doomed }
+	for i, n := range s.Nodes {
+		chosen[i] = chosen[i] || (s.parts(n) && slices.ContainsFunc(n.stands, goes)) // an action goes with what it is of
+	}
 	for again := true; again; {
 		again = false
 		for i, n := range s.Nodes {
-			held := func(d int) bool { return !chosen[d] && s.Nodes[d].Exists }
-			if chosen[i] && n.Doomed && slices.ContainsFunc(n.standers, held) {
+			held := func(d int) bool {
+				return !chosen[d] && (s.Nodes[d].lingers() || s.parts(s.Nodes[d]) || (s.Nodes[d].Exists && !s.Nodes[d].Doomed))
+			}
+			idle := n.Type == ActionNode && !slices.ContainsFunc(n.stands, goes)
+			if chosen[i] && n.Doomed && (idle || slices.ContainsFunc(n.standers, held)) {
 				chosen[i], again = false, true
 			}
 		}

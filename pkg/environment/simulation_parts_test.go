@@ -61,6 +61,7 @@ func (w *world) resumeParts() {
 
 func (p *parts) check(w *world, f Fact) {
 	p.checkKinds(w, f)
+	w.checkPartings(f)
 	switch b := f.Body.(type) {
 	case GroupPaused:
 		for _, g := range b.Groups {

@@ -139,7 +139,7 @@ func newWorld(t *rapid.T) *world {
 }
 
 func (w *world) around() Surroundings {
-	return w.allKinds(Surroundings{Resolver: &w.plan, Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply,
+	return w.allKinds(Surroundings{Resolver: &w.plan, Before: w.former(), Pool: func(_, executor string) Pool { return w.pools[executor] }, State: w.keeper.ask(w), Consumed: w.others.supply,
 		Again: w.again, Hold: w.ledger.hold, Uses: w.others.uses})
 }
 

@@ -116,6 +116,8 @@ type Step struct {
 	// Doomed: the templates do not have it any more, so an update destroys it and then forgets it. It stands behind all
 	// that stay.
 	Doomed bool `json:",omitempty"`
+	// Parting is what a doomed action is given that runs before what it depends on is destroyed; nil for all else.
+	Parting *Parting `json:",omitempty"`
 	// Down: it was destroyed with its group, or with what it stands on, and an update makes it again.
 	Down bool `json:",omitempty"`
 	// Stands is what the node really stands on where that is not DependsOn: an update has changed that, and the node has

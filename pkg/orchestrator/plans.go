@@ -133,8 +133,13 @@ func (t *turn) resolverOf(p *plan.Plan, name string) environment.Resolver {
 	return resolver{find: func() (*plan.Plan, error) { return p, nil }}
 }
 
+// former is what the environment is evaluated with as it is, whatever is being thought of.
+func (t *turn) former(name string) environment.Resolver {
+	return resolver{find: func() (*plan.Plan, error) { return t.plan(name) }}
+}
+
 func (t *turn) around(name string, r environment.Resolver) environment.Surroundings {
-	return environment.Surroundings{Resolver: r, Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed, Uses: t.askedUses, Again: t.keptPlan(name), Hold: t.p.held(), Lacks: lacks(r)}
+	return environment.Surroundings{Resolver: r, Before: t.former(name), Pool: t.p.askedPool, State: t.stateReader(name), Consumed: t.consumed, Uses: t.askedUses, Again: t.keptPlan(name), Hold: t.p.held(), Lacks: lacks(r)}
 }
 
 type recorded = func(string) (json.RawMessage, bool)

@@ -25,7 +25,9 @@ func (t *turn) offer(s *environment.State, b environment.StepWaiting) {
 		task.Address = n.Address
 	}
 	if b.Verb == event.Apply && n.Type == environment.ActionNode {
-		task.Occasion = string(s.Operation.Kind.Occasion())
+		if task.Occasion = string(s.Operation.Kind.Occasion()); n.Doomed {
+			task.Occasion = string(environment.OnDestroy)
+		}
 	}
 	task.PreventDestroy = b.Verb == event.Apply && n.PreventDestroy
 	if b.Verb == event.Destruct || b.Verb == event.Observe || b.Verb == event.Propose {
