@@ -3,18 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/backup"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
-	"github.com/vivarium-env/vivarium/pkg/client"
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/store"
 	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
@@ -80,32 +79,43 @@ func (x *raising) cancelled(ctx context.Context, s *instance) error {
 // done once: what was taken back may be half destroyed already.
 func (x *raising) takeBack(ctx context.Context) error {
 	dir := x.folder.Path("return")
-	if _, err := os.Stat(x.folder.Path("return", "store.db")); err == nil {
+	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	if err := x.alone(ctx); err != nil {
+	x.title("Taking the store back from the service")
+	next := x.folder.Path("return.new")
+	summary, err := x.copyStore(ctx, next)
+	if err != nil {
 		return err
 	}
+	if err := x.alone(ctx, next); err != nil {
+		return errors.Join(err, os.RemoveAll(next))
+	}
+	x.say("  %d entries, checksum %s", summary.Entries, summary.SHA256)
+	return os.Rename(next, dir)
+}
+
+// copyStore has what the service's store holds in a folder of an engine; the service may go on meanwhile.
+func (x *raising) copyStore(ctx context.Context, dir string) (sum backup.Summary, err error) {
 	from, err := x.serviceStore()
 	if err != nil {
-		return err
-	}
-	x.title("Taking the store back from the service")
-	file := x.folder.Path("return.vivarium")
-	summary, err := x.export(ctx, from, file)
-	if err != nil {
-		return err
+		return sum, err
 	}
 	settings, err := x.engine(dir)
 	if err != nil {
-		return err
+		return sum, err
 	}
-	next := x.folder.Path("return.new")
-	if err := errors.Join(os.RemoveAll(next), os.MkdirAll(next, 0o700), x.importInto(ctx, settings, file, next)); err != nil {
-		return err
+	if err := os.RemoveAll(dir); err != nil {
+		return sum, err
 	}
-	x.say("  %d entries, checksum %s", summary.Entries, summary.SHA256)
-	return errors.Join(os.Rename(next, dir), os.Remove(file))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return sum, err
+	}
+	file := dir + ".vivarium"
+	if sum, err = x.export(ctx, from, file); err != nil {
+		return sum, err
+	}
+	return sum, errors.Join(x.importInto(ctx, settings, file, dir), os.Remove(file))
 }
 
 func (x *raising) importInto(ctx context.Context, settings config.Settings, file, dir string) error {
@@ -134,20 +144,30 @@ func (x *raising) serviceStore() (string, error) {
 }
 
 // alone refuses while the service has other environments, which would be left behind.
-func (x *raising) alone(ctx context.Context) error {
-	list, err := client.NewAPI(x.folder.Progress().API, nil).Environments(ctx, client.Filter{})
+func (x *raising) alone(ctx context.Context, dir string) (err error) {
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "store.db")})
 	if err != nil {
-		return fmt.Errorf("the service, which may have further environments, does not answer: %w", err)
+		return err
 	}
+	defer func() { err = errors.Join(err, s.Close()) }()
 	var others []string
-	for _, r := range list.Items {
-		if r.Name != bootstrap.Environment && r.Status != environment.Destroyed && r.Status != environment.Planned {
-			others = append(others, r.Name)
+	for f := (store.Filter{}); ; {
+		list, next, err := s.Environments(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if r.Name != bootstrap.Environment && r.Status != environment.Destroyed && r.Status != environment.Planned {
+				others = append(others, r.Name)
+			}
+		}
+		if f.Cursor = next; next == "" {
+			break
 		}
 	}
 	if len(others) > 0 {
-		return fault.New(fault.Reject, fault.Consumed, "the service has further environments, which would be left behind: %s; destroy them first (%s env destroy NAME --server %s)",
-			strings.Join(others, ", "), x.program, x.folder.Progress().API)
+		return fault.New(fault.Reject, fault.Consumed, "the service has further environments, which would be left behind: %s; destroy them first (%s env destroy NAME --data-dir %s)",
+			strings.Join(others, ", "), x.program, filepath.Dir(x.storeFile()))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,6 +104,12 @@ func TestBootstrapIsKilledAndRunAgain(t *testing.T) {
 	p.keepsSecrets(t, printed+text)
 	p.refuses(t, ctx)
 
+	p.loses(t)
+	text, err = killed(t, p.Bootstrap(ctx), "")
+	require.NoError(t, err, "after a restart of the machine: %s", text)
+	require.Contains(t, text, "is started again")
+	p.shows(t, ctx)
+
 	out, err = p.Command(ctx, "env", "update", "meta", "--param", "log_level=debug", "--wait", "--data-dir", p.Data()).CombinedOutput()
 	require.NoError(t, err, "the service and its runner replace themselves: %s", out)
 	require.Contains(t, string(out), "complete   container.server")
@@ -119,6 +126,19 @@ func TestBootstrapIsKilledAndRunAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.NoDirExists(t, p.Work())
+}
+
+// loses ends all processes as the end of the machine would.
+func (p *Place) loses(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		left, err := p.left()
+		require.NoError(t, err)
+		for pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone by itself
+		}
+		return len(left) == 0
+	}, time.Minute, 50*time.Millisecond)
 }
 
 // shows looks with the API, as anybody would.

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vivarium-env/vivarium/test/servers"
@@ -152,18 +155,30 @@ func (p *Place) Command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // Left are processes of the place that still run, by their command lines.
-func (p *Place) Left() (list []string, err error) {
+func (p *Place) Left() ([]string, error) {
+	left, err := p.left()
+	return slices.Sorted(maps.Values(left)), err
+}
+
+// left are the same by their numbers: whose command line or working folder has the work folder in it.
+func (p *Place) left() (map[int]string, error) {
+	list := map[int]string{}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
 		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
 		if err != nil {
-			continue // it is no process, or has ended
+			continue // it has ended
 		}
-		if text := strings.ReplaceAll(string(line), "\x00", " "); strings.Contains(text, p.Work()) {
-			list = append(list, text)
+		at, _ := os.Readlink(filepath.Join("/proc", e.Name(), "cwd")) // "" where it has ended
+		if text := strings.ReplaceAll(string(line), "\x00", " "); strings.Contains(text, p.Work()) || strings.HasPrefix(at, p.Work()) {
+			list[pid] = text
 		}
 	}
 	return list, nil

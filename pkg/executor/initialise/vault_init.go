@@ -2,10 +2,12 @@ package initialise
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -118,4 +120,19 @@ func (w *vaultWork) await(ctx context.Context, ask func() error) error {
 			return w.fault(ctx, err, "its first use")
 		}
 	}
+}
+
+// Unseal unseals the Vault that the keys are of, where it is sealed. Without keys of one there is nothing to do.
+func Unseal(ctx context.Context, keys *Keys) error {
+	held := keys.Held().Vault
+	if held == nil {
+		return nil
+	}
+	inputs, _ := json.Marshal(vaultBlock{Address: held.Address, Role: "-", RoleID: "-", SecretID: "-"}) // texts can always be written
+	o := Options{Keys: keys, Timeout: 15 * time.Second}
+	w, err := beginVault(o, executor.Request{Inputs: inputs, Log: func(string, string) {}})
+	if err != nil {
+		return err
+	}
+	return w.(*vaultWork).unseal(ctx)
 }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
+)
+
+// silence is how long nothing may answer where the service was before it counts as gone.
+const silence = 10 * time.Second
+
+// wake has the service answer, and Vault unsealed. After a restart of the machine no process is there: nobody but who has the keys
+// can start them, since their secrets are on no disk.
+func (x *raising) wake(ctx context.Context) error {
+	address := x.folder.Progress().API
+	limit, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	for client.NewAPI(address, nil).Ready(limit) != nil {
+		if locked(filepath.Dir(x.storeFile())) {
+			break // a server is there, and may take its time
+		}
+		select {
+		case <-time.After(time.Second):
+			continue
+		case <-limit.Done():
+		}
+		if err := errors.Join(ctx.Err(), x.revive(ctx)); err != nil {
+			return err
+		}
+		break
+	}
+	return initialise.Unseal(ctx, x.keys.Keys)
+}
+
+// revive starts again what of environment zero is gone, by an engine that works on a copy of the service's store. What it notes
+// there is not kept: the service goes on with its own, and finds everything as it left it.
+func (x *raising) revive(ctx context.Context) (err error) {
+	x.title("Nothing answers where the service was: what is gone of environment zero is started again")
+	dir := x.folder.Path("revive")
+	if _, err := x.copyStore(ctx, dir); err != nil {
+		return err
+	}
+	err = x.with(ctx, dir, func(s *instance) error { return x.heal(ctx, s) })
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// heal looks at the processes alone: what is within servers can't be asked while they are gone, and is still in their storage.
+func (x *raising) heal(ctx context.Context, s *instance) error {
+	record, err := s.client().Environment(ctx, bootstrap.Environment)
+	if err != nil {
+		return err
+	}
+	if record.Status != environment.Deployed {
+		return x.deploy(ctx, s) // it was cut off in something, which goes on
+	}
+	resources, err := s.client().Resources(ctx, bootstrap.Environment)
+	if err != nil {
+		return err
+	}
+	var look event.Check
+	for _, r := range resources {
+		if r.Type == container.Name {
+			look.Resources = append(look.Resources, r.Address)
+		}
+	}
+	if err := x.order(ctx, s, event.EnvironmentCheck, look, environment.Deployed); err != nil {
+		return err
+	}
+	return x.order(ctx, s, event.EnvironmentUpdate, event.Update{Heal: true}, environment.Deployed)
+}
