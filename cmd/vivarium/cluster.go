@@ -20,7 +20,7 @@ func newCluster(c *cli) *cobra.Command {
 	}
 	x := connectionFlags(c, cmd)
 	cmd.AddCommand(newClusterStatus(x), newClusterUncertain(x), newClusterToken(x), newClusterPromote(x), newClusterSwitchover(x),
-		newClusterDivergence(x))
+		newClusterDivergence(x), newClusterDrill(x))
 	return cmd
 }
 

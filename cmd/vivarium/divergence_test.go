@@ -35,6 +35,8 @@ func TestAnOldPrimaryComesBackAsSecondary(t *testing.T) {
 	require.Contains(t, two.do(t, "cluster", "promote", "--token", token, "--force"), "epoch 2")
 	eventually(t, func() bool { return one.is(wire.Secondary, 2) && two.is(wire.Primary, 2) })
 
+	require.NoFileExists(t, filepath.Join(one.dir, keyFile), "its own key is the cluster's")
+
 	shown := one.do(t, "cluster", "divergence")
 	require.Contains(t, shown, "lost  not there → deployed")
 	require.Contains(t, shown, "first  deployed → destroyed")

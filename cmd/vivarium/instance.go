@@ -42,6 +42,7 @@ type instance struct {
 	vars     map[string]string
 	program  string
 	kit      *kit
+	drill    bool             // nothing is done but looking
 	keys     *initialise.Keys // of a bootstrap
 
 	// What a takeover needs.
@@ -196,6 +197,9 @@ func (s *instance) openFolder(ctx context.Context) error {
 	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.keys, s.log)
 	if err := s.kit.plug(ctx, s.vars); err != nil {
 		return errors.Join(err, s.lock.release())
+	}
+	if s.drill {
+		s.kit.onlyLook()
 	}
 	return nil
 }

@@ -35,7 +35,8 @@ func (s *instance) adoptedKey() (*secret.Box, error) {
 	return secret.NewBox(key)
 }
 
-// keyID is that of the cluster's key, empty in a secondary that was given none yet.
+// keyID is that of the cluster's key, empty in a secondary that was given none yet. A side that has acted has sealed with its own, and takes
+// no other.
 func (s *instance) keyID() string {
 	if s.settings.Key != "" {
 		return s.box.ID()
@@ -43,6 +44,9 @@ func (s *instance) keyID() string {
 	box, err := s.adoptedKey()
 	if err != nil {
 		s.log.Error("the cluster's key can't be read", "error", err)
+	}
+	if r, err := readRole(s.dir); box == nil && (r != nil || err != nil) {
+		return s.box.ID()
 	}
 	if box == nil {
 		return ""

@@ -150,7 +150,7 @@ func (s *instance) takeOver(ctx context.Context, p promoted, force bool) error {
 	if err := s.follower.Stop(ctx); err != nil {
 		return err
 	}
-	if err := s.journal(ctx, environment.Promoted{Epoch: p.Epoch, Side: claim.Side, Server: s.id, Forced: force}); err != nil {
+	if err := journal(ctx, s.store, environment.Promoted{Epoch: p.Epoch, Side: claim.Side, Server: s.id, Forced: force}); err != nil {
 		return err
 	}
 	why := "this side took over"
@@ -159,8 +159,8 @@ func (s *instance) takeOver(ctx context.Context, p promoted, force bool) error {
 }
 
 // journal writes a fact of the cluster, and with it the epoch, which fences whoever writes under a lower one.
-func (s *instance) journal(ctx context.Context, b environment.Promoted) error {
-	m, err := memory.Load(ctx, s.store, 0)
+func journal(ctx context.Context, in store.Store, b environment.Promoted) error {
+	m, err := memory.Load(ctx, in, 0)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (s *instance) journal(ctx context.Context, b environment.Promoted) error {
 	if err := m.Fill(&batch); err != nil {
 		return err
 	}
-	return s.store.Append(ctx, batch)
+	return in.Append(ctx, batch)
 }
 
 // askDown has the primary step down, and waits until all that it had is here.

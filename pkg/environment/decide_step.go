@@ -43,7 +43,7 @@ func (c *decision) fill() {
 // hold tells whether a step has to wait for its pool, and says so once for all steps that wait for the same.
 func (c *decision) hold(i int, held map[string]bool) bool {
 	n := c.s.Nodes[i]
-	if c.s.paused(n) != nil {
+	if c.s.paused(n) != nil || c.idles(n) {
 		return true
 	}
 	if n.Verb == event.Destruct && n.Retain {
@@ -123,7 +123,7 @@ func (c *decision) offered(pool string) int {
 }
 
 func (c *decision) offer(i int) {
-	if c.clarify(i) {
+	if c.clarify(i) || c.idles(c.s.Nodes[i]) {
 		return
 	}
 	n := c.s.Nodes[i]

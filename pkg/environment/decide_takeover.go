@@ -32,6 +32,9 @@ func (c *decision) takeover() {
 // acts tells whether the step's verb changes something.
 func (n *Step) acts() bool { return n.Verb == event.Apply || n.Verb == event.Destruct }
 
+// idles tells whether a step is left alone: in a drill, all are that are in no doubt.
+func (c *decision) idles(n *Step) bool { return c.OnlyLooks && n.Doubt == nil }
+
 func (c *decision) doubt(i int) {
 	n := c.s.Nodes[i]
 	c.emit(StepDoubted{Operation: c.s.Operation.ID, Step: n.Address, Verb: n.Verb, Attempt: n.Attempt, Runner: n.Runner})

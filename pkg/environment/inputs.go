@@ -249,6 +249,8 @@ type Policy struct {
 	Warnings []time.Duration
 	PlanFor  time.Duration // a plan can be carried out for this long; a day
 	Epoch    uint64        // of the cluster; what carries a lower one is refused
+	// OnlyLooks: of steps only those that are in doubt are offered, to be looked at; it is a drill.
+	OnlyLooks bool
 }
 
 // WithDefaults fills in what is zero.

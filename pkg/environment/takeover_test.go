@@ -117,3 +117,18 @@ func TestWhatWasLeftByAnEarlierOperationIsNotDone(t *testing.T) {
 	verdict, _ = n.judge(event.Observation{Presence: event.Present})
 	require.Equal(t, event.Again, verdict)
 }
+
+// TestADrillLooksAndDoesNothingElse: neither what is settled by a look is begun, nor what was still to come.
+func TestADrillLooksAndDoesNothingElse(t *testing.T) {
+	now, look := time.Unix(2000, 0), event.TaskRef{Environment: "e", Operation: "op-1", Step: "t.x.a", Attempt: 2, Epoch: 2}
+	_, s, around, _ := lost(t, Node{Type: ResourceNode, Executor: "x", Idempotent: true})
+	d := NewDecider(Policy{Epoch: 2, OnlyLooks: true})
+	require.Equal(t, []string{"operation.taken-over", "step.doubted", "step.waiting"}, types(d.Decide(s, around, TickInput{}, now).Facts))
+	out := d.Decide(s, around, ResultInput{event.Result{TaskRef: look, Runner: "r/2", Observation: &event.Observation{Presence: event.Absent}}}, now)
+	require.Equal(t, []string{"step.settled"}, types(out.Facts))
+	require.Empty(t, d.Decide(s, around, TickInput{}, now.Add(time.Hour)).Facts)
+
+	_, s, around, _ = lost(t, Node{Type: ActionNode, Executor: "action", Idempotent: true})
+	require.Equal(t, []string{"operation.taken-over", "step.doubted", "step.settled"}, types(d.Decide(s, around, TickInput{}, now).Facts))
+	require.Equal(t, StateQueued, s.Nodes[0].State)
+}

@@ -201,6 +201,9 @@ func (t *turn) tick(m event.Tick) error {
 	for name := range t.p.busy {
 		t.cancelAgain(t.p.states[name])
 	}
+	if t.p.Policy.OnlyLooks {
+		return t.decideBusy(environment.TickInput{})
+	}
 	if err := t.watch(); err != nil {
 		return err
 	}

@@ -229,6 +229,9 @@ func (x *Orchestrator) Event(e store.Entry) (bus.Message, error) {
 		return bus.Message{}, err
 	}
 	id := x.Cluster + "-" + strconv.Itoa(e.Partition) + "-" + strconv.FormatUint(e.Seq, 10)
+	if e.Epoch > 1 { // another side may have published an entry of this place, which is set aside since
+		id += "-e" + strconv.FormatUint(e.Epoch, 10)
+	}
 	env := event.Envelope{SpecVersion: event.SpecVersion, ID: id, Source: x.source(), Type: event.TypeOf(e.Type), Subject: e.Environment,
 		Time: &e.Time, DataContentType: "application/json", TraceParent: e.TraceParent, Partition: &e.Partition,
 		Sequence: strconv.FormatUint(e.Seq, 10), Epoch: &e.Epoch, CausationID: e.Causation, Data: secret.Show(data)}
