@@ -81,6 +81,9 @@ func (w *work) replica(ctx context.Context, n int, mine []found) error {
 
 // replace makes the new one. Twins have its name, and are no use: they go first.
 func (w *work) replace(ctx context.Context, n int, s sorted) error {
+	if err := w.notSelf(w.firstToGo(s)); err != nil {
+		return err
+	}
 	if err := w.removeAll(ctx, s.twins); err != nil {
 		return err
 	}
@@ -97,6 +100,14 @@ func (w *work) replace(ctx context.Context, n int, s sorted) error {
 		return w.back(ctx, n, s.others, err)
 	}
 	return w.removeAll(ctx, s.others)
+}
+
+// firstToGo are those that are gone before there is a new one.
+func (w *work) firstToGo(s sorted) []found {
+	if w.stopFirst() {
+		return append(s.twins[:len(s.twins):len(s.twins)], s.others...)
+	}
+	return s.twins
 }
 
 // back removes the new one, and has the old one run again. The error is why, with what came of that.

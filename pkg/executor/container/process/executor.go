@@ -25,6 +25,8 @@ type Options struct {
 	Path string
 	// Supervise is a program that calls supervisor.Main, with its arguments but the folder.
 	Supervise []string
+	// Self is the id of the replica that this runner is itself (the value of supervisor.Mark), "" where it is none.
+	Self string
 	// Key is the cluster's box, for fingerprints in records; it may be nil until the runner has one.
 	Key func() *secret.Box
 	// Grace is how long an apply that was cancelled may take to bring the old replica back; 0 is 10 seconds.
@@ -88,6 +90,9 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 		return err
 	}
 	all, err := w.list()
+	if err == nil {
+		err = w.notSelf(all)
+	}
 	if err != nil {
 		return err
 	}

@@ -139,6 +139,9 @@ func (w *work) portsFree(ctx context.Context) error {
 
 // remove ends a replica in an orderly way, and removes its folder.
 func (w *work) remove(ctx context.Context, f found) error {
+	if w.self(f) {
+		return w.leave(ctx, f)
+	}
 	return w.removeWithin(ctx, f, f.StopTimeout)
 }
 

@@ -132,6 +132,15 @@ func Stop(ctx context.Context, folder, id string, stopTimeout time.Duration) (un
 	}
 }
 
+// Ask asks the folder's supervisor to end its program and itself, and waits for nothing.
+func Ask(folder string) error {
+	s, alive, err := Look(folder)
+	if err != nil || !alive {
+		return err
+	}
+	return s.Supervisor.signal(syscall.SIGTERM)
+}
+
 // stopMargin is how much longer than its program a supervisor may take to end.
 const stopMargin = 5 * time.Second
 
