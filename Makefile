@@ -55,9 +55,10 @@ test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, D
 test-kubernetes: ## the tests on a real Kubernetes cluster of one node, which it builds and starts (root; cold, 10 minutes)
 	@echo "The cluster that the tests use:"
 	@$(SERVERS) kubernetes
-	$(GO) vet -tags kubernetes ./test/servers/... ./pkg/executor/container/kubernetes/...
+	$(GO) vet -tags kubernetes ./test/servers/... ./test/deployments/... ./pkg/executor/container/kubernetes/...
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/servers -run Kubernetes
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./pkg/executor/container/kubernetes/...
+	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/deployments -run Cluster
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; 10,000 stories of the decider; prints a table
 	$(GO) test -count=1 -timeout 30m -run 'TestSimulation$$' ./pkg/environment -rapid.checks=10000 -rapid.nofailfile

@@ -30,7 +30,7 @@ const (
 	release = "1.2.3-test"
 	// builderImage stands for the one with Go.
 	builderImage = "vivarium-builder:test"
-	image        = "vivarium:test"
+	image        = "vivarium:dev"
 	patience     = 2 * time.Minute
 )
 
@@ -111,13 +111,10 @@ func sources(t *testing.T) []byte {
 	return archive.Bytes()
 }
 
-// TestImage builds the image by its Containerfile on a real Docker, and runs the program and a server in it.
-func TestImage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a Docker Engine")
-	}
-	d := servers.SharedDocker(t)
-	docker, err := d.Client()
+// builtImage is made by the Containerfile on the shared engine.
+func builtImage(t *testing.T) *client.Client {
+	t.Helper()
+	docker, err := servers.SharedDocker(t).Client()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, docker.Close()) })
 	imported, err := docker.ImageImport(t.Context(), client.ImageImportSource{Source: bytes.NewReader(builder(t)), SourceName: "-"}, builderImage,
@@ -131,7 +128,15 @@ func TestImage(t *testing.T) {
 	})
 	require.NoError(t, err)
 	answers(t, built.Body)
+	return docker
+}
 
+// TestImage builds the image by its Containerfile on a real Docker, and runs the program and a server in it.
+func TestImage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Docker Engine")
+	}
+	docker := builtImage(t)
 	found, err := docker.ImageInspect(t.Context(), image)
 	require.NoError(t, err)
 	require.Equal(t, "65532:65532", found.Config.User)

@@ -7,7 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,11 +32,23 @@ func (k *Kubernetes) LoadImage(ctx context.Context, name, pkg string) error {
 	if err != nil {
 		return err
 	}
+	return k.LoadArchive(ctx, name, bytes.NewReader(image))
+}
+
+// LoadArchive gives the node an image in the form that "docker save" writes; name is for people.
+func (k *Kubernetes) LoadArchive(ctx context.Context, name string, archive io.Reader) error {
 	file := filepath.Join(k.dir, "images", digestOf([]byte(name))+".tar")
-	if err := os.WriteFile(file, image, 0o600); err != nil {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(file) }()
+	if _, err := io.Copy(f, archive); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
 	if out, err := k.room.command(ctx, "ctr", "-a", k.containerd("sock"), "-n", "k8s.io", "images", "import", file).CombinedOutput(); err != nil {
 		return fmt.Errorf("importing the image %s: %w\n%s", name, err, out)
 	}
