@@ -76,7 +76,7 @@ func (p *Partition) Committed(b store.Batch) {
 	}
 	p.checkpoint = last.Seq
 	for name := range p.touched {
-		if s := p.States[name]; !s.Remains() {
+		if !remains(p.States[name]) {
 			delete(p.States, name)
 		}
 	}

@@ -67,12 +67,15 @@ func (p *Partition) snapshots(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if s.Remains() {
+		if remains(s) {
 			p.States[sn.Environment] = s
 		}
 	}
 	return nil
 }
+
+// remains tells whether an environment is held in memory: of what is gone, where something of it is kept for executors.
+func remains(s *environment.State) bool { return s.Remains() || len(history.Named(s)) > 0 }
 
 // Checkpoint is the seq of the last one: as of it are all snapshots of a partition, and 0 where there are none.
 func Checkpoint(ctx context.Context, j Journal, number int) (uint64, error) {

@@ -3,6 +3,7 @@ package replication_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -153,6 +154,57 @@ func requireLoaded(t *testing.T, want, got *side) {
 			require.JSONEq(t, string(a), string(b), name)
 		}
 	}
+}
+
+// TestPartedInTheMiddleOfLives: what is renamed, left, planned and made again on one side alone is as it was before, also where the
+// other side went on with it in another way.
+func TestPartedInTheMiddleOfLives(t *testing.T) {
+	t.Parallel()
+	old, to := newSide(t, fresh(t)), fresh(t)
+	old.every(20)
+	lives(old, "1")
+	f := follow(t, to, serve(t, old.store).address())
+	same(t, old.store, to)
+	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	require.NoError(t, f.Stop(t.Context()))
+	var before [partitions]uint64
+	for n := range partitions {
+		before[n] = old.owned[n].Seq
+	}
+
+	old.takeDown("moved1", "b", "d")
+	old.make("left1", node("a"), node("b", "a"))
+	old.finish("left1", "a")
+	old.plan("planned1")
+	old.takeDown("planned1", "a")
+	lives(old, "2")
+
+	now := newSide(t, to)
+	now.epoch, now.kept, now.text = 2, maps.Clone(old.kept), "other"
+	for at := range now.kept { // those of what the other side never had
+		if found, err := to.State(t.Context(), at[0], at[1]); err == nil {
+			now.kept[at] = found
+		}
+	}
+	now.now = now.now.Add(time.Hour)
+	now.load()
+	now.update("moved1", []environment.Move{{From: "d", To: "e"}}, node("e"), node("b", "e"))
+	now.finish("moved1", "e")
+	now.finish("moved1", "b")
+	now.plan("planned1")
+	lives(now, "3")
+
+	f = follow(t, old.store, serveNew(t, now.store).address())
+	level(t, now.store, old.store)
+	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	same(t, now.store, old.store)
+	requireLoaded(t, now, newSide(t, old.store))
+	asides, err := old.store.Asides(t.Context())
+	require.NoError(t, err)
+	for _, a := range asides {
+		require.Equal(t, before[a.Partition]+1, a.First)
+	}
+	require.NoError(t, f.Stop(t.Context()))
 }
 
 // TestKilledWhileItSetsAside: whenever an old primary is killed while it becomes a secondary, in the end it is one, and nothing of what it

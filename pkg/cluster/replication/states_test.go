@@ -13,39 +13,39 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
-// lives are lives of environments after which states are kept under other names than those of steps, or without one.
-func lives(s *side) {
+// lives are lives of environments after which states are kept under other names than those of steps, or without one; their names end in what is given.
+func lives(s *side, of string) {
 	retained := node("a")
 	retained.Retain = true
 	moved := []environment.Move{{From: "a", To: "d"}}
 
-	s.create("moved")
+	s.create("moved" + of)
 	for _, step := range []string{"a", "b", "c"} {
-		s.finish("moved", step)
+		s.finish("moved"+of, step)
 	}
-	s.update("moved", moved, node("d"), node("b", "d"))
-	s.finish("moved", "d")
-	s.finish("moved", "b")
-	s.finish("moved", "c") // destroyed, and forgotten
+	s.update("moved"+of, moved, node("d"), node("b", "d"))
+	s.finish("moved"+of, "d")
+	s.finish("moved"+of, "b")
+	s.finish("moved"+of, "c") // destroyed, and forgotten
 
-	s.make("left", retained, node("b", "a"))
-	s.finish("left", "a")
-	s.finish("left", "b")
-	s.takeDown("left", "b")
+	s.make("left"+of, retained, node("b", "a"))
+	s.finish("left"+of, "a")
+	s.finish("left"+of, "b")
+	s.takeDown("left"+of, "b")
 
-	s.make("again", retained, node("b", "a"))
-	s.finish("again", "a")
-	s.finish("again", "b")
-	s.takeDown("again", "b")
-	s.make("again", node("a"), node("b", "a"))
+	s.make("again"+of, retained, node("b", "a"))
+	s.finish("again"+of, "a")
+	s.finish("again"+of, "b")
+	s.takeDown("again"+of, "b")
+	s.make("again"+of, node("a"), node("b", "a"))
 
-	s.make("planned", node("a"))
-	s.finish("planned", "a")
-	s.plan("planned")
-	s.plan("planned")
-	s.update("planned", nil, node("a")) // both plans are void
-	s.finish("planned", "a")
-	s.plan("planned")
+	s.make("planned"+of, node("a"))
+	s.finish("planned"+of, "a")
+	s.plan("planned" + of)
+	s.plan("planned" + of)
+	s.update("planned"+of, nil, node("a")) // both plans are void
+	s.finish("planned"+of, "a")
+	s.plan("planned" + of)
 	s.commitAll()
 }
 
@@ -73,7 +73,7 @@ func TestStatesOfWhatIsRenamedLeftAndPlanned(t *testing.T) {
 	x := serve(t, p.store)
 	f := follow(t, to, x.address())
 	reaches(t, f, live)
-	lives(p)
+	lives(p, "")
 	same(t, p.store, to)
 	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
 	kept := func(s store.Store, name, step string) bool {
