@@ -58,7 +58,7 @@ func TestContract(t *testing.T) {
 // endAll ends what tests of the suite leave.
 func endAll(t *testing.T, folder string) {
 	w := &work{Executor: New(options(t, folder))}
-	all, err := w.everything()
+	all, err := w.everything("")
 	require.NoError(t, err)
 	for _, f := range all {
 		require.NoError(t, w.removeWithin(context.Background(), f, 0))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
@@ -39,7 +38,6 @@ type Executor struct {
 	options Options
 	probe   *http.Client
 	digests digests
-	volumes sync.Mutex // so that nobody takes one away that another has just found
 }
 
 var (
@@ -102,7 +100,7 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 			return err
 		}
 	}
-	if err := w.removeVolumes(); err != nil {
+	if err := w.removeVolumes(ctx); err != nil {
 		return err
 	}
 	return w.prove()

@@ -17,8 +17,9 @@ const (
 	measured = time.Second
 	// ticks of processor time in a second, which the kernel has the same everywhere.
 	ticks = 100
-	// followEvery is how often is looked for new lines.
+	// followEvery is how often is looked for new lines, and at every lookEvery-th time for other replicas.
 	followEvery = 250 * time.Millisecond
+	lookEvery   = 4
 )
 
 // Usage measures all replicas at once; it takes a second. What goes through the network is the machine's, and not told apart.
@@ -63,8 +64,11 @@ func (e *Executor) Follow(ctx context.Context, r executor.Request, since time.Ti
 			_ = r.Close()
 		}
 	}()
-	for {
-		all, err := w.list()
+	var all []found
+	for n := 0; ; n++ {
+		if n%lookEvery == 0 {
+			all, err = w.list()
+		}
 		if err == nil {
 			err = w.readOn(ctx, all, readers, since, line)
 		}

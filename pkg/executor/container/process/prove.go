@@ -22,8 +22,6 @@ func (w *work) left() (names []string, err error) {
 			names = append(names, "processes that "+f.name+" has started")
 		}
 	}
-	w.volumes.Lock()
-	defer w.volumes.Unlock()
 	volumes, err := w.ownVolumes()
 	if err != nil {
 		return nil, w.fault(noContext, err)

@@ -55,11 +55,11 @@ type found struct {
 
 // list are the step's replicas, whatever state they are in, the newest first.
 func (w *work) list() (all []found, err error) {
-	everything, err := w.everything()
+	named, err := w.everything(w.prefixOfNames())
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range everything {
+	for _, f := range named {
 		if w.mine(f.record) {
 			all = append(all, f)
 		}
@@ -68,13 +68,16 @@ func (w *work) list() (all []found, err error) {
 	return all, nil
 }
 
-// everything is all replicas of the folder, whosever they are.
-func (w *work) everything() (all []found, err error) {
+// everything is all replicas of the folder whose names begin like that, whosever they are.
+func (w *work) everything(prefix string) (all []found, err error) {
 	entries, err := os.ReadDir(filepath.Join(w.options.Folder, replicasFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, w.fault(noContext, err)
 	}
 	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) {
+			continue
+		}
 		f, there, err := w.look(e.Name())
 		if err != nil {
 			return nil, err
@@ -113,7 +116,12 @@ func (w *work) mine(r record) bool {
 const nameHash = 8
 
 func (w *work) name(replica int) string {
-	return fmt.Sprintf("%s-%s-%d-%s", container.Slug(w.r.Environment), container.Service(w.r), replica, w.hash[:nameHash])
+	return fmt.Sprintf("%s%d-%s", w.prefixOfNames(), replica, w.hash[:nameHash])
+}
+
+// prefixOfNames is what the names of all replicas of the step begin with; those of others may, too.
+func (w *work) prefixOfNames() string {
+	return container.Slug(w.r.Environment) + "-" + container.Service(w.r) + "-"
 }
 
 // replica is the number that it has, 0 for none.

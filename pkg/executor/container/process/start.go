@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -34,7 +35,7 @@ func (w *work) start(ctx context.Context, n int) (f found, err error) {
 	}
 	made := w.recordOf(n)
 	folder := filepath.Join(w.options.Folder, replicasFolder, name)
-	if err := w.make(folder, made, user); err != nil {
+	if err := w.make(ctx, folder, made, user); err != nil {
 		return f, w.fault(ctx, err)
 	}
 	if err := supervisor.Start(ctx, w.options.Supervise, folder, w.spec(folder, made, user)); err != nil {
@@ -50,14 +51,14 @@ func (w *work) start(ctx context.Context, n int) (f found, err error) {
 
 // make has the record first, then all that the program finds. Folders on the way can be passed by all, since the program may run as
 // somebody else, but nobody can look around in them.
-func (w *work) make(folder string, made record, user *supervisor.User) error {
+func (w *work) make(ctx context.Context, folder string, made record, user *supervisor.User) error {
 	if err := os.MkdirAll(folder, 0o711); err != nil {
 		return err
 	}
 	if err := write(filepath.Join(folder, recordFile), made); err != nil {
 		return err
 	}
-	if err := w.ensureVolumes(); err != nil {
+	if err := w.ensureVolumes(ctx); err != nil {
 		return err
 	}
 	return w.furnish(folder, user)
@@ -148,7 +149,7 @@ func (w *work) remove(ctx context.Context, f found) error {
 func (w *work) removeWithin(ctx context.Context, f found, stopTimeout time.Duration) error {
 	unlock, err := supervisor.Stop(ctx, f.folder, f.ID, stopTimeout)
 	defer unlock()
-	if err == nil {
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // where somebody else has just removed it
 		err = clearFolder(f.folder)
 	}
 	if err != nil {

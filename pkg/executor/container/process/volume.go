@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 )
 
 // A volume is a folder below that of all volumes, with its data in it and a file that says whose it is.
@@ -29,10 +31,22 @@ func (w *work) volumeFolder(name string) string {
 
 func (w *work) volumeData(name string) string { return filepath.Join(w.volumeFolder(name), dataFolder) }
 
+// lockVolumes keeps others, of whichever runner of the machine, from taking one away that has just been found.
+func (w *work) lockVolumes(ctx context.Context) (unlock func(), err error) {
+	folder := filepath.Join(w.options.Folder, volumesFolder)
+	if err := os.MkdirAll(folder, 0o711); err != nil {
+		return nil, err
+	}
+	return supervisor.Lock(ctx, filepath.Join(folder, ".lock"))
+}
+
 // ensureVolumes makes those that are missing. One that is there is used, whoever made it.
-func (w *work) ensureVolumes() error {
-	w.volumes.Lock()
-	defer w.volumes.Unlock()
+func (w *work) ensureVolumes(ctx context.Context) error {
+	unlock, err := w.lockVolumes(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for _, v := range w.block.Volumes {
 		if v.Name == "" {
 			continue
@@ -79,6 +93,9 @@ func (w *work) ownVolumes() (names []string, err error) {
 		return nil, err
 	}
 	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
 		labels := w.owner(e.Name())
 		asked := slices.IndexFunc(w.block.Volumes, func(v container.Volume) bool { return v.Name == e.Name() })
 		keep := labels[labelKeep] != ""
@@ -95,16 +112,19 @@ func (w *work) ownVolumes() (names []string, err error) {
 
 // usedVolumes are those of all replicas of the machine.
 func (w *work) usedVolumes() (names []string, err error) {
-	all, err := w.everything()
+	all, err := w.everything("")
 	for _, f := range all {
 		names = append(names, f.Volumes...)
 	}
 	return names, err
 }
 
-func (w *work) removeVolumes() error {
-	w.volumes.Lock()
-	defer w.volumes.Unlock()
+func (w *work) removeVolumes(ctx context.Context) error {
+	unlock, err := w.lockVolumes(ctx)
+	if err != nil {
+		return w.fault(ctx, err)
+	}
+	defer unlock()
 	names, err := w.ownVolumes()
 	if err != nil {
 		return w.fault(noContext, err)

@@ -132,6 +132,22 @@ func Stop(ctx context.Context, folder, id string, stopTimeout time.Duration) (un
 	}
 }
 
+// Lock waits until it has the lock of a file, which is made where there is none.
+func Lock(ctx context.Context, file string) (unlock func(), err error) {
+	for {
+		f, err := take(file)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, errHeld) {
+			return nil, err
+		}
+		if err := pause(ctx, lookEvery); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // Ask asks the folder's supervisor to end its program and itself, and waits for nothing.
 func Ask(folder string) error {
 	s, alive, err := Look(folder)
