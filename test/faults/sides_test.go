@@ -82,6 +82,7 @@ type standing struct {
 	Partitions []struct {
 		Partition int
 		Seq       uint64
+		Chain     string
 	}
 	Following *struct {
 		State string

@@ -53,20 +53,26 @@ func (s *takeovers) killed(t *testing.T, ctx context.Context, r *row, random cho
 	for partition, seq := range shown {
 		require.GreaterOrEqual(t, after[partition], seq, "what the secondary showed of partition %d is there", partition)
 	}
+	unsent := uint64(0)
 	for partition, seq := range before {
-		s.entries += seq - min(seq, after[partition])
+		unsent += seq - min(seq, after[partition])
 	}
+	s.entries += unsent
 	require.NoError(t, p.east.start())
-	p.returned(t, ctx)
+	pause(ctx, random.between(0, either(2*time.Second, 300*time.Millisecond)))
+	p.east.kill() // it may be setting aside what it alone has
+	r.kills++
+	require.NoError(t, p.east.start())
+	p.rejoined(t, ctx, unsent)
 	p.conclude(r)
 }
 
-// returned waits until the old side follows the new one. Partitions stop of which it had not sent everything.
+// returned waits until the old side follows the new one, from what both have.
 func (p *pair) returned(t *testing.T, ctx context.Context) {
 	t.Helper()
 	require.NoError(t, until(ctx, "the old side does not come back as a secondary", func() bool {
 		at := p.stands(p.east)
-		return at.Role == "secondary" && at.Following != nil && (at.live() || at.Following.State == "stopped")
+		return at.live()
 	}), "%s", p.east.tail())
 }
 
@@ -98,13 +104,15 @@ func (s *takeovers) cut(t *testing.T, ctx context.Context, r *row, random choice
 	s.takeOver(t, ctx, p, prefix)
 	require.Contains(t, p.east.log(), "this side may not act any more")
 	before, after := p.heads(t, p.east, 1), p.heads(t, p.west, 1)
+	unsent := uint64(0)
 	for partition, seq := range before {
-		s.entries += seq - min(seq, after[partition])
+		unsent += seq - min(seq, after[partition])
 	}
+	s.entries += unsent
 	for _, w := range p.wires {
 		w.open()
 	}
-	p.returned(t, ctx)
+	p.rejoined(t, ctx, unsent)
 	p.conclude(r)
 }
 

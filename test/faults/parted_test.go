@@ -1,0 +1,36 @@
+package faults
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rejoined: the old side is a secondary with the same journal, by its checksums, and what it alone had is set aside to the last entry.
+func (p *pair) rejoined(t *testing.T, ctx context.Context, unsent uint64) {
+	t.Helper()
+	p.returned(t, ctx)
+	require.NoError(t, until(ctx, "the journals are not the same", func() bool {
+		east, west := p.stands(p.east), p.stands(p.west)
+		same := len(east.Partitions) > 0 && len(east.Partitions) == len(west.Partitions)
+		for i := range east.Partitions {
+			same = same && east.Partitions[i] == west.Partitions[i]
+		}
+		return same && east.live()
+	}), "%s", p.east.tail())
+	require.Equal(t, unsent, p.setAside(t, p.east), "nothing is lost, and nothing is there twice")
+	require.Zero(t, p.setAside(t, p.west))
+}
+
+// setAside counts the entries that a side keeps apart.
+func (p *pair) setAside(t *testing.T, side *process) (count uint64) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(side.dir, "store.db")+"?_pragma=busy_timeout(20000)")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM aside_entries").Scan(&count))
+	return count
+}
