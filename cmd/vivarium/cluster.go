@@ -19,7 +19,7 @@ func newCluster(c *cli) *cobra.Command {
 		RunE:  groupOnly,
 	}
 	x := connectionFlags(c, cmd)
-	cmd.AddCommand(newClusterStatus(x), newClusterUncertain(x), newClusterToken(x), newClusterPromote(x), newClusterSwitchover(x),
+	cmd.AddCommand(newClusterStatus(x), newClusterUncertain(x), newClusterToken(x), newClusterPromote(x), newClusterSwitchover(x), newClusterForget(x),
 		newClusterDivergence(x), newClusterDrill(x))
 	return cmd
 }

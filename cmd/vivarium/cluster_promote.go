@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
-	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/config"
 )
 
@@ -64,6 +62,7 @@ func newClusterPromote(x *connection) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&p.Token, "token", "", "operation token")
 	cmd.Flags().BoolVar(&p.Force, "force", false, "do not ask the primary: it is lost")
+	cmd.Flags().BoolVar(&p.Alone, "alone", false, "with --force: do without other secondaries that can't be asked: they are lost, too")
 	return cmd
 }
 
@@ -100,19 +99,5 @@ func (x *connection) awaitPrimary(ctx context.Context, epoch uint64) error {
 }
 
 func (x *connection) promote(ctx context.Context, p promotion) (answer promoted, err error) {
-	settings, err := x.settings()
-	if err != nil {
-		return answer, err
-	}
-	address := x.or(x.server, "VIVARIUM_SERVER", "")
-	if address == "" {
-		d, err := x.find()
-		if err != nil {
-			return answer, err
-		}
-		address = d.API
-	}
-	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
-	defer client.CloseIdleConnections()
-	return answer, replication.NewRemote(address, settings.Replication.Token, client).Order(ctx, orderPromote, p, &answer)
+	return answer, x.give(ctx, orderPromote, p, &answer)
 }

@@ -46,21 +46,23 @@ type instance struct {
 	keys     *initialise.Keys // of a bootstrap
 
 	// What a takeover needs.
-	turning   chan struct{} // has a value when the process is to begin anew in another role
-	roles     sync.Mutex    // held while one is being changed
-	members   sync.Mutex
-	lease     *authority.Lease
-	promise   *authority.Promise
-	offerFrom time.Time
-	other     string       // an address of the other side, by a takeover
-	handing   bool         // this side has stepped down
-	roleEpoch uint64       // of the last takeover
-	aside     bool         // another server of this side has changed its role; guarded by roles
-	companion atomic.Int64 // Unix time in ns at which another server of this side was heard last
-	signals   *signal.Signals
-	overtaken atomic.Bool // another side acts under a higher epoch
-	watched   chan struct{}
-	endWatch  context.CancelFunc
+	turning     chan struct{} // has a value when the process is to begin anew in another role
+	roles       sync.Mutex    // held while one is being changed
+	members     sync.Mutex
+	lease       *authority.Lease
+	promise     *authority.Promise
+	votes       votes
+	secondaries string // as they were written down; guarded by members
+	offerFrom   time.Time
+	other       string       // an address of the other side, by a takeover
+	handing     bool         // this side has stepped down
+	roleEpoch   uint64       // of the last takeover
+	aside       bool         // another server of this side has changed its role; guarded by roles
+	companion   atomic.Int64 // Unix time in ns at which another server of this side was heard last
+	signals     *signal.Signals
+	overtaken   atomic.Bool // another side acts under a higher epoch
+	watched     chan struct{}
+	endWatch    context.CancelFunc
 
 	lock         *lock
 	key          []byte
@@ -191,7 +193,7 @@ func (s *instance) openFolder(ctx context.Context) error {
 	if s.lock, err = takeLock(ctx, s.dir); err != nil {
 		return err
 	}
-	if err := errors.Join(s.openRole(), s.openMembers(), s.openKey()); err != nil {
+	if err := errors.Join(s.openRole(), s.openVote(), s.openMembers(), s.openKey()); err != nil {
 		return errors.Join(err, s.lock.release())
 	}
 	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.keys, s.log)

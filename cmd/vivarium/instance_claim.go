@@ -45,6 +45,9 @@ func (s *instance) claimed(ctx context.Context) (c authority.Claim, found bool) 
 	if len(places) == 0 {
 		return c, false
 	}
+	if known, err := s.consul.client.Datacentres(ctx); err == nil {
+		places = append(places, known...) // a side that was lost does not know where the one is that has taken over
+	}
 	c, _ = authority.Read(ctx, keys, places)
 	return c, c.Epoch > 0
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/cluster/consul"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/orchestrator"
@@ -67,7 +71,7 @@ func (s *instance) openSource(ctx context.Context) (err error) {
 	}
 	s.source, err = replication.NewSource(replication.SourceOptions{Store: s.store, Partitions: s.settings.Partitions, Self: s.identity,
 		Box: s.box, Token: s.settings.Replication.Token, Orders: s.orders(), Log: s.log.With("part", "replication"),
-		Told: s.told, Reported: s.reported})
+		Told: s.told, Reported: s.reported, Members: s.memberNames})
 	if err != nil {
 		return err
 	}
@@ -111,8 +115,8 @@ func (s *instance) startFollower(ctx context.Context) (err error) {
 		return errors.Join(err, s.refuser.Stop(ctx))
 	}
 	s.follower, err = replication.NewFollower(replication.Options{Store: s.store, Partitions: s.settings.Partitions, Find: s.finder(),
-		Token: s.settings.Replication.Token, Self: replication.Name{Cluster: s.ownCluster(), Server: runnerName(s.settings, "server"), Version: version},
-		Primary: s.followed(), Telling: s.promise.Told, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
+		Token: s.settings.Replication.Token, Self: s.name(),
+		Primary: s.followed(), Telling: s.promise.Told, Floor: s.promised, Heard: s.heardPrimary, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
 	if err == nil {
 		err = s.follower.Start(ctx)
 	}
@@ -131,6 +135,17 @@ func (s *instance) stopFollower(ctx context.Context) error {
 		all = errors.Join(all, s.refuser.Stop(ctx))
 	}
 	return all
+}
+
+// name is what this secondary is called by its primary, the same over restarts: the lease knows it by that. Where no name is given, the
+// host's and the data folder's make it the only one of its name.
+func (s *instance) name() replication.Name {
+	n := replication.Name{Cluster: s.ownCluster(), Server: runnerName(s.settings, "server"), Version: version, API: s.ownAddress()}
+	if s.settings.Runner.Name == "" {
+		sum := sha256.Sum256([]byte(s.dir))
+		n.Server += "-" + hex.EncodeToString(sum[:4])
+	}
+	return n
 }
 
 // ownCluster is what this secondary's side is called.
@@ -176,33 +191,38 @@ func (s *instance) finder() replication.Finder {
 // consulFinder looks for the primary's servers in its datacentre.
 type consulFinder struct{ *instance }
 
-// Find implements replication.Finder.
-func (f consulFinder) Find(ctx context.Context) (addresses []string, err error) {
-	addresses, err = f.primaries(ctx, f.settings.PrimaryClusterName)
+// Find implements replication.Finder. After a takeover the primary is in another datacentre than the one that the cluster is called
+// by, where those that were lost may still be registered: so all are asked, and who is healthy and has the highest epoch comes first.
+func (f consulFinder) Find(ctx context.Context) ([]string, error) {
+	datacentres := []string{f.settings.PrimaryClusterName}
+	if known, err := f.consul.client.Datacentres(ctx); err == nil {
+		datacentres = append(datacentres, known...)
+	}
+	slices.Sort(datacentres)
+	var found []consul.Instance
+	var failed error
+	for _, datacentre := range slices.Compact(datacentres) {
+		all, err := f.consul.client.Find(ctx, f.consul.service+"-server", datacentre)
+		failed = errors.Join(failed, err)
+		found = append(found, all...)
+	}
+	found = slices.DeleteFunc(found, func(i consul.Instance) bool {
+		return i.Role != string(replication.Primary) || i.Cluster != f.settings.PrimaryClusterName
+	})
+	slices.SortStableFunc(found, func(a, b consul.Instance) int {
+		if a.Healthy != b.Healthy {
+			return map[bool]int{true: -1, false: 1}[a.Healthy]
+		}
+		return cmp.Compare(b.Epoch, a.Epoch)
+	})
+	addresses := make([]string, len(found))
+	for i := range found {
+		addresses[i] = "http://" + found[i].Address
+	}
 	if len(addresses) > 0 {
-		return addresses, err
+		failed = nil
 	}
-	// After a takeover the primary is in another datacentre than the one that the cluster is called by.
-	known, failed := f.consul.client.Datacentres(ctx)
-	if failed != nil {
-		return nil, err
-	}
-	for _, datacentre := range known {
-		if found, failed := f.primaries(ctx, datacentre); failed == nil {
-			addresses = append(addresses, found...)
-		}
-	}
-	return addresses, err
-}
-
-func (f consulFinder) primaries(ctx context.Context, datacentre string) (addresses []string, err error) {
-	all, err := f.consul.client.Find(ctx, f.consul.service+"-server", datacentre)
-	for _, i := range all {
-		if i.Role == string(replication.Primary) && i.Cluster == f.settings.PrimaryClusterName {
-			addresses = append(addresses, "http://"+i.Address)
-		}
-	}
-	return addresses, err
+	return addresses, failed
 }
 
 // whereIsThePrimary is for people who asked the wrong side.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"time"
 
@@ -19,6 +20,8 @@ const (
 	orderPromote  = "promote"
 	orderStepDown = "step-down"
 	orderCommands = "commands"
+	orderStandBy  = "stand-by"
+	orderForget   = "forget"
 )
 
 // promotion is what is asked of a secondary: to take over.
@@ -26,6 +29,8 @@ type promotion struct {
 	Token string `json:"token"`
 	// Force: the primary is not asked, since it can't be.
 	Force bool `json:"force"`
+	// Alone: other secondaries that can't be asked are done without.
+	Alone bool `json:"alone,omitempty"`
 	// Address is where the side that takes over is reached, as far as it knows.
 	Address string `json:"address,omitempty"`
 }
@@ -50,7 +55,8 @@ type steppedDown struct {
 }
 
 func (s *instance) orders() map[string]func(context.Context, []byte) (any, error) {
-	return map[string]func(context.Context, []byte) (any, error){orderPromote: s.promote, orderStepDown: s.stepDown, orderCommands: s.takeCommands}
+	return map[string]func(context.Context, []byte) (any, error){orderPromote: s.promote, orderStepDown: s.stepDown, orderCommands: s.takeCommands,
+		orderStandBy: s.standsBy, orderForget: s.forget}
 }
 
 // openRole lets what a takeover has made of this side count for more than the flag.
@@ -133,7 +139,9 @@ func (s *instance) promote(ctx context.Context, data []byte) (any, error) {
 	}
 	answer := promoted{Epoch: epoch + 1}
 	if p.Force {
-		answer.OfferFrom = s.promise.Safe(s.begun)
+		if answer.OfferFrom, err = s.agree(ctx, answer.Epoch, p.Alone); err != nil {
+			return nil, err
+		}
 	} else if err := s.askDown(ctx, p.Token, &answer); err != nil {
 		return nil, err
 	}
@@ -183,7 +191,7 @@ func journal(ctx context.Context, in store.Store, b environment.Promoted) error 
 // askDown has the primary step down, and waits until all that it had is here.
 func (s *instance) askDown(ctx context.Context, token string, answer *promoted) error {
 	st := s.follower.Status()
-	if st.State != replication.Live && st.State != replication.CatchingUp {
+	if st.State == replication.Stopped || st.State == replication.Refused {
 		return fault.New(fault.Reject, fault.Unavailable, "the primary can't be asked to step down (%s: %s): if it is lost, say --force; what it has not sent is then missing, and steps wait until its lease has passed", st.State, st.Reason)
 	}
 	client, err := s.replicationClient()
@@ -191,8 +199,12 @@ func (s *instance) askDown(ctx context.Context, token string, answer *promoted) 
 		return err
 	}
 	defer client.CloseIdleConnections()
+	address, err := s.primaryAddress(ctx, client)
+	if err != nil {
+		return fault.Wrap(err, fault.Reject, fault.Unavailable, "the primary can't be asked to step down (%s: %s): if it is lost, say --force; what it has not sent is then missing, and steps wait until its lease has passed", st.State, fault.From(err).Message)
+	}
 	var left steppedDown
-	if err := replication.NewRemote(st.Address, s.settings.Replication.Token, client).Order(ctx, orderStepDown, promotion{Token: token, Address: s.ownAddress()}, &left); err != nil {
+	if err := replication.NewRemote(address, s.settings.Replication.Token, client).Order(ctx, orderStepDown, promotion{Token: token, Address: s.ownAddress()}, &left); err != nil {
 		if e := fault.From(err); e.Disposition == fault.Retry || e.Disposition == fault.Wait {
 			return fault.Wrap(err, fault.Reject, e.Code, "the primary was not heard to step down (%s): ask again, or say --force if it is lost; what it has not sent is then missing, and steps wait until its lease has passed", e.Message)
 		}
@@ -206,6 +218,30 @@ func (s *instance) askDown(ctx context.Context, token string, answer *promoted) 
 		answer.Entries += h.Seq
 	}
 	return s.reach(ctx, left.Heads)
+}
+
+// primaryAddress is where the primary answers now: this server may wait while another one of its side follows.
+func (s *instance) primaryAddress(ctx context.Context, client *http.Client) (string, error) {
+	addresses, err := s.finder().Find(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = fault.New(fault.Wait, fault.Unavailable, "nobody knows where it is")
+	for _, address := range append([]string{s.follower.Status().Address}, addresses...) {
+		if address == "" {
+			continue
+		}
+		id, failed := replication.NewRemote(address, s.settings.Replication.Token, client).Identity(ctx)
+		switch {
+		case failed != nil:
+			err = failed
+		case id.Role == replication.Primary && !id.Leaving:
+			return address, nil
+		default:
+			err = fault.New(fault.Wait, fault.NotPrimary, "%s is no primary, or leaving", address)
+		}
+	}
+	return "", err
 }
 
 // reach waits until the journal here is what the primary left, entry by entry.

@@ -110,6 +110,8 @@ func TestFaults(t *testing.T) {
 		{"forged-results", forgedResults},
 		{"side-killed", sidesKilled},
 		{"side-cut", sidesCut},
+		{"dual-killed", dualKilled},
+		{"dual-switched", dualSwitched},
 	} {
 		t.Run(one.name, func(t *testing.T) {
 			r := row{fault: one.name}

@@ -143,7 +143,12 @@ func (p *pair) conclude(r *row) {
 // heads are how far each partition's journal goes that was written under an epoch.
 func (p *pair) heads(t *testing.T, side *process, epoch uint64) map[int]uint64 {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(side.dir, "store.db")+"?_pragma=busy_timeout(20000)")
+	return headsOf(t, filepath.Join(side.dir, "store.db"), epoch)
+}
+
+func headsOf(t *testing.T, store string, epoch uint64) map[int]uint64 {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+store+"?_pragma=busy_timeout(20000)")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	rows, err := db.Query("SELECT id >> 48, max(seq) FROM entries WHERE epoch = ? GROUP BY 1", epoch)

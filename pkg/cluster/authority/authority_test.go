@@ -56,6 +56,10 @@ func TestHowManyAreAsked(t *testing.T) {
 		_, _, err := l.Left(at(1))
 		require.NoError(t, err, "%d of %d", need, members)
 	}
+	for members := 1; members < 9; members++ {
+		require.Greater(t, Agree(members)+quorum(members), members, "of %d, some of those that agree have what was waited for, and too few are left for a lease", members)
+		require.LessOrEqual(t, Agree(members), members)
+	}
 	l := NewLease(time.Minute, "gone")
 	l.Forget("gone")
 	_, always, _ = l.Left(at(0))

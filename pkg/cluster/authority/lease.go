@@ -99,6 +99,10 @@ func (l *Lease) Left(now time.Time) (left time.Duration, always bool, err error)
 // quorum is how many of the secondaries make, together with the primary, a majority of all.
 func quorum(secondaries int) int { return (secondaries + 1) / 2 }
 
+// Agree is how many of the secondaries, the one that asks among them, have to say no word more to a primary for it to lose its lease. One
+// of so many has everything that a primary has waited for a majority to have.
+func Agree(secondaries int) int { return secondaries - quorum(secondaries) + 1 }
+
 // String tells for logs.
 func (l *Lease) String() string {
 	until, always := l.Until()

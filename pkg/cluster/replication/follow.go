@@ -29,6 +29,8 @@ type Options struct {
 	TakeKey func(key []byte) error
 	// Heard is told who the primary is whenever a stream begins, and every beat of it; it must not block.
 	Heard func(Identity, Beat)
+	// Floor is the lowest epoch of a primary that is followed, and told anything; nil is none. It must not block.
+	Floor func() uint64
 	// Telling is called with the moment before each word to the primary of how far this is; it must not block.
 	Telling func(at time.Time)
 	// Client asks the primary; it has the TLS settings, and no timeout of its own, since a stream has no end.
@@ -68,6 +70,9 @@ func NewFollower(o Options) (*Follower, error) {
 	}
 	if o.Heard == nil {
 		o.Heard = func(Identity, Beat) {}
+	}
+	if o.Floor == nil {
+		o.Floor = func() uint64 { return 0 }
 	}
 	if o.Client == nil {
 		o.Client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: askTime, IdleConnTimeout: time.Minute}}

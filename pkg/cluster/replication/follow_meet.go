@@ -28,6 +28,8 @@ func (f *Follower) meet(ctx context.Context, r *remote) (id Identity, err error)
 	case id.Epoch < epoch:
 		return id, fault.New(fault.GiveUp, fault.StaleEpoch, "the primary at %s has epoch %d, and here epoch %d is in force: it was replaced, or its store is older than this one",
 			r.address, id.Epoch, epoch)
+	case id.Epoch < f.Floor():
+		return id, fault.New(fault.Wait, fault.StaleEpoch, "the primary at %s has epoch %d, and this secondary has agreed to a takeover under epoch %d", r.address, id.Epoch, f.Floor())
 	case id.Partitions != f.Partitions:
 		return id, fault.New(fault.GiveUp, fault.Invalid, "the primary has %d partitions, and the setting partitions is %d here: set it to the primary's", id.Partitions, f.Partitions)
 	}

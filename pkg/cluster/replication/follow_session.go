@@ -156,6 +156,9 @@ func (s *session) beat(data []byte) error {
 	if len(b.Heads) != len(s.f.partitions) || len(b.Relayed) != len(s.f.partitions) {
 		return fault.New(fault.Retry, fault.Unreadable, "a beat of the stream is of %d partitions", len(b.Heads))
 	}
+	if floor := s.f.Floor(); b.Epoch < floor {
+		return fault.New(fault.Wait, fault.StaleEpoch, "this secondary has agreed to a takeover under epoch %d, and follows the primary of epoch %d no more", floor, b.Epoch)
+	}
 	s.id.Epoch, s.id.Leaving = b.Epoch, b.Leaving
 	s.epoch.Store(b.Epoch)
 	for n, p := range s.f.partitions {
@@ -204,6 +207,9 @@ func (s *session) tell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var answer struct{}
+	if s.epoch.Load() < s.f.Floor() {
+		return
+	}
 	if s.f.Telling != nil {
 		s.f.Telling(time.Now())
 	}

@@ -28,6 +28,8 @@ type SourceOptions struct {
 	// Told is told of every report: which secondary, and up to which moment of this server's own clock it has everything. It must
 	// not block.
 	Told func(from Name, asOf time.Time)
+	// Members names the secondaries that have to be heard, of those that are known; nil says nothing of them. It must not block.
+	Members func(known []Peer) []Name
 	// Reported is told of every report, as it came; it must not block.
 	Reported func(Report)
 	// Beat is how often a silent stream says that it lives; a second unless set.

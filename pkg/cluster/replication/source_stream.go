@@ -167,6 +167,9 @@ func (x *stream) sendBeat(heads []store.Head, at time.Time, leaving bool) error 
 	for p, h := range heads {
 		b.Heads[p], b.Relayed[p] = h.Seq, h.Relayed
 	}
+	if x.Members != nil {
+		b.Secondaries = x.Members(x.Peers())
+	}
 	x.beat = time.Now()
 	if err := x.line(kindBeat, b); err != nil {
 		return err

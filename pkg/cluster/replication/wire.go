@@ -56,6 +56,8 @@ type Name struct {
 	Cluster string `json:"cluster"`
 	Server  string `json:"server"`
 	Version string `json:"version,omitempty"`
+	// API is where its own API is reached, as far as it knows.
+	API string `json:"api,omitempty"`
 }
 
 // Report is what a secondary tells its source once a second.
@@ -108,4 +110,6 @@ type Beat struct {
 	// Relayed is how far each partition's entries are known to be published on the primary's bus.
 	Relayed []uint64 `json:"relayed"`
 	Leaving bool     `json:"leaving,omitempty"`
+	// Secondaries are those that the primary has to hear; nil where it does not say.
+	Secondaries []Name `json:"secondaries,omitempty"`
 }

@@ -113,6 +113,6 @@ replication {
 
 # How sides take over from each other; both have to have the same.
 cluster {
-  lease  = "0s"  # how long a primary may act without hearing its secondaries; 0s acts without asking
+  lease  = "20s" # how long a primary may act without hearing its secondaries; 0s acts without asking
   margin = "10s" # what a forced takeover waits besides
 }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// forgotten is a secondary that is not waited for any more: its server's name, or its cluster's and server's with a slash between.
+type forgotten struct {
+	Name string `json:"name"`
+}
+
+func newClusterForget(x *connection) *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget NAME",
+		Short: "Give up a secondary that is gone for good",
+		Long: "Has the primary act without hearing a secondary that is gone for good. NAME is what `cluster status` shows as its SERVER. It\n" +
+			"has to be known that the secondary does not take over: it may, if it is only cut off. One that is heard again counts again.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var left []string
+			if err := x.give(cmd.Context(), orderForget, forgotten{args[0]}, &left); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(x.c.out, "The primary does without %s; it asks %d other secondaries.\n", args[0], len(left))
+			return err
+		},
+	}
+}
+
+// give gives an order to the server that --server or the data folder names.
+func (x *connection) give(ctx context.Context, order string, data, answer any) error {
+	settings, err := x.settings()
+	if err != nil {
+		return err
+	}
+	address := x.or(x.server, "VIVARIUM_SERVER", "")
+	if address == "" {
+		d, err := x.find()
+		if err != nil {
+			return err
+		}
+		address = d.API
+	}
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
+	defer client.CloseIdleConnections()
+	return replication.NewRemote(address, settings.Replication.Token, client).Order(ctx, order, data, answer)
+}
+
+// forget takes a secondary out of those that have to be heard, and returns those that are left.
+func (s *instance) forget(_ context.Context, data []byte) (any, error) {
+	var f forgotten
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fault.Wrap(err, fault.Reject, fault.Invalid, "the order can't be read")
+	}
+	if !s.settings.Primary {
+		return nil, fault.New(fault.Reject, fault.NotPrimary, "this side is a secondary: only a primary waits for others")
+	}
+	s.members.Lock()
+	defer s.members.Unlock()
+	members := s.lease.Members()
+	at := slices.IndexFunc(members, func(m string) bool { return m == f.Name || strings.HasSuffix(m, "/"+f.Name) })
+	if at < 0 {
+		return nil, fault.New(fault.Reject, fault.NotFound, "%q is none of the secondaries that have to be heard: %s", f.Name, strings.Join(members, ", "))
+	}
+	s.lease.Forget(members[at])
+	s.log.Warn("a secondary is given up: this side acts without hearing it", "secondary", members[at])
+	left := s.lease.Members()
+	return left, writeMembers(s.dir, left)
+}

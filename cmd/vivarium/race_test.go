@@ -1,0 +1,136 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
+)
+
+// startThree starts a primary and two secondaries that know each other, and makes a token.
+func startThree(t *testing.T) (one, two, three *side, token string) {
+	t.Helper()
+	variables := map[string]string{"VIVARIUM_REPLICATION_TOKEN": "sixteen letters or more", "PATH": os.Getenv("PATH"),
+		"VIVARIUM_CLUSTER_LEASE": "6s", "VIVARIUM_CLUSTER_MARGIN": "500ms"}
+	templates, ports := catalogue(t), []string{freePort(t), freePort(t), freePort(t)}
+	at := func(n int) string { return "http://127.0.0.1:" + ports[n] }
+	one = startSide(t, variables, templates, ports[0], "--primary")
+	two = startSide(t, variables, templates, ports[1], "--follow", at(0)+","+at(2))
+	three = startSide(t, variables, templates, ports[2], "--follow", at(0)+","+at(1))
+	eventually(t, func() bool {
+		known := clusterOf(t, one.running).Secondaries
+		return len(known) == 2 && known[0].Lag.Known && known[1].Lag.Known && knows(two, 2) && knows(three, 2)
+	})
+	one.do(t, "env", "create", "first", "--template", "hello", "--wait")
+	eventually(t, func() bool { return two.is(wire.Secondary, 1) && three.is(wire.Secondary, 1) })
+	return one, two, three, strings.TrimSpace(one.do(t, "cluster", "token"))
+}
+
+// knows tells whether a secondary was told of so many of them, with their addresses.
+func knows(s *side, secondaries int) bool {
+	text, _ := os.ReadFile(s.dir + "/" + secondariesFile)
+	return strings.Count(string(text), `"api":"http`) == secondaries
+}
+
+func TestOfTwoThatTakeOverAtOnceOneWins(t *testing.T) {
+	one, two, three, token := startThree(t)
+	one.end(t)
+	type result struct {
+		side *side
+		code int
+		text string
+	}
+	results := make(chan result, 2)
+	for _, s := range []*side{two, three} {
+		go func() {
+			code, text := s.try("cluster", "promote", "--token", token, "--force")
+			results <- result{s, code, text}
+		}()
+	}
+	winner, loser := <-results, <-results
+	if winner.code != exitOK {
+		winner, loser = loser, winner
+	}
+	require.Equal(t, exitOK, winner.code, "%s\n%s", winner.text, loser.text)
+	require.Equal(t, exitFailed, loser.code, "%s\n%s", winner.text, loser.text)
+	name := "this-server-is-unknown"
+	for _, s := range []*side{two, three} {
+		if s == winner.side {
+			name = memberOf(s)
+		}
+	}
+	require.Contains(t, loser.text, name, "it says who won")
+	eventually(t, func() bool { return winner.side.is(wire.Primary, 2) })
+	require.Contains(t, winner.side.do(t, "env", "create", "second", "--template", "hello", "--wait"), "Hello, second!")
+	eventually(t, func() bool { return loser.side.is(wire.Secondary, 2) })
+}
+
+// memberOf is what the other secondaries call a side.
+func memberOf(s *side) string {
+	i := &instance{dir: s.dir}
+	i.settings.Consul.Advertise = "127.0.0.1:1"
+	return i.name().Server
+}
+
+func TestATakeoverNeedsTheOtherSecondaries(t *testing.T) {
+	one, two, three, token := startThree(t)
+	require.NotEqual(t, memberOf(two), memberOf(three), "on one host, each has a name of its own")
+	three.end(t)
+	one.end(t)
+	code, text := two.try("cluster", "promote", "--token", token, "--force")
+	require.Equal(t, exitFailed, code, text)
+	require.Contains(t, text, "2 of 2 secondaries have to agree, and 1 do")
+	require.Contains(t, text, memberOf(three))
+	two.do(t, "cluster", "promote", "--token", token, "--force", "--alone")
+	eventually(t, func() bool { return two.is(wire.Primary, 2) })
+}
+
+func TestAVoteIsGivenOnce(t *testing.T) {
+	s := &instance{dir: t.TempDir()}
+	s.settings.Consul.Advertise = "127.0.0.1:1"
+	ask := func(epoch uint64, to string, entries uint64, release bool) string {
+		winner, err := s.give(standBy{Epoch: epoch, To: to, Entries: entries, Release: release})
+		require.NoError(t, err)
+		return winner
+	}
+	require.Equal(t, "a", ask(2, "a", 1, false))
+	require.Equal(t, "a", ask(2, "b", 9, false), "who has it keeps it")
+	require.Equal(t, "a", ask(2, "b", 9, true), "nobody gives back what is another's")
+	again := &instance{dir: s.dir}
+	require.NoError(t, again.openVote())
+	require.Equal(t, "a", again.votes.given.To, "over restarts")
+	require.ErrorContains(t, s.stand(standBy{Epoch: 2, To: s.voter()}, false), "a takes over under epoch 2")
+	require.Empty(t, ask(2, "a", 1, true))
+
+	require.NoError(t, s.stand(standBy{Epoch: 2, To: s.voter(), Entries: 5}, false))
+	require.Equal(t, s.voter(), ask(2, "b", 4, false), "with less")
+	require.Equal(t, "b", ask(2, "b", 6, false), "with more")
+	require.ErrorContains(t, s.goOn(2), "b takes over")
+	require.Equal(t, "c", ask(3, "c", 0, false), "a later takeover")
+	require.NoError(t, s.stand(standBy{Epoch: 4, To: s.voter()}, false))
+	require.NoError(t, s.goOn(4))
+	require.Equal(t, s.voter(), ask(4, "b", 100, false), "it has gone on")
+	require.Equal(t, uint64(7), ahead([]uint64{3, 9, 2}, []uint64{1, 4, 8}))
+}
+
+// TestASecondaryThatIsGoneIsGivenUp: a primary stops without its only secondary, and goes on once a person says that it is no more.
+func TestASecondaryThatIsGoneIsGivenUp(t *testing.T) {
+	variables := map[string]string{"VIVARIUM_REPLICATION_TOKEN": "sixteen letters or more", "PATH": os.Getenv("PATH"), "VIVARIUM_CLUSTER_LEASE": "6s"}
+	templates, ports := catalogue(t), []string{freePort(t), freePort(t)}
+	one := startSide(t, variables, templates, ports[0], "--primary")
+	two := startSide(t, variables, templates, ports[1], "--follow", "http://127.0.0.1:"+ports[0])
+	eventually(t, func() bool { return two.is(wire.Secondary, 1) && knows(two, 1) })
+	code, text := two.try("cluster", "forget", memberOf(two))
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, text, "is a secondary")
+	two.end(t)
+	eventually(t, func() bool { return strings.Contains(one.log.String(), "this side may not act any more") })
+	code, text = one.try("cluster", "forget", "nobody")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, text, memberOf(two))
+	require.Contains(t, one.do(t, "cluster", "forget", memberOf(two)), "it asks 0 other")
+	require.Contains(t, one.do(t, "env", "create", "alone", "--template", "hello", "--wait"), "Hello, alone!")
+}
