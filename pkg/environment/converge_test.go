@@ -42,6 +42,37 @@ func TestAnActionThatHasFailedAndNeedNotRunAnyMoreHasNotFailed(t *testing.T) {
 	require.Nil(t, st.s.Step("act").Stands)
 }
 
+func TestAnActionThatWasToRunAndIsNotAnyMoreIsNotMissing(t *testing.T) {
+	st := newStage(t, node("db"), onUpdate("act", "db"))
+	st.create("1", event.Create{}, node("db"), onUpdate("act", "db"))
+	st.finish("db", nil)
+	st.update("2", described(node("db"), "larger"), onUpdate("act", "db"))
+	st.finish("db", broken)
+	require.Equal(t, Failed, st.s.Status)
+	later := onUpdate("act", "db")
+	later.RunOn = []Occasion{OnDestroy}
+	st.update("3", described(node("db"), "larger"), later)
+	st.finish("db", nil)
+	require.Equal(t, Deployed, st.s.Status)
+	require.False(t, st.s.Step("act").Stale)
+	require.Empty(t, st.s.missing())
+}
+
+// TestAnActionWithAnEndpointThatAnswersHasNotRun: when it came to be one that runs while the environment is made, it was not run.
+func TestAnActionWithAnEndpointThatAnswersHasNotRun(t *testing.T) {
+	act := onUpdate("act")
+	act.Probed = true
+	st := newStage(t, act)
+	st.create("1", event.Create{}, act)
+	st.finish("act", nil)
+	require.Equal(t, Deployed, st.s.Status)
+	require.Equal(t, Idle, st.s.Step("act").Status)
+	require.Equal(t, event.Healthy, st.s.Step("act").Health.Status)
+	act.RunOn = []Occasion{OnCreate}
+	st.update("2", act)
+	require.Equal(t, event.Apply, st.last().(StepWaiting).Verb)
+}
+
 func TestAnEndpointThatIsTakenAwayIsNotShownAsHealthy(t *testing.T) {
 	db := node("db")
 	db.Probed = true
@@ -101,4 +132,23 @@ func TestDriftThatWasSeenBetweenOperationsVoidsPlans(t *testing.T) {
 	kept = st.planned()
 	st.seen("aside", asLeft)
 	require.Contains(t, st.stale(kept).Message, "a look has found aside", "somebody has taken it back")
+}
+
+// TestAnActionRunsWhileAnotherGroupIsDown: the environment's outputs, which come from that as well, can't be worked out meanwhile.
+func TestAnActionRunsWhileAnotherGroupIsDown(t *testing.T) {
+	act := in("g", node("act"))
+	act.Type, act.RunOn = ActionNode, []Occasion{OnDemand}
+	st := newStage(t, in("h", node("db")), act)
+	st.create("1", event.Create{}, in("h", node("db")), act)
+	st.finish("db", nil)
+	outputs := st.s.Outputs
+	st.part("2", event.Destroy{Groups: []string{"h"}})
+	st.finish("db", nil)
+	require.Equal(t, []string{"h"}, st.s.downGroups())
+	_, answer := st.decide(RunInput{CommandMeta: meta("3"), Run: event.Run{Action: "act"}})
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	st.finish("act", nil)
+	require.Equal(t, OperationSucceeded, st.s.Operation.Status, "%v", st.s.Operation.Error)
+	require.Equal(t, Deployed, st.s.Status)
+	require.Equal(t, outputs, st.s.Outputs, "those that remain are the last ones")
 }

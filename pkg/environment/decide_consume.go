@@ -130,7 +130,7 @@ func (c *decision) handedOn() bool {
 		return false
 	}
 	for _, n := range c.s.Nodes {
-		if n.passes() && !n.Doomed {
+		if n.passes() && !n.Doomed && !n.Down {
 			c.awaits(&Step{Node: n.Node, Verb: event.Validate}, held)
 		}
 	}

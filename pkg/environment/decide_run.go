@@ -70,10 +70,11 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// runStatus makes the environment what it was. What the action put out may be part of the environment's outputs.
+// runStatus makes the environment what it was. What the action put out may be part of the environment's outputs, which can't be worked
+// out while groups are down.
 func (c *decision) runStatus(f *Finished) Body {
 	o := c.s.Operation
-	if err := c.unfinished(f); err == nil && o.Before == Deployed {
+	if err := c.unfinished(f); err == nil && o.Before == Deployed && !c.s.partly() {
 		deployed := c.createStatus(f)
 		if _, failed := deployed.(StatusFailed); !failed {
 			return deployed

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -56,7 +57,7 @@ func TestTheNextAttemptGetsWhatWasSavedLast(t *testing.T) {
 	stale.Epoch = 1
 	require.Equal(t, []string{"result.refused"}, st.save(stale, "r/2", 2, "eight"))
 	require.Equal(t, "six", st.s.Step("a").StateHash)
-	st.decide(ResultInput{event.Result{TaskRef: second, Runner: "r/2"}})
+	st.decide(ResultInput{event.Result{TaskRef: second, Runner: "r/2", Outputs: json.RawMessage("{}")}})
 	require.Equal(t, Deployed, st.s.Status)
 	require.Empty(t, st.save(second, "r/2", 1, "six"), "a copy behind the result")
 	require.Equal(t, []string{"result.refused"}, st.save(second, "r/2", 2, "nine"))

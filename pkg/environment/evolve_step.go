@@ -130,7 +130,10 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 			n.Status = Destroyed
 		}
 	case event.Validate:
-		if n.Status = Deployed; n.Probed {
+		if n.Status = Deployed; n.waits() {
+			n.Status = Idle
+		}
+		if n.Probed {
 			n.Health = &EndpointHealth{Status: event.Healthy, Since: b.FinishedAt}
 		}
 	case event.Destruct:
@@ -141,6 +144,11 @@ func (s *State) complete(i int, n *Step, b StepComplete) {
 	}
 	s.end(i, StateComplete)
 	s.succeed(i)
+}
+
+// waits tells whether a node is an action that has not run, and need not have.
+func (n *Step) waits() bool {
+	return n.Type == ActionNode && !n.made() && n.Applied == "" && n.Outputs == nil
 }
 
 // makeDue tells the actions that run on updates that there is something new to run for. The retry of a create is none.

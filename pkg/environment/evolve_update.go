@@ -45,6 +45,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 			n.Stale, n.Due = true, n.Due || (b.Heal && n.Drift.Off())
 			s.renew(i)
 		default:
+			n.Stale, n.Due = false, false // an action that runs on no update any more
 			s.leaveOut(i)
 		}
 		if changed[n.Address] {

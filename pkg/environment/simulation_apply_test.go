@@ -66,14 +66,14 @@ func (w *world) again(k KeptPlan) (Resolved, error) {
 	}
 	if len(k.Templates) == 0 {
 		w.turned = true
-		return Resolved{Nodes: w.plan.order}, nil // what was to be taken over, which nobody thinks of as a template
+		return Resolved{Nodes: w.plan.order, Approvals: w.plan.rules}, nil // what was to be taken over, which nobody thinks of as a template
 	}
 	plan, ok := w.planner.thought[k.Templates[0].Hash]
 	if !ok {
 		w.t.Fatalf("plan %s is of templates that nobody has thought of", k.Operation)
 	}
 	w.plan, w.turned = plan, true
-	return Resolved{Nodes: plan.order, Moves: plan.moves, Templates: k.Templates}, nil
+	return Resolved{Nodes: plan.order, Moves: plan.moves, Templates: k.Templates, Approvals: plan.rules}, nil
 }
 
 // carryOut asks for a plan to be carried out: one that can be, or was, or never was.
@@ -81,7 +81,7 @@ func (w *world) carryOut() {
 	p := w.planner
 	id := "op-0"
 	if len(p.made) > 0 && rapid.IntRange(0, 9).Draw(w.t, "known") > 0 {
-		id = rapid.SampledFrom(p.made).Draw(w.t, "plan")
+		id = p.made[len(p.made)-1-rapid.IntRange(0, len(p.made)-1).Draw(w.t, "plan")] // mostly one of the last
 		if usable := slices.Sorted(maps.Keys(p.usable)); len(usable) > 0 && rapid.Bool().Draw(w.t, "usable") {
 			id = rapid.SampledFrom(usable).Draw(w.t, "which")
 		}

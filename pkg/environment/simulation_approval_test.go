@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,21 @@ func (w *world) drawRule() *event.Approval {
 		When: rapid.SampledFrom([]string{WhenAlways, WhenDestroys, WhenNever}).Draw(w.t, "when"),
 		By:   rapid.SampledFrom([][]string{nil, {"/b"}, {"/*"}}).Draw(w.t, "by"), Self: rapid.Bool().Draw(w.t, "self"),
 	}
+}
+
+// templateRules are those of templates: mostly none.
+func (w *world) templateRules() []Approval {
+	if rapid.IntRange(0, 5).Draw(w.t, "template rules") > 0 {
+		return nil
+	}
+	rule := w.drawRule()
+	if rule == nil || rule.When == WhenNever {
+		return nil
+	}
+	a, err := NewApproval(*rule)
+	require.NoError(w.t, err)
+	a.Template = "t"
+	return []Approval{a}
 }
 
 // judge approves or rejects, whether anything waits or not.
@@ -62,6 +78,7 @@ func (w *world) ruled(f Fact) {
 	case Updated:
 		if len(b.Adopts) == 0 {
 			w.checkRules(ForUpdate, b.Plan)
+			w.checkRulesChange(b)
 		}
 		p.rules, w.healing, p.byPlan = b.Approvals, b.Heal, b.Plan != ""
 		if p.byPlan {
@@ -78,6 +95,19 @@ func (w *world) ruled(f Fact) {
 		require.False(w.t, slices.ContainsFunc(p.rules, about), "a retry that nobody has approved")
 	case Approved:
 		p.given = append(p.given, b.RequestedBy)
+	}
+}
+
+// checkRulesChange: whom the rules in force name has approved that they become others.
+func (w *world) checkRulesChange(b Updated) {
+	p := w.planner
+	if len(p.rules) == 0 || reflect.DeepEqual(slices.Clone(p.rules), slices.Clone(b.Approvals)) {
+		return
+	}
+	for _, rule := range p.rules {
+		require.NotEmpty(w.t, b.Plan, "other rules without a plan, and %+v is in force", rule)
+		ok := slices.ContainsFunc(p.given, func(who string) bool { return rule.need().allows(who, p.asker) })
+		require.True(w.t, ok, "other rules were approved by %v, asked for by %s; %+v is in force", p.given, p.asker, rule)
 	}
 }
 
@@ -101,15 +131,18 @@ func (w *world) think(in Input) Input {
 	switch in := in.(type) {
 	case UpdateInput:
 		w.plan.order = in.Nodes
-		in.Resolved.Templates = w.planner.think(w.plan)
+		in.Resolved.Templates, in.Resolved.Approvals = w.planner.think(w.plan), w.plan.rules
 		return in
 	case RollbackInput:
 		w.plan.order = in.Nodes
-		in.Resolved.Templates = w.planner.think(w.plan)
+		in.Resolved.Templates, in.Resolved.Approvals = w.planner.think(w.plan), w.plan.rules
 		return in
 	case PromoteInput:
 		w.plan.order = in.Nodes
-		in.Resolved.Templates = w.planner.think(w.plan)
+		in.Resolved.Templates, in.Resolved.Approvals = w.planner.think(w.plan), w.plan.rules
+		return in
+	case AdoptInput:
+		in.Resolved.Approvals = w.plan.rules
 		return in
 	}
 	return in

@@ -90,7 +90,7 @@ func (w *world) peace() {
 
 // wish updates to a graph, and sees that through.
 func (w *world) wish(nodes []Node, heal bool) {
-	w.plan = echo{nodes: map[string]Node{}, order: nodes}
+	w.plan = echo{nodes: map[string]Node{}, order: nodes, rules: w.plan.rules}
 	for _, n := range nodes {
 		w.plan.nodes[n.Address] = n
 	}

@@ -152,7 +152,7 @@ func (w *world) move(nodes []Node) (moved []Node, moves []Move) {
 		}
 		moved = append(moved, n)
 	}
-	w.plan = echo{nodes: map[string]Node{}, order: moved, moves: moves}
+	w.plan = echo{nodes: map[string]Node{}, order: moved, moves: moves, rules: w.plan.rules}
 	for _, n := range moved {
 		w.plan.nodes[n.Address] = n
 	}

@@ -17,14 +17,14 @@ func (w *world) revise(in UpdateInput, may bool) Input {
 		r := RollbackInput{CommandMeta: in.CommandMeta, Rollback: event.Rollback{Revision: number, FailFast: in.FailFast}, Resolved: in.Resolved}
 		if may {
 			r.Nodes, r.Moves = slices.Clone(w.past[number-1]), nil
-			w.plan = echo{nodes: map[string]Node{}, order: r.Nodes}
+			w.plan = echo{nodes: map[string]Node{}, order: r.Nodes, rules: w.plan.rules}
 			for _, n := range r.Nodes {
 				w.plan.nodes[n.Address] = n
 			}
 		}
 		w.origin = &Origin{Revision: number}
 		return r
-	case how == 2 && rapid.Bool().Draw(w.t, "adopts"):
+	case how == 2 && w.state.Exists() && rapid.Bool().Draw(w.t, "adopts"): // else it would be a create
 		w.origin = nil
 		return AdoptInput{CommandMeta: in.CommandMeta, Adopt: event.Adopt{Resources: w.adoptions(in.Resolved), FailFast: in.FailFast}, Resolved: in.Resolved}
 	case how == 1:
@@ -61,7 +61,7 @@ func (w *world) like(in CreateInput) Input {
 // create asks for an environment; one that is made begins its past anew.
 func (w *world) create(in CreateInput) {
 	if !w.state.Exists() {
-		in.Resolved.Templates = w.planner.think(w.plan)
+		in.Resolved.Templates, in.Resolved.Approvals = w.planner.think(w.plan), w.plan.rules
 	}
 	asked := Input(in)
 	if w.origin = nil; !w.sound {

@@ -128,6 +128,9 @@ func (w *world) ask() {
 	case 3:
 		w.propose()
 		w.settle()
+		if rapid.Bool().Draw(w.t, "looks") && len(w.state.Nodes) > 0 {
+			w.seen()
+		}
 		w.carryOut()
 	case 4:
 		w.part()

@@ -21,6 +21,7 @@ type echo struct {
 	nodes map[string]Node
 	order []Node
 	moves []Move
+	rules []Approval // that the templates ask for
 }
 
 func (e echo) Inputs(address string, outputs func(string) (json.RawMessage, bool)) (Inputs, error) {
@@ -78,7 +79,21 @@ func (e echo) Endpoint(string, func(string) (json.RawMessage, bool)) (*event.End
 	return &event.Endpoint{URL: "tcp://127.0.0.1:1"}, nil
 }
 
-func (e echo) Outputs(func(string) (json.RawMessage, bool)) (json.RawMessage, error) { return nil, nil }
+// Outputs are all that the nodes put out, if they have.
+func (e echo) Outputs(outputs func(string) (json.RawMessage, bool)) (json.RawMessage, error) {
+	all := map[string]json.RawMessage{}
+	for _, address := range slices.Sorted(maps.Keys(e.nodes)) {
+		out, ok := outputs(address)
+		made := e.nodes[address].made()
+		if made && !ok {
+			return nil, fault.New(fault.GiveUp, fault.InputsUnresolved, "%s has no outputs", address)
+		}
+		if made {
+			all[address] = out
+		}
+	}
+	return json.Marshal(all)
+}
 
 func (e echo) Entrypoints(func(string) (json.RawMessage, bool)) ([]Entrypoint, error) {
 	return nil, nil
@@ -162,7 +177,7 @@ func (w *world) executor(i int) string {
 func (w *world) graph() []Node {
 	count := rapid.IntRange(0, 14).Draw(w.t, "nodes")
 	nodes := make([]Node, count)
-	w.plan = echo{nodes: map[string]Node{}}
+	w.plan = echo{nodes: map[string]Node{}, rules: w.templateRules()}
 	for i := range nodes {
 		n := Node{Address: fmt.Sprintf("t.x.n%d", i), Name: fmt.Sprintf("n%d", i), Idempotent: w.repeats[i], Description: rapid.SampledFrom([]string{"", "b"}).Draw(w.t, "given"), Type: ResourceNode, Executor: w.executor(i)}
 		if rapid.IntRange(0, 6).Draw(w.t, "expires") == 0 {
@@ -278,6 +293,10 @@ func (w *world) check(f Fact) {
 		w.latest[b.Step] = b.Attempt
 		ref := event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt, Epoch: w.epoch}
 		w.tasks, w.until[ref] = append(w.tasks, ref), b.AcceptBefore
+	case Finished:
+		if b.Error != nil && b.Kind == RunOperation && b.Error.Code == fault.InputsUnresolved && w.state.partly() {
+			w.t.Fatalf("an action counts as failed since %v", b.Error)
+		}
 	case StepUnchanged:
 		w.stands(b.Step)
 	case StepError:
@@ -667,7 +686,7 @@ func (w *world) propose() {
 		in.Nodes, in.Moves = w.move(w.mutate())
 	}
 	if !busy && !in.Destroy {
-		in.Resolved.Templates = w.planner.think(w.plan)
+		in.Resolved.Templates, in.Resolved.Approvals = w.planner.think(w.plan), w.plan.rules
 	}
 	if !busy {
 		w.before = w.own()
@@ -770,7 +789,11 @@ func (w *world) mutate() []Node {
 		}
 		nodes, next[node.Address] = append(nodes, node), node
 	}
-	w.plan = echo{nodes: next, order: nodes}
+	rules := w.plan.rules
+	if rapid.IntRange(0, 9).Draw(w.t, "other rules") == 0 {
+		rules = w.templateRules()
+	}
+	w.plan = echo{nodes: next, order: nodes, rules: rules}
 	return nodes
 }
 
