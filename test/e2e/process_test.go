@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,15 +62,19 @@ func TestProcessesOutliveTheServer(t *testing.T) {
 	t.Setenv("VIVARIUM_CONTAINER", "process")
 	t.Setenv("VIVARIUM_PROCESS_PROGRAMS", programs)
 	var s *instance
-	t.Cleanup(func() { // where the test has failed
-		for _, lock := range glob(t, filepath.Join(s.data, "processes/replicas/*/state.json")) {
+	killSupervisors := func() (killed int) {
+		for _, file := range glob(t, filepath.Join(s.data, "processes/replicas/*/state.json")) {
 			var state struct{ Supervisor struct{ PID int } }
-			text, err := os.ReadFile(lock)
+			text, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(text, &state))
-			require.NoError(t, syscall.Kill(state.Supervisor.PID, syscall.SIGKILL))
+			if syscall.Kill(state.Supervisor.PID, syscall.SIGKILL) == nil {
+				killed++
+			}
 		}
-	})
+		return killed
+	}
+	t.Cleanup(func() { killSupervisors() }) // where the test has failed
 	s = server(t, "--primary", "--catalogue", writeCatalogue(t, map[string]string{"template.hcl": lasting}))
 	ask := func(path string) string {
 		answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
@@ -94,6 +100,16 @@ func TestProcessesOutliveTheServer(t *testing.T) {
 	kept, err := s.cli("env", "logs", "notes", "--step", "lasting.container.api", "--operation", "op-1")
 	require.NoError(t, err)
 	require.Contains(t, kept, "here I am")
+
+	require.Equal(t, 1, killSupervisors(), "as the end of the machine does")
+	require.Eventually(t, func() bool { return strings.Contains(ask("/"), "refused") }, patience, 20*time.Millisecond)
+	check, err = s.cli("env", "check", "notes", "--wait", "--detailed-exitcode")
+	require.ErrorContains(t, err, "status 3", "%s", check)
+	_, err = s.cli("env", "update", "notes", "--heal", "--wait")
+	require.NoError(t, err)
+	require.Equal(t, "hunter2-hunter2", ask("/env?name=PASSWORD"))
+	require.NotEqual(t, replica, ask("/env?name=VIVARIUM_REPLICA"))
+	replica = ask("/env?name=VIVARIUM_REPLICA")
 
 	_, err = s.cli("env", "update", "notes", "--param", "version=two", "--wait")
 	require.NoError(t, err)
