@@ -9,7 +9,7 @@ BINARY := bin/vivarium
 LINT := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 SERVERS := $(GO) run ./test/servers/cmd/servers
 
-.PHONY: build run demo demo-full bootstrap-demo check test test-kubernetes test-faults test-arangodb unit bench fmt lint generate clean help
+.PHONY: build run demo demo-full bootstrap-demo check test test-kubernetes test-bootstrap test-faults test-arangodb unit bench fmt lint generate clean help
 
 build: ## build bin/vivarium, and bin/vivarium-draw, with which it draws graphs
 	@mkdir -p bin
@@ -59,6 +59,9 @@ test-kubernetes: ## the tests on a real Kubernetes cluster of one node, which it
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/servers -run Kubernetes
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./pkg/executor/container/kubernetes/...
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/deployments -run Cluster
+
+test-bootstrap: ## a bootstrap killed at every step, and the one in Docker with images packed for it (root, Debian; some minutes)
+	VIVARIUM_FAULTS=long VIVARIUM_BOOTSTRAP=local $(GO) test -count=1 -timeout 40m -v ./test/bootstrap
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; 10,000 stories of the decider; prints a table
 	$(GO) test -count=1 -timeout 30m -run 'TestSimulation$$' ./pkg/environment -rapid.checks=10000 -rapid.nofailfile

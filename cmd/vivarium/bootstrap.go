@@ -17,6 +17,7 @@ import (
 // Where a bootstrap raises things.
 const (
 	onProcesses  = "process"
+	onThisDocker = "local"
 	profileSmall = "small"
 	profileFull  = "full"
 )
@@ -61,7 +62,7 @@ func newBootstrap(c *cli) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.Location, "location", "", "process: this machine, with programs of PATH as supervised processes")
+	flags.StringVar(&f.Location, "location", "", "process: this machine, with programs of PATH as supervised processes; local: its Docker")
 	flags.StringVar(&f.Organisation, "github-organisation", "", "organisation or user on GitHub that has the repositories ($GITHUB_TOKEN for what is private)")
 	flags.StringVar(&f.Prefix, "repository-prefix", "", "what the names of the repositories begin with")
 	flags.StringVar(&f.GitBase, "git-base", "", "URL below which the repositories are, in place of GitHub: https://..., or file:///FOLDER")
@@ -85,15 +86,13 @@ func (f *bootstrapFlags) read(cmd *cobra.Command) error {
 			*to = fallback
 		}
 	}
-	if f.destroy && f.Location == "" {
-		f.Location = onProcesses // there is no other yet, and the work folder knows all the rest
-	}
 	switch {
+	case f.Location == "" && f.destroy: // the work folder knows
 	case f.Location == "":
-		return usage("say where with --location: process is this machine, with the programs of its PATH")
-	case f.Location != onProcesses:
-		return usage("the location %q is not supported yet: a bootstrap raises supervised processes on this machine (--location process); "+
-			"Docker and Kubernetes are targets of ordinary environments", f.Location)
+		return usage("say where with --location: process is this machine with the programs of its PATH, local its Docker")
+	case f.Location != onProcesses && f.Location != onThisDocker:
+		return usage("the location %q is not supported yet: a bootstrap raises supervised processes on this machine (--location process), or containers in its "+
+			"Docker (--location local); Kubernetes is a target of ordinary environments", f.Location)
 	case f.Profile == profileFull:
 		return usage("the profile full needs ArangoDB and several machines, which a bootstrap can't raise yet: take --profile small")
 	case f.Profile != profileSmall:

@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/docker"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -39,6 +40,9 @@ func (x *raising) engine(dir string) (config.Settings, error) {
 	settings.DriftInterval = 0
 	settings.Log.Level = "error" // the progress is what people came to see
 	settings.Container.Target, settings.Process.Folder, settings.Process.Programs = onProcess, x.site(), x.programs()
+	if x.f.Location == onThisDocker {
+		settings.Container.Target = onDocker
+	}
 	settings.Terraform.Binary = x.variables["VIVARIUM_TERRAFORM"]
 	if x.keys != nil {
 		settings.Key = x.keys.Held().ClusterKey
@@ -65,6 +69,37 @@ func (x *raising) site() string { return filepath.Join(x.f.Work, "site") }
 func (x *raising) programs() []string {
 	named := slices.DeleteFunc(strings.Split(x.variables["VIVARIUM_PROCESS_PROGRAMS"], ","), func(dir string) bool { return dir == "" })
 	return append(named, programFolders...)
+}
+
+// engineAddress is that of Docker's engine.
+func (x *raising) engineAddress() string {
+	if host := x.variables["DOCKER_HOST"]; host != "" {
+		return host
+	}
+	return docker.DefaultHost
+}
+
+// possible says what is missing before anything is begun.
+func (x *raising) possible() error {
+	socket, local := strings.CutPrefix(x.engineAddress(), "unix://")
+	switch {
+	case x.f.Location != onThisDocker:
+		return nil
+	case !local:
+		return usage("the location local is the Docker of this machine, and DOCKER_HOST is that of another: %s", x.engineAddress())
+	}
+	if _, err := os.Stat(socket); err != nil {
+		return usage("there is no Docker on this machine: %w; start it, or say where its socket is with DOCKER_HOST", err)
+	}
+	return nil
+}
+
+// serviceFolder makes the one that the service's container gets for its data: Docker wants it to be there.
+func (x *raising) serviceFolder() error {
+	if x.keys == nil {
+		return nil // a plan does nothing
+	}
+	return os.MkdirAll(filepath.Dir(x.storeFile()), 0o700)
 }
 
 // with runs an engine for as long as the work takes.
@@ -152,7 +187,15 @@ func (x *raising) create(ctx context.Context, s *instance) (event.Create, error)
 	if err != nil {
 		return event.Create{}, err
 	}
-	ours := map[string]any{"program": self, "key": x.keyText(), "folder": x.site(), "programs": x.programs(), "catalogue": x.further}
+	ours := map[string]any{
+		"location": x.f.Location, "program": self, "key": x.keyText(), "folder": x.site(), "programs": x.programs(), "catalogue": x.further,
+	}
+	if x.f.Location == onThisDocker {
+		ours["program"], ours["engine"] = "/usr/bin/vivarium", strings.TrimPrefix(x.engineAddress(), "unix://")
+		if err := x.serviceFolder(); err != nil {
+			return event.Create{}, err
+		}
+	}
 	given := maps.Clone(x.f.parameters)
 	for _, p := range t.Parameters() {
 		v, known := ours[p.Name]

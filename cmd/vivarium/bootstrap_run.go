@@ -44,6 +44,10 @@ func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 	if x.folder, err = bootstrap.OpenFolder(f.Work, site); err != nil {
 		return err
 	}
+	x.f.Location = x.folder.Progress().Site.Location
+	if err := x.possible(); err != nil {
+		return err
+	}
 	l, err := takeLock(ctx, f.Work)
 	if err != nil {
 		return err
@@ -121,7 +125,9 @@ func (x *raising) theirs(ctx context.Context, r bootstrap.Repository, kinds temp
 	if err != nil {
 		return err
 	}
-	x.further = r.URL
+	if x.further = r.URL; x.f.Location == onThisDocker {
+		x.further = r.Dir // there is no git in the service's image, and no way to a folder of this machine but a mount
+	}
 	for _, l := range list {
 		if l.Name == bootstrap.Environment {
 			x.meta = r.Dir

@@ -37,9 +37,11 @@ var all = append([]string{
 	"deploying  greeting", "deployed   greeting",
 }, moments...)
 
-func build(t *testing.T) string {
+func build(t *testing.T, variables ...string) string {
 	program := filepath.Join(t.TempDir(), "vivarium")
-	out, err := exec.Command("go", "build", "-trimpath", "-o", program, "../../cmd/vivarium").CombinedOutput()
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "../../cmd/vivarium")
+	cmd.Env = append(os.Environ(), variables...)
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return program
 }

@@ -22,6 +22,8 @@ type Place struct {
 	Dir string
 	// Program is the built vivarium.
 	Program string
+	// Location is process or local, and Docker the engine's address for the latter.
+	Location, Docker string
 
 	path  string // of PATH, with Consul and Vault
 	ports []int
@@ -57,7 +59,7 @@ const definition = `environment "greeting" {
 
 // New has the programs, finds ports that are free, and makes the repositories demo-templates and demo-environments below dir.
 func New(ctx context.Context, dir, program string, progress io.Writer) (*Place, error) {
-	p := &Place{Dir: dir, Program: program}
+	p := &Place{Dir: dir, Program: program, Location: "process"}
 	consul, err := servers.ConsulBinary(ctx, progress)
 	if err != nil {
 		return nil, err
@@ -126,8 +128,11 @@ func (p *Place) Data() string { return filepath.Join(p.Work(), "site", "volumes"
 // Bootstrap is the command, with further arguments.
 func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
 	n := p.ports
+	if p.Docker != "" {
+		args = append([]string{"--param", images}, args...)
+	}
 	return p.Command(ctx, append([]string{
-		"bootstrap", "--location", "process", "--git-base", "file://" + filepath.Join(p.Dir, "git"), "--repository-prefix", "demo-",
+		"bootstrap", "--location", p.Location, "--git-base", "file://" + filepath.Join(p.Dir, "git"), "--repository-prefix", "demo-",
 		"--work", p.Work(), "--keys", p.Keys(),
 		"--param", fmt.Sprint("api_port=", n[0]), "--param", fmt.Sprint("amqp_port=", n[1]), "--param", fmt.Sprint("management_port=", n[2]),
 		"--param", fmt.Sprintf(`erlang_ports={"distribution":%d,"mapper":%d}`, n[3], n[4]),
@@ -151,6 +156,9 @@ func (p *Place) Command(ctx context.Context, args ...string) *exec.Cmd {
 		}
 	}
 	cmd.Env = append(cmd.Env, "PATH="+p.path)
+	if p.Docker != "" {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+p.Docker)
+	}
 	return cmd
 }
 

@@ -1,10 +1,15 @@
 resource "container" "mapper" {
   group       = "base"
   description = "Erlang's port mapper, which the broker asks"
-  image       = "epmd"
+  stop_timeout = "1s" # as the first process of a container it does not hear that it shall end
+  image       = param.images.broker
+  entrypoint  = ["epmd"]
+  networks    = local.networks
+  user        = local.root
   command     = ["-port", tostring(param.erlang_ports.mapper), "-address", local.host]
 
   port { container = param.erlang_ports.mapper }
+  update { order = "stop_first" }
   health {
     tcp { port = param.erlang_ports.mapper }
     interval = "1s"
@@ -14,11 +19,15 @@ resource "container" "mapper" {
 resource "container" "broker" {
   group        = "base"
   description  = "RabbitMQ"
-  image        = "rabbitmq-server"
+  image        = param.images.broker
+  entrypoint   = ["rabbitmq-server"]
+  networks     = local.networks
+  user         = local.root
   stop_timeout = "30s"
+  depends_on   = [resource.container.mapper]
 
-  env = {
-    ERL_EPMD_PORT                  = tostring(resource.container.mapper.outputs.ports[tostring(param.erlang_ports.mapper)])
+  env = merge(local.docker ? { HOME = "/" } : {}, {
+    ERL_EPMD_PORT                  = tostring(param.erlang_ports.mapper)
     ERL_EPMD_ADDRESS               = local.host
     ERL_CRASH_DUMP                 = "/broker/data/erl_crash.dump"
     RABBITMQ_NODENAME              = "vivarium@localhost"
@@ -33,10 +42,10 @@ resource "container" "broker" {
     RABBITMQ_CONF_ENV_FILE         = "/broker/rabbitmq-env.conf"
     RABBITMQ_ALLOW_INPUT           = "1" # the script becomes the broker, and does not wait for it
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS = "-noinput"
-  }
+  })
 
-  files = {
-    "/.erlang.cookie"           = resource.derived_secret.broker_cookie.outputs.value
+  # In Docker the broker makes up a cookie of its own: files are readable by all there, which it refuses.
+  files = merge(local.docker ? {} : { "/.erlang.cookie" = resource.derived_secret.broker_cookie.outputs.value }, {
     "/broker/rabbitmq-env.conf" = ""
     "/broker/advanced.config"   = "[].\n"
     "/broker/enabled_plugins"   = "[rabbitmq_management].\n"
@@ -52,7 +61,7 @@ resource "container" "broker" {
       log.console.level = warning
       log.file = false
     EOT
-  }
+  })
 
   volume {
     name = "broker"
@@ -61,6 +70,7 @@ resource "container" "broker" {
   port { container = param.amqp_port }
   port { container = param.management_port }
   port { container = param.erlang_ports.distribution }
+  update { order = "stop_first" }
   health {
     http {
       path = "/"
@@ -74,7 +84,10 @@ resource "container" "broker" {
 resource "container" "consul" {
   group       = "base"
   description = "Where services find each other"
-  image       = "consul"
+  image       = param.images.consul
+  entrypoint  = ["consul"]
+  networks    = local.networks
+  user        = local.root
   command     = ["agent", "-config-file", "/consul/consul.json"]
 
   files = {
@@ -115,6 +128,7 @@ resource "container" "consul" {
   port { container = param.consul_ports.server }
   port { container = param.consul_ports.lan }
   port { container = param.consul_ports.wan }
+  update { order = "stop_first" }
   health {
     http {
       path = "/v1/status/leader"
@@ -127,7 +141,10 @@ resource "container" "consul" {
 resource "container" "vault" {
   group       = "base"
   description = "Where secrets are kept"
-  image       = "vault"
+  image       = param.images.vault
+  entrypoint  = ["vault"]
+  networks    = local.networks
+  user        = local.root
   command     = ["server", "-config", "/vault/vault.hcl"]
 
   files = {
@@ -155,6 +172,7 @@ resource "container" "vault" {
   }
   port { container = param.vault_ports.http }
   port { container = param.vault_ports.cluster }
+  update { order = "stop_first" }
   health {
     # Sealed, and with no keys yet, it is as well as it can be: what initialises it comes next.
     http {

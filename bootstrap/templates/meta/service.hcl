@@ -3,7 +3,10 @@
 resource "container" "server" {
   group        = "service"
   description  = "The server; its store is on a volume"
-  image        = param.program
+  image        = param.images.service
+  entrypoint   = [param.program]
+  networks     = local.networks
+  user         = local.root
   command      = ["server", "--primary", "--await-handover"]
   stop_timeout = "40s"
   depends_on   = [resource.rabbitmq_cluster.broker]
@@ -13,7 +16,7 @@ resource "container" "server" {
     VIVARIUM_BUS                  = local.bus
     VIVARIUM_DATA_DIR             = "/vivarium/data"
     VIVARIUM_LISTEN               = "${local.host}:${param.api_port}"
-    VIVARIUM_CATALOGUE            = param.catalogue
+    VIVARIUM_CATALOGUE            = local.docker ? "/vivarium/templates" : param.catalogue
     VIVARIUM_PRIMARY_CLUSTER_NAME = resource.consul_cluster.consul.outputs.datacenter
     VIVARIUM_RUNNER_ENABLED       = "false"
     VIVARIUM_CONSUL               = resource.consul_cluster.consul.outputs.address
@@ -22,10 +25,16 @@ resource "container" "server" {
   }
 
   volume {
-    name = "service"
-    path = "/vivarium/data"
+    name      = local.docker ? null : "service"
+    host_path = local.docker ? "${param.folder}/volumes/service/data" : null
+    path      = "/vivarium/data"
+  }
+  volume {
+    host_path = local.docker ? param.catalogue : param.folder # which processes see without it
+    path      = "/vivarium/templates"
   }
   port { container = param.api_port }
+  update { order = "stop_first" }
   health {
     http {
       path = "/api/v1/self/liveliness"
@@ -38,24 +47,36 @@ resource "container" "server" {
 resource "container" "runner" {
   group        = "service"
   description  = "The runner of the pool default"
-  image        = param.program
+  image        = param.images.service
+  entrypoint   = [param.program]
+  networks     = local.networks
+  user         = local.root
   command      = ["runner", "--pool", "default", "--name", "runner"]
   stop_timeout = "40s"
   depends_on   = [resource.rabbitmq_cluster.broker]
 
-  env = {
-    VIVARIUM_BUS              = local.bus
-    VIVARIUM_CONSUL           = resource.consul_cluster.consul.outputs.address
-    VIVARIUM_CONSUL_TOKEN     = resource.derived_secret.consul_service.outputs.value
+  env = merge(local.docker ? {
+    VIVARIUM_CONTAINER = "docker"
+    DOCKER_HOST        = "unix:///var/run/docker.sock"
+    } : {
     VIVARIUM_CONTAINER        = "process"
     VIVARIUM_PROCESS_FOLDER   = param.folder
     VIVARIUM_PROCESS_PROGRAMS = join(",", param.programs)
+    }, {
+    VIVARIUM_BUS              = local.bus
+    VIVARIUM_CONSUL           = resource.consul_cluster.consul.outputs.address
+    VIVARIUM_CONSUL_TOKEN     = resource.derived_secret.consul_service.outputs.value
     VIVARIUM_LOG_LEVEL        = param.log_level
     CONSUL_HTTP_ADDR          = resource.consul_cluster.consul.outputs.address
     CONSUL_HTTP_TOKEN         = resource.derived_secret.consul_service.outputs.value
     VAULT_ADDR                = resource.vault_cluster.vault.outputs.address
     VAULT_ROLE_ID             = resource.derived_secret.vault_role.outputs.value
     VAULT_SECRET_ID           = resource.derived_secret.vault_secret.outputs.value
+  })
+
+  volume {
+    host_path = local.docker ? param.engine : param.folder # which processes see without it
+    path      = local.docker ? "/var/run/docker.sock" : "/vivarium/site"
   }
 }
 

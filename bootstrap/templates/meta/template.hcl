@@ -1,5 +1,5 @@
-# What Vivarium itself stands on, on one machine, as supervised processes: RabbitMQ, Consul, Vault, and the service (a server
-# and a runner). `vivarium bootstrap` makes it with an engine of its own, and hands it over to that very service.
+# What Vivarium itself stands on, on one machine, as supervised processes or in Docker: RabbitMQ, Consul, Vault, and the service (a
+# server and a runner). `vivarium bootstrap` makes it with an engine of its own, and hands it over to that very service.
 #
 # Passwords and tokens are worked out from the cluster's key, so they are kept nowhere. Start here, then secrets.hcl, base.hcl,
 # initialise.hcl and service.hcl.
@@ -12,9 +12,26 @@ template "meta" {
 
 # What `vivarium bootstrap` says.
 
+parameter "location" {
+  type        = string
+  default     = "process"
+  description = "process or local: supervised processes, or Docker."
+
+  validation {
+    condition     = contains(["process", "local"], param.location)
+    error_message = "process or local."
+  }
+}
+
 parameter "program" {
   type        = string
-  description = "The program vivarium, by an absolute path."
+  description = "The program vivarium, by an absolute path; in Docker that within its image."
+}
+
+parameter "engine" {
+  type        = string
+  default     = ""
+  description = "In Docker the engine's socket on this machine."
 }
 
 parameter "key" {
@@ -98,6 +115,17 @@ parameter "vault_shares" {
   }
 }
 
+parameter "images" {
+  type = object({ broker = string, consul = string, vault = string, service = string })
+  default = {
+    broker  = "rabbitmq:3-management"
+    consul  = "hashicorp/consul:1.22"
+    vault   = "hashicorp/vault:1.21"
+    service = "vivarium:dev"
+  }
+  description = "In Docker; processes are programs of PATH."
+}
+
 parameter "log_level" {
   type        = string
   default     = "info"
@@ -111,6 +139,12 @@ locals {
   vault  = "http://${local.host}:${param.vault_ports.http}"
   bus    = "amqp://${local.user}:${resource.derived_secret.broker_user.outputs.value}@${local.host}:${param.amqp_port}/${local.user}"
   user   = "vivarium"
+
+  # Everything is on the machine's own network, so that addresses are the same for whoever asks: the engine of a bootstrap, the
+  # runner, people.
+  docker   = param.location == "local"
+  networks = ["host"]
+  root     = local.docker ? "0:0" : null
 }
 
 group "base" {

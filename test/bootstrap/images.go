@@ -1,0 +1,172 @@
+package bootstrap
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/moby/client"
+
+	"github.com/vivarium-env/vivarium/test/servers"
+)
+
+// images are what the engine is given, since it can pull none: the static programs with nothing around them, and RabbitMQ with
+// just what it needs of this Debian.
+const images = `images={"broker":"boot/rabbitmq:1","consul":"boot/consul:1","vault":"boot/vault:1","service":"boot/vivarium:1"}`
+
+// tools are what the scripts of RabbitMQ and Erlang call.
+var tools = []string{"sh", "sed", "grep", "awk", "basename", "dirname", "readlink", "cat", "date", "id", "hostname", "env", "touch", "rm", "mkdir", "ls", "tr", "cut",
+	"chmod", "sleep", "uname", "ps", "wc", "head", "mv", "cp", "expr", "stty", "true", "epmd", "erl"}
+
+// trees are what they are made of.
+var trees = []string{"/usr/lib/erlang", "/usr/lib/rabbitmq"}
+
+// pack gives the engine all images.
+func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
+	for name, program := range map[string][2]string{
+		"boot/consul:1": {"consul", "usr/bin/consul"}, "boot/vault:1": {"vault", "usr/bin/vault"}, "boot/vivarium:1": {p.Program, "usr/bin/vivarium"},
+	} {
+		file, err := p.find(program[0])
+		if err != nil {
+			return err
+		}
+		archive, err := alone(file, program[1])
+		if err != nil {
+			return err
+		}
+		if err := give(ctx, d, name, archive, "PATH=/usr/bin"); err != nil {
+			return err
+		}
+	}
+	archive, err := p.broker(ctx)
+	if err != nil {
+		return err
+	}
+	// The scripts find what is theirs by where they lie, which links tell on the machine.
+	homes, err := filepath.Glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin")
+	if err != nil || len(homes) == 0 {
+		return errors.Join(err, errors.New("this machine's RabbitMQ is not where Debian has it"))
+	}
+	return give(ctx, d, "boot/rabbitmq:1", archive, "PATH="+homes[0]+":/usr/bin:/bin LANG=C.UTF-8")
+}
+
+// find looks in the PATH of the place.
+func (p *Place) find(name string) (string, error) {
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
+	for _, dir := range filepath.SplitList(p.path) {
+		if file := filepath.Join(dir, name); exec.Command("test", "-x", file).Run() == nil {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("there is no %s in PATH", name)
+}
+
+// alone is a file system with one program, and a folder for temporary files.
+func alone(file, at string) (io.Reader, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	err = errors.Join(
+		w.WriteHeader(&tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}),
+		w.WriteHeader(&tar.Header{Name: at, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(text))}))
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return &archive, errors.Join(err, w.Close())
+}
+
+// broker is a file system with the broker, the tools, and the libraries that both are linked with; links are what they lead to.
+func (p *Place) broker(ctx context.Context) (io.Reader, error) {
+	root, list := filepath.Join(p.Dir, "root"), slices.Clone(trees)
+	for _, tool := range tools {
+		file, err := p.find(tool)
+		if err != nil {
+			continue // the scripts do without, or say what they miss
+		}
+		list = append(list, file, "/bin/"+tool, "/usr/bin/"+tool)
+	}
+	libraries, err := linked(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, libraries...)
+	slices.Sort(list)
+	list = slices.DeleteFunc(slices.Compact(list), func(file string) bool { _, err := os.Stat(file); return err != nil })
+	for i := range list {
+		list[i] = strings.TrimPrefix(list[i], "/")
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Join(root, "etc"), 0o755), os.MkdirAll(filepath.Join(root, "tmp"), 0o1777), //nolint:gosec // a folder for temporary files
+		os.WriteFile(filepath.Join(root, "etc", "passwd"), []byte("root:x:0:0:root:/:/bin/sh\n"), 0o644)); err != nil {
+		return nil, err
+	}
+	var archive bytes.Buffer
+	cmd := exec.CommandContext(ctx, "tar", append([]string{"-c", "--dereference", "--hard-dereference", "-C", root, "etc", "tmp", "-C", "/"}, list...)...)
+	cmd.Stdout, cmd.Stderr = &archive, os.Stderr
+	return &archive, cmd.Run()
+}
+
+var library = regexp.MustCompile(`(/\S+) \(0x`)
+
+// linked are the libraries of programs, and of what is in folders.
+func linked(ctx context.Context, list []string) (libraries []string, err error) {
+	var files []string
+	for _, at := range list {
+		err := filepath.WalkDir(at, func(file string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && (entry.Type()&fs.ModeSymlink != 0 || executable(entry) || strings.HasSuffix(file, ".so")) {
+				files = append(files, file)
+			}
+			return nil //nolint:nilerr // what is not there needs nothing
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	out, _ := exec.CommandContext(ctx, "ldd", files...).Output() // it complains of what is no program
+	for _, m := range library.FindAllSubmatch(out, -1) {
+		libraries = append(libraries, string(m[1]))
+	}
+	return libraries, ctx.Err()
+}
+
+func executable(entry fs.DirEntry) bool {
+	info, err := entry.Info()
+	return err == nil && info.Mode()&0o111 != 0
+}
+
+func give(ctx context.Context, d *servers.Docker, name string, archive io.Reader, env string) error {
+	c, err := d.Client()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	result, err := c.ImageImport(ctx, client.ImageImportSource{Source: archive, SourceName: "-"}, name, client.ImageImportOptions{Changes: []string{"ENV " + env}})
+	if err != nil {
+		return fmt.Errorf("importing %s into Docker: %w", name, err)
+	}
+	defer func() { _ = result.Close() }()
+	for answers := json.NewDecoder(result); ; {
+		var answer struct{ Error string }
+		switch err := answers.Decode(&answer); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil || answer.Error != "":
+			return fmt.Errorf("importing %s into Docker: %v%s", name, err, answer.Error)
+		}
+	}
+}
