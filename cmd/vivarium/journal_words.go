@@ -142,7 +142,7 @@ func operationWords(body any) string {
 	case environment.GroupResumed:
 		return groupsText(b.Groups) + "goes on" + askedBy(b.RequestedBy, false)
 	case environment.Redeploying:
-		return groupsText(b.Groups) + "applied again" + askedBy(b.RequestedBy, false)
+		return groupsText(b.Groups) + "applied again" + askedBy(b.RequestedBy, false) + carriesOut(b.Plan)
 	case environment.Resumed:
 		return "goes on" + askedBy(b.RequestedBy, false)
 	case environment.Held:

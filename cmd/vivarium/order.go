@@ -73,7 +73,7 @@ func (x *connection) order(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	if o.command == event.EnvironmentUpdate || o.command == event.EnvironmentDestroy || o.command == event.EnvironmentRetry || o.command == event.EnvironmentApply {
+	if o.command == event.EnvironmentUpdate || o.command == event.EnvironmentDestroy || o.command == event.EnvironmentRetry || o.command == event.EnvironmentRedeploy || o.command == event.EnvironmentApply {
 		following, err := next(ctx, api, o.environment, answer.Operation)
 		if err != nil {
 			return err

@@ -134,3 +134,20 @@ func TestALookIsNoBeginningOfWhatANodeIsToStandOn(t *testing.T) {
 	}
 	require.Equal(t, []string{"db"}, st.s.Step("api").Stands)
 }
+
+func TestACheckLeavesEndpointsWatched(t *testing.T) {
+	probed := node("a")
+	probed.Probed = true
+	st := newStage(t, probed)
+	st.create("1", event.Create{}, probed)
+	st.finish("a", nil)
+	st.finish("a", nil)
+	require.Equal(t, Deployed, st.s.Status)
+	st.check("2", "a")
+	st.found("a", event.Observation{Presence: event.Present})
+	require.Equal(t, event.Healthy, st.s.Step("a").Health.Status)
+	require.NotNil(t, st.s.Step("a").Endpoint)
+	in := event.ResourceHealth{Environment: "notes", Step: "a", Operation: st.s.Step("a").Operation, Epoch: 2, Status: event.Unhealthy, Runner: "r/1", Sequence: 1}
+	types, _ := st.decide(HealthInput{in})
+	require.Equal(t, []string{"resource.health"}, types)
+}

@@ -27,6 +27,9 @@ func (c *decision) apply(in ApplyInput) *fault.Error {
 	if err != nil {
 		return err
 	}
+	if kept.Redeploys != nil {
+		return fault.New(fault.Reject, fault.Conflict, "plan %s was of a redeploy, which goes on by itself once it is approved: send environment.redeploy", in.Plan)
+	}
 	if c.orderedApply(in, kept) {
 		return nil
 	}
@@ -93,7 +96,7 @@ func (c *decision) again(kept *KeptPlan) (Resolved, *fault.Error) {
 		resolved.Moves = c.s.movesTo(kept.Origin, resolved)
 		is := resolved
 		is.Nodes, _ = c.s.identify(resolved.Nodes, resolved.Moves)
-		now, _, err = c.proposed(PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: is})
+		now, _, err = c.proposed(PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: is, redeploys: kept.Redeploys})
 		now = append(now, c.removals(is.Nodes)...)
 	}
 	if err != nil {

@@ -145,6 +145,9 @@ func (c *decision) goOn(resolved Resolved) *fault.Error {
 	if order.Destroy != nil {
 		return c.destroy(DestroyInput{CommandMeta: meta, Destroy: *order.Destroy, Executes: k})
 	}
+	if order.Redeploy != nil {
+		return c.redeploy(RedeployInput{CommandMeta: meta, Redeploy: *order.Redeploy, executes: k})
+	}
 	return c.update(UpdateInput{CommandMeta: meta, Update: *order.Update, Resolved: resolved, Origin: k.Origin, Kept: k.Keep, Executes: k})
 }
 
@@ -160,7 +163,7 @@ func (c *decision) still(k *KeptPlan) (resolved Resolved, err *fault.Error) {
 	if k.Destroy {
 		return resolved, c.undestroyable(order.Destroy.DespiteConsumers)
 	}
-	if resolved, err = c.again(k); err != nil {
+	if resolved, err = c.again(k); err != nil || order.Redeploy != nil {
 		return resolved, err
 	}
 	if err := used("updated to that", c.s.Name, c.losses(resolved)); err != nil && !order.Update.DespiteConsumers {

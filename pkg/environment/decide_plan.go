@@ -2,6 +2,7 @@ package environment
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -26,7 +27,7 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 		return err
 	}
 	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
-		Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters, Given: in.Given, Heal: in.Heal,
+		Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters, Given: in.Given, Heal: in.Heal, Redeploys: in.redeploys,
 		Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed, Moved: moved, Kept: c.s.promotionKeeps(in), Against: c.against(in)}
 	if o := c.s.Operation; o != nil {
 		b.Parallelism = c.parallelism(o.Parallelism)
@@ -61,8 +62,13 @@ func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err
 		}
 		return known(address)
 	}
+	takes := set(c.s.redeployed(in.redeploys))
 	for _, n := range in.Nodes {
-		heals := in.Heal && c.off(n)
+		heals := (in.Heal && c.off(n)) || slices.Contains(in.redeploys, n.Group)
+		if in.redeploys != nil && !takes[n.Address] {
+			unchanged += count(n.Type == ResourceNode)
+			continue
+		}
 		if !heals && !c.concerned(n, changing, known) {
 			unchanged += count(n.Type == ResourceNode)
 			continue

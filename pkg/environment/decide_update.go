@@ -77,6 +77,8 @@ func (c *decision) mayChange(n Node, affected map[string]bool, outputs recorded)
 		return n.made()
 	case now.Stale || (now.Status != Deployed && n.made()):
 		return true
+	case n.Type == ActionNode && n.made() && !now.Exists:
+		return true // it was only asked whether it answers: its occasions were others
 	case n.Type == ActionNode && !n.RunsOn(OnUpdate):
 		return false // it has run
 	}

@@ -416,7 +416,7 @@ func (s *State) include(i int, verb event.Verb) {
 	n := s.Nodes[i]
 	n.Operation, n.Verb, n.State, n.Failures, n.Losses = s.Operation.ID, verb, "", 0, 0
 	if verb != event.Validate {
-		if s.Operation.Kind != RunOperation {
+		if s.Operation.Kind != RunOperation && !s.Operation.Kind.looks() { // a look leaves it as it is, and watched
 			n.Endpoint, n.Health = nil, nil
 		}
 		n.Attempt = 0 // attempts are numbered through an operation, of which validating is a phase

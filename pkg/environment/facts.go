@@ -167,6 +167,7 @@ type StatusPlanning struct {
 	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
 	Given       []string                   `json:"given,omitzero"`
 	Heal        bool                       `json:"heal,omitempty"`
+	Redeploys   []string                   `json:"redeploys,omitempty"` // groups that would be applied again alone
 	Moved       []Moved                    `json:"moved,omitempty"`
 	Unchanged   int                        `json:"unchanged"`
 	Parallelism int                        `json:"parallelism"`

@@ -11,6 +11,8 @@ import (
 type Order struct {
 	Update  *event.Update  `json:"update,omitempty"`
 	Destroy *event.Destroy `json:"destroy,omitempty"`
+	// Redeploy is one of groups alone.
+	Redeploy *event.Redeploy `json:"redeploy,omitempty"`
 	// Planned: nobody sent a command; its time had come.
 	Planned bool `json:"planned,omitempty"`
 	// Rules: it would change what has to be approved, so everybody whom the rules name now has to approve it.

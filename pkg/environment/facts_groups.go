@@ -10,6 +10,7 @@ import (
 type RedeployInput struct {
 	CommandMeta
 	event.Redeploy
+	executes *KeptPlan // the plan that is carried out; nil for the command itself
 }
 
 func (RedeployInput) input() {}
@@ -22,6 +23,7 @@ type Redeploying struct {
 	Operation   string   `json:"operation"`
 	Groups      []string `json:"groups"`
 	Steps       []string `json:"steps,omitempty"`
+	Plan        string   `json:"plan,omitempty"` // as in Created
 	FailFast    bool     `json:"fail_fast,omitempty"`
 	Parallelism int      `json:"parallelism"`
 	Epoch       uint64   `json:"epoch"`

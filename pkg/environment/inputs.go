@@ -121,6 +121,8 @@ type PlanInput struct {
 	Resolved
 	Origin *Origin
 	order  *Order // the command that the plan is made for; nil where a plan was asked for
+	// redeploys are the groups that would be applied again, and then nothing else but what that changes.
+	redeploys []string
 }
 
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.

@@ -23,6 +23,7 @@ type KeptPlan struct {
 	Create      bool                       `json:",omitempty"` // there was no environment
 	Destroy     bool                       `json:",omitempty"`
 	Heal        bool                       `json:",omitempty"`
+	Redeploys   []string                   `json:",omitempty"`
 	Templates   []Template                 `json:",omitempty"`
 	Parameters  map[string]json.RawMessage `json:",omitempty"` // sensitive ones sealed
 	Given       []string                   `json:",omitzero"`

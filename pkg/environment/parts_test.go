@@ -50,9 +50,34 @@ func TestGroupsThatCanNotBeDeployedAgain(t *testing.T) {
 	require.Equal(t, fault.Conflict, answer.Error.Code)
 	require.Contains(t, answer.Error.Message, "db of environment \"notes\" is down")
 
-	st = deployed(t, in("app", node("api")))
+}
+
+func TestARedeployThatHasToBeApproved(t *testing.T) {
+	nodes := []Node{in("app", node("api")), node("web", "api"), node("aside")}
+	st := deployed(t, nodes...)
+	st.plan.order = nodes
+	st.s.Approvals = []Approval{{For: []string{ForUpdate}, When: WhenAlways, By: []string{"/bert"}, Expires: time.Hour}}
+	types, answer := st.redeploy("2", "app")
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	require.Equal(t, []string{"environment.planning", "step.waiting api", "step.waiting web"}, types)
+	for _, step := range []string{"api", "web"} {
+		st.decide(ResultInput{event.Result{TaskRef: st.ref(step), Runner: "r/1", Plan: &event.Plan{Change: event.ChangeUpdate}}})
+	}
+	require.Equal(t, StatusAwaitingApproval, st.s.Status)
+	types, answer = st.decide(ApproveInput{CommandMeta: from("3", "/bert")})
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	require.Equal(t, []string{"operation.approved", "operation.finished", "environment.planned", "environment.redeploying", "environment.deploying", "step.waiting api"}, types)
+	require.Equal(t, []string{"app"}, st.s.Operation.Groups)
+	st.decide(ResultInput{event.Result{TaskRef: st.ref("api"), Runner: "r/1", Plan: &event.Plan{Change: event.ChangeUpdate}}})
+	require.Equal(t, []string{"step.complete api", "step.unchanged web", "environment.validating", "operation.finished", "environment.deployed"}, st.finish("api", nil))
+}
+
+func TestAGroupIsNotTriedAgainAloneWhereThatHasToBeApproved(t *testing.T) {
+	st := newStage(t, in("app", node("api")))
+	st.create("1", event.Create{}, in("app", node("api")))
+	st.finish("api", broken)
 	st.s.Approvals = []Approval{{For: []string{ForUpdate}, When: WhenAlways}}
-	_, answer = st.redeploy("2", "app")
+	_, answer := st.decide(RetryInput{CommandMeta: from("2", ""), Retry: event.Retry{Groups: []string{"app"}}})
 	require.Equal(t, fault.NotApproved, answer.Error.Code)
 }
 

@@ -25,21 +25,32 @@ func (c *decision) redeploy(in RedeployInput) *fault.Error {
 	case c.s.partly():
 		return fault.New(fault.Reject, fault.Conflict, "%s of environment %q is down: update it first, which makes that again", some(c.s.downGroups()), c.s.Name)
 	}
-	if err := c.undivided("deployed again"); err != nil {
-		return err
+	if in.executes == nil {
+		if taken, err := c.orderedRedeploy(in); taken {
+			return err
+		}
 	}
-	c.emit(Redeploying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Groups: in.Groups, Steps: c.s.redeployed(in.Groups),
+	c.emit(Redeploying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Groups: in.Groups, Steps: c.s.redeployed(in.Groups), Plan: in.executes.id(),
 		FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism, in.Parallelism), Epoch: c.Epoch})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil
 }
 
-// undivided says that groups can't be changed alone where changes are to be approved, nil when they can.
-func (c *decision) undivided(done string) *fault.Error {
-	if slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return a.about(ForUpdate) }) {
-		return fault.New(fault.Reject, fault.NotApproved, "what changes in environment %q has to be approved, and a plan can't show a part, so no group can be %s alone", c.s.Name, done)
+// orderedRedeploy makes a plan of a redeploy first, where an update has to be approved.
+func (c *decision) orderedRedeploy(in RedeployInput) (bool, *fault.Error) {
+	order := Order{Redeploy: &in.Redeploy}
+	if !c.ruled(ForUpdate, order) {
+		return false, nil
 	}
-	return nil
+	s := c.s
+	if c.Again == nil {
+		return true, fault.New(fault.Reject, fault.Unavailable, "plans can't be carried out here")
+	}
+	resolved, err := c.Again(KeptPlan{Templates: s.Templates, Parameters: s.Parameters, Given: s.Given})
+	if err != nil {
+		return true, rejected("the redeploy has to be planned first, and can't be: ", err, "")
+	}
+	return c.ordered(ForUpdate, PlanInput{CommandMeta: in.CommandMeta, Resolved: resolved, redeploys: in.Groups}, order)
 }
 
 // redeployed are the steps of groups that are applied again, and of what depends on them.
@@ -59,7 +70,7 @@ func (s *State) redeployed(groups []string) (steps []string) {
 
 func (s *State) redeploying(b Redeploying, at time.Time) {
 	s.Status, s.Epoch, s.Error = Deploying, b.Epoch, nil
-	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Groups: b.Groups, FailFast: b.FailFast,
+	s.begin(Operation{Kind: UpdateOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Groups: b.Groups, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals, FailFast: b.FailFast,
 		Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentRedeploy)
 	steps := set(b.Steps)
 	for i, n := range s.Nodes {

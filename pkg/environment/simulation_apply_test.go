@@ -144,6 +144,8 @@ func (p *planner) check(w *world, f Fact) {
 		p.overtaken(b.Plan)
 	case StatusDestroying:
 		p.overtaken(b.Plan)
+	case Redeploying:
+		p.overtaken(b.Plan)
 	case StatusRetrying, StatusRunning:
 		p.overtaken("")
 	case StatusDestroyed:

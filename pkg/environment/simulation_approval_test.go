@@ -90,6 +90,9 @@ func (w *world) ruled(f Fact) {
 			w.checkRules(ForDestroy, b.Plan)
 		}
 		p.asker, p.given = b.RequestedBy, nil
+	case Redeploying:
+		w.checkRules(ForUpdate, b.Plan)
+		p.asker, p.given = b.RequestedBy, nil
 	case StatusRetrying:
 		about := func(a Approval) bool { return b.Groups == nil || a.about(ForUpdate) }
 		require.False(w.t, slices.ContainsFunc(p.rules, about), "a retry that nobody has approved")

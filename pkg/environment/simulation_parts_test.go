@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 // parts is the world's own knowledge of what is done with groups alone, by the facts alone.
@@ -37,10 +38,11 @@ func (w *world) part() {
 	case 4:
 		w.lack()
 	case 2:
-		free := w.state.Exists() && !w.state.Busy() && w.state.Lock == nil && !slices.ContainsFunc(w.state.Approvals, func(a Approval) bool { return a.about(ForUpdate) })
-		may := free && there && w.state.Status == Deployed && !w.state.partly()
-		answer := w.decide(RedeployInput{CommandMeta: w.meta(), Redeploy: event.Redeploy{Groups: groups, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
-		require.Equal(w.t, may, answer.Accepted, "%v", answer.Error)
+		free := w.state.Exists() && !w.state.Busy() && w.state.Lock == nil
+		may, ruled := free && there && w.state.Status == Deployed && !w.state.partly(), len(w.state.Approvals) > 0
+		answer := w.decide(RedeployInput{CommandMeta: w.of(rapid.SampledFrom(people).Draw(w.t, "asker")), Redeploy: event.Redeploy{Groups: groups, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
+		unreadable := may && ruled && answer.Error != nil && answer.Error.Code == fault.NotFound // the template, for the plan
+		require.True(w.t, may == answer.Accepted || unreadable, "%v", answer.Error)
 	default:
 		w.decide(RetryInput{CommandMeta: w.meta(), Retry: event.Retry{Groups: groups, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
 	}

@@ -27,7 +27,7 @@ func (w *world) left(identity string) bool {
 // checkProtection holds that nothing is done that was to be refused.
 func (w *world) checkProtection(f Fact) {
 	switch b := f.Body.(type) {
-	case Created, Updated, StatusDestroying, StatusRetrying, StatusRunning, Healing:
+	case Created, Updated, StatusDestroying, StatusRetrying, StatusRunning, Healing, Redeploying:
 		if _, heals := f.Body.(Healing); heals {
 			w.healing = false // what was healed lately has to wait
 		}

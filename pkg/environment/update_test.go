@@ -109,3 +109,16 @@ func TestUpdateOfWhatIsNotThere(t *testing.T) {
 	st.finish("a", broken)
 	refused(st, fault.Conflict)
 }
+
+func TestAnActionWhoseOccasionsWereOthersHasNotRun(t *testing.T) {
+	act := Node{Address: "act", Type: ActionNode, Executor: "x", RunOn: []Occasion{OnUpdate}, Probed: true}
+	st := newStage(t, act)
+	st.create("1", event.Create{}, act)
+	st.finish("act", nil) // it answers
+	require.Equal(t, Deployed, st.s.Status)
+	act.RunOn = []Occasion{OnCreate}
+	require.Equal(t, []string{"environment.updating", "environment.deploying", "step.waiting act"}, st.update("2", act))
+	st.finish("act", nil)
+	st.finish("act", nil)
+	require.Equal(t, []string{"environment.updating", "environment.deploying", "environment.validating", "step.waiting act"}, st.update("3", act), "it has run")
+}
