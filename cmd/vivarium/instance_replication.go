@@ -191,16 +191,24 @@ func (s *instance) finder() replication.Finder {
 // consulFinder looks for the primary's servers in its datacentre.
 type consulFinder struct{ *instance }
 
-// Find implements replication.Finder. After a takeover the primary is in another datacentre than the one that the cluster is called
-// by, where those that were lost may still be registered: so all are asked, and who is healthy and has the highest epoch comes first.
+// Find implements replication.Finder.
 func (f consulFinder) Find(ctx context.Context) ([]string, error) {
+	found, err := f.primaries(ctx)
+	addresses := make([]string, len(found))
+	for i := range found {
+		addresses[i] = "http://" + found[i].Address
+	}
+	return addresses, err
+}
+
+// primaries are all servers that call themselves so, in all datacentres: after a takeover the primary is in another one than the one that
+// the cluster is called by, where those that were lost may still be registered. Who is healthy and has the highest epoch comes first.
+func (f consulFinder) primaries(ctx context.Context) (found []consul.Instance, failed error) {
 	datacentres := []string{f.settings.PrimaryClusterName}
 	if known, err := f.consul.client.Datacentres(ctx); err == nil {
 		datacentres = append(datacentres, known...)
 	}
 	slices.Sort(datacentres)
-	var found []consul.Instance
-	var failed error
 	for _, datacentre := range slices.Compact(datacentres) {
 		all, err := f.consul.client.Find(ctx, f.consul.service+"-server", datacentre)
 		failed = errors.Join(failed, err)
@@ -215,14 +223,10 @@ func (f consulFinder) Find(ctx context.Context) ([]string, error) {
 		}
 		return cmp.Compare(b.Epoch, a.Epoch)
 	})
-	addresses := make([]string, len(found))
-	for i := range found {
-		addresses[i] = "http://" + found[i].Address
-	}
-	if len(addresses) > 0 {
+	if len(found) > 0 {
 		failed = nil
 	}
-	return addresses, failed
+	return found, failed
 }
 
 // whereIsThePrimary is for people who asked the wrong side.

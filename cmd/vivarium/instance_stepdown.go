@@ -110,7 +110,7 @@ func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked
 		return epoch, who, asked
 	}
 	defer client.CloseIdleConnections()
-	for _, address := range s.others() {
+	for _, address := range append(s.others(), s.elsewhere(ctx)...) {
 		id, err := replication.NewRemote(address, s.settings.Replication.Token, client).Identity(ctx)
 		if err != nil || id.Server == s.id {
 			continue
@@ -121,6 +121,23 @@ func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked
 		}
 	}
 	return epoch, who, asked
+}
+
+// elsewhere are the servers in other datacentres that call themselves primaries, by Consul.
+func (s *instance) elsewhere(ctx context.Context) (addresses []string) {
+	if s.consul == nil || s.consul.self.Datacentre == "" {
+		return nil
+	}
+	found, err := consulFinder{s}.primaries(ctx)
+	if err != nil {
+		s.log.Debug("Consul does not say which servers are primaries", "error", err)
+	}
+	for _, i := range found {
+		if i.Healthy && i.Datacentre != s.consul.self.Datacentre {
+			addresses = append(addresses, "http://"+i.Address)
+		}
+	}
+	return addresses
 }
 
 // checkEpoch keeps an old primary that comes back from acting: under a higher epoch it becomes a secondary, and under the same one

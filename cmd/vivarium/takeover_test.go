@@ -93,6 +93,20 @@ func TestASideTakesOverAsPlannedAndGivesBack(t *testing.T) {
 	require.Contains(t, one.do(t, "env", "create", "third", "--template", "hello", "--wait"), "Hello, third!")
 }
 
+// TestASecondPrimaryOfTheSameEpochDoesNotStart: it says who is there, and what to do.
+func TestASecondPrimaryOfTheSameEpochDoesNotStart(t *testing.T) {
+	variables := map[string]string{"VIVARIUM_REPLICATION_TOKEN": "sixteen letters or more", "PATH": os.Getenv("PATH"), "HOME": t.TempDir()}
+	templates, port := catalogue(t), freePort(t)
+	one := startSide(t, variables, templates, port, "--primary")
+	f := newFake(variables)
+	code := f.run(context.Background(), []string{"server", "--primary", "--primary-cluster-name", "east", "--data-dir", t.TempDir(), "--catalogue", templates,
+		"--listen", "127.0.0.1:0", "--follow", "http://127.0.0.1:" + port})
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, f.stderr.String(), "a primary under the same epoch 1")
+	require.Contains(t, f.stderr.String(), "start it without --primary")
+	require.Contains(t, one.do(t, "env", "create", "first", "--template", "hello", "--wait"), "Hello, first!")
+}
+
 // wire between the sides, which can be cut.
 type cable struct {
 	listener net.Listener

@@ -142,9 +142,10 @@ func writeTemplates(dir string) error {
 		fmt.Fprintf(&links, "resource \"noop\" \"n%d\" {\n  depends_on = [resource.noop.n%d]\n}\n", i, i-1)
 	}
 	for name, body := range map[string]string{
-		"fan":   fmt.Sprintf("resource \"noop\" \"n\" {\n  count = %d\n}\n", fanOut),
-		"chain": links.String(),
-		"fifty": "resource \"noop\" \"n\" {\n  count = 50\n}\n",
+		"fan":    fmt.Sprintf("resource \"noop\" \"n\" {\n  count = %d\n}\n", fanOut),
+		"chain":  links.String(),
+		"single": "resource \"noop\" \"n\" {}\n",
+		"fifty":  "resource \"noop\" \"n\" {\n  count = 50\n}\n",
 	} {
 		head := fmt.Sprintf("template %q {\n  version = \"1.0.0\"\n}\n", name)
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {

@@ -30,6 +30,7 @@ var sections = []section{
 	{"scaling", scaling},
 	{"takeover", takeover},
 	{"replication", replicate},
+	{"promote", promote},
 	{"logs", slowReaders},
 	{"reads", reading},
 	{"consul", consulKV},
@@ -45,7 +46,7 @@ func (r *report) row(what, figure, goal string) {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, changes, idle, drift, restart, scaling, takeover, replication, logs, reads, consul, terraform")
+	only := flag.String("only", "", "comma-separated names of sections: floors, embedded, rabbitmq, plan, changes, idle, drift, restart, scaling, takeover, replication, promote, logs, reads, consul, terraform")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

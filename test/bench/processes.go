@@ -77,8 +77,12 @@ func withStage(ctx context.Context, run func(*stage) error) error {
 }
 
 func (s *stage) start(name string, args ...string) (*process, error) {
+	return s.startOn(s.broker.URL(), name, args...)
+}
+
+func (s *stage) startOn(bus, name string, args ...string) (*process, error) {
 	p := &process{log: &bytes.Buffer{}, data: filepath.Join(s.dir, name)}
-	p.cmd = exec.Command(s.binary, append(args, "--bus", s.broker.URL(), "--log-level", "warn")...)
+	p.cmd = exec.Command(s.binary, append(args, "--bus", bus, "--log-level", "warn")...)
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = s.env, p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.processes[name] = p

@@ -25,6 +25,7 @@
 //     began twice; an older attempt was still at work when a newer one began, for longer than the test allows;
 //   - untrue: an environment did not end as it should have, or the API and the journal say different things.
 //
+// The rounds called dual have two of everything: brokers, Consuls of two datacentres that are joined over WAN, servers and runners.
 // Two sides, of which one is killed or cut off while the other takes over, have a ledger too: it is the person who says of
 // each step in doubt whether it was done, and an effect that was had twice is doubled, whatever the journal says.
 //

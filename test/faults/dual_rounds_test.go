@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dualKilled kills all of the primary's side at a random moment, servers, runners, broker and Consul, and has the other side take over.
+// dualKilled kills all of the primary's side at a random moment, servers, runners, broker and Consul, and in half of the long rounds the
+// other side's Consul, too; the other side takes over.
 func dualKilled(t *testing.T, r *row) {
 	ctx, cancel := context.WithTimeout(t.Context(), either(50*time.Minute, 8*time.Minute))
 	defer cancel()
@@ -32,6 +33,11 @@ func (s *takeovers) dual(t *testing.T, ctx context.Context, r *row, random choic
 	require.NoError(t, d.begin(ctx, prefix, either(20, 4)))
 	pause(ctx, random.between(0, either(2*time.Second, 300*time.Millisecond)))
 	shown := d.stands(d.west).seqs()
+	gone := long && random.IntN(2) == 0 // the other side's Consul, too: nobody can be told of the epoch
+	if gone {
+		require.NoError(t, d.halves[1].consul.Kill())
+		r.kills++
+	}
 	r.kills += d.kill(d.halves[0])
 	s.takeOver(t, ctx, d.pair, prefix)
 	d.acts(t, ctx, d.halves[1], 2)
@@ -42,6 +48,9 @@ func (s *takeovers) dual(t *testing.T, ctx context.Context, r *row, random choic
 	}
 	for partition, seq := range before {
 		s.entries += seq - min(seq, after[partition])
+	}
+	if gone {
+		require.NoError(t, d.halves[1].consul.Start(ctx))
 	}
 	d.startAgain(ctx, d.halves[0], d.halves[1])
 	d.returns(t, ctx, d.halves[0])
@@ -58,7 +67,7 @@ func dualSwitched(t *testing.T, r *row) {
 	ctx, cancel := context.WithTimeout(t.Context(), either(30*time.Minute, 8*time.Minute))
 	defer cancel()
 	d := newDual(t, ctx, "VIVARIUM_CLUSTER_LEASE=20s")
-	for r.rounds < either(10, 2) {
+	for r.rounds < either(10, 1) {
 		from, to := d.halves[r.rounds%2], d.halves[(r.rounds+1)%2]
 		r.rounds++
 		t.Run(fmt.Sprint(r.rounds), func(t *testing.T) { d.switchOver(t, ctx, uint64(r.rounds)+1, from, to) })

@@ -110,6 +110,7 @@ func TestFaults(t *testing.T) {
 		{"forged-results", forgedResults},
 		{"side-killed", sidesKilled},
 		{"side-cut", sidesCut},
+		{"side-altered", sideAltered},
 		{"dual-killed", dualKilled},
 		{"dual-switched", dualSwitched},
 	} {

@@ -2,8 +2,10 @@ package faults
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +22,8 @@ type proxy struct {
 	gate    chan struct{}         // closed when both directions flow
 	answers chan struct{}         // closed when the broker's answers flow
 	running sync.WaitGroup
+
+	altering atomic.Bool // of what is answered, a bit is another one now and then
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -72,6 +76,9 @@ func (p *proxy) copy(to, from net.Conn, answers bool) {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			p.wait(answers)
+			if answers && p.altering.Load() && rand.IntN(8) == 0 {
+				buffer[rand.IntN(n)] ^= 1
+			}
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}
