@@ -73,6 +73,19 @@ func TestAnActionWithAnEndpointThatAnswersHasNotRun(t *testing.T) {
 	require.Equal(t, event.Apply, st.last().(StepWaiting).Verb)
 }
 
+func TestAnActionThatTheTemplatesDoNotHaveAnyMoreIsNotRun(t *testing.T) {
+	act := node("act")
+	act.Type, act.RunOn = ActionNode, []Occasion{OnDemand}
+	st := newStage(t, node("db"), act)
+	st.create("1", event.Create{}, node("db"), act)
+	st.finish("db", nil)
+	st.update("2", described(node("db"), "larger"))
+	st.finish("db", broken)
+	require.NotNil(t, st.s.Step("act"), "it is not gone yet")
+	_, answer := st.decide(RunInput{CommandMeta: meta("3"), Run: event.Run{Action: "act"}})
+	require.Equal(t, fault.NotFound, answer.Error.Code)
+}
+
 func TestAnEndpointThatIsTakenAwayIsNotShownAsHealthy(t *testing.T) {
 	db := node("db")
 	db.Probed = true

@@ -36,7 +36,7 @@ func (c *decision) action(wanted string) (*Step, *fault.Error) {
 	var named, demanded []string
 	var found *Step
 	for _, n := range c.s.Nodes {
-		if n.Type != ActionNode {
+		if n.Type != ActionNode || n.Doomed { // of what the templates do not have any more, nobody could say what it is given
 			continue
 		}
 		if n.Address == wanted {

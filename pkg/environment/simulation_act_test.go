@@ -137,7 +137,7 @@ func (w *world) run(n *Step) {
 	asked := w.asked
 	w.asked = n.Address
 	a := w.decide(RunInput{CommandMeta: w.meta(), Run: event.Run{Action: n.Address}})
-	may := !busy && (before == Deployed || before == Failed) && n.RunsOn(OnDemand) && !n.Down && w.state.Lock == nil
+	may := !busy && (before == Deployed || before == Failed) && n.RunsOn(OnDemand) && !n.Down && !n.Doomed && w.state.Lock == nil
 	require.Equal(w.t, may, a.Accepted, "%s of an environment that is %s", n.Address, before)
 	if !a.Accepted {
 		w.asked = asked
