@@ -84,5 +84,6 @@ func TestAStateThatIsKeptAside(t *testing.T) {
 		Environments: []store.AsideEnvironment{{Name: "lost", Entries: 1}}}}))
 	require.NoError(t, s.Close())
 	require.Equal(t, `{"serial":7}`, line(t, exitOK, "store", "aside", "0-1-e1", "lost", "a", "--data-dir", dir))
+	require.Contains(t, line(t, exitOK, "store", "export", filepath.Join(t.TempDir(), "file"), "--data-dir", dir), "1 entry set aside earlier")
 	require.Contains(t, line(t, exitUsage, "store", "aside", "0-1-e7", "lost", "a", "--data-dir", dir), "nothing is set aside")
 }

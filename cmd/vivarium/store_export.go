@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -32,10 +33,24 @@ func newStoreExport(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return x.summary("is whole", args[0], summary)
+			return errors.Join(x.summary("is whole", args[0], summary), x.leftOut(cmd.Context(), s))
 		})
 	}
 	return cmd
+}
+
+// leftOut says what is in the store, and not in the file.
+func (x *storeCommand) leftOut(ctx context.Context, s store.Store) error {
+	asides, err := s.Asides(ctx)
+	count := uint64(0)
+	for _, a := range asides {
+		count += a.Last - a.First + 1
+	}
+	if count > 0 {
+		_, _ = fmt.Fprintf(x.err, "Not in the file: %s set aside earlier (vivarium cluster divergence); keep the old store for that.\n",
+			numbered(int(count), "entry", "entries")) //nolint:gosec // few
+	}
+	return err
 }
 
 // exportTo writes beside the file, and gives it its name when it is whole and on the disk. What is there is replaced then.
