@@ -20,7 +20,8 @@ import (
 
 // TestAnOldPrimaryComesBackAsSecondary: what it alone had is shown, and counts for nothing; then it is as the other side is.
 func TestAnOldPrimaryComesBackAsSecondary(t *testing.T) {
-	variables := map[string]string{"VIVARIUM_REPLICATION_TOKEN": "sixteen letters or more", "PATH": os.Getenv("PATH")}
+	variables := map[string]string{"VIVARIUM_REPLICATION_TOKEN": "sixteen letters or more", "PATH": os.Getenv("PATH"),
+		"VIVARIUM_CLUSTER_LEASE": "0s"} // it goes on alone
 	templates, ports := catalogue(t), []string{freePort(t), freePort(t)}
 	one := startSide(t, variables, templates, ports[0], "--primary", "--follow", "http://127.0.0.1:"+ports[1])
 	one.do(t, "env", "create", "first", "--template", "hello", "--wait")
