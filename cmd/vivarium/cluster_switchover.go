@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 )
 
 func newClusterSwitchover(x *connection) *cobra.Command {
@@ -37,8 +40,33 @@ func newClusterSwitchover(x *connection) *cobra.Command {
 				return usage("this side is the primary: ask the one that is to take over, with --server or --data-dir")
 			}
 			p := promotion{Token: authority.NewToken([]byte(settings.Replication.Token), found.Epoch, time.Now().Add(turnTimeout))}
-			return x.takeOver(cmd, p)
+			if err := x.takeOver(cmd, p); err != nil {
+				return err
+			}
+			return x.awaitFollower(cmd.Context())
 		},
+	}
+}
+
+// awaitFollower returns once the old side has begun anew as a secondary, and has everything: what is typed next finds it.
+func (x *connection) awaitFollower(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if api, err := x.api(); err == nil {
+			found, err := api.Cluster(ctx)
+			if err == nil && slices.ContainsFunc(found.Secondaries, func(p replication.Peer) bool { return p.Connected && p.Lag.Known && p.Lag.Entries == 0 }) {
+				_, err = fmt.Fprintln(x.c.out, "The other side follows.")
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the roles are changed, but the other side does not follow after %s: look at what its server prints", turnTimeout)
+		case <-tick.C:
+		}
 	}
 }
 

@@ -124,7 +124,7 @@ func (d *drill) sandboxed() config.Settings {
 	s.Runner.Enabled, s.Runner.WorkDir, s.DriftInterval = true, "", 0
 	s.Log.Level = "error"
 	s.StopTimeout = 10 * time.Second // a bound for a busy machine: there is nothing to drain but looks
-	if s.Process.Folder == "" { // what is to be looked at is where the secondary's runner would have it
+	if s.Process.Folder == "" {      // what is to be looked at is where the secondary's runner would have it
 		s.Process.Folder = processOptions(nil, d.settings, nil, nil).Folder
 	}
 	return s
