@@ -165,3 +165,25 @@ func TestAnActionRunsWhileAnotherGroupIsDown(t *testing.T) {
 	require.Equal(t, Deployed, st.s.Status)
 	require.Equal(t, outputs, st.s.Outputs, "those that remain are the last ones")
 }
+
+// TestStepsThatAreHeldAreRejectedTogether: the failure of the first one ended the second one, which was then to fail as well.
+func TestStepsThatAreHeldAreRejectedTogether(t *testing.T) {
+	nodes := []Node{node("db"), node("cache")}
+	larger := []Node{described(node("db"), "larger"), described(node("cache"), "larger")}
+	st := deployed(t, nodes...)
+	st.propose(event.Proposal{}, larger...)
+	id := st.s.Operation.ID
+	st.plan.order = larger
+	for _, n := range nodes {
+		st.tell(n.Address, event.Plan{Change: event.ChangeUpdate})
+	}
+	_, answer := st.decide(ApplyInput{CommandMeta: meta("a"), ApplyPlan: event.ApplyPlan{Plan: id, FailFast: true}})
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	for _, n := range nodes {
+		st.tell(n.Address, event.Plan{Change: event.ChangeReplace})
+	}
+	require.Len(t, st.s.awaiting().Steps, 2)
+	_, answer = st.judge("/b", false, event.Judgement{})
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	require.Equal(t, Failed, st.s.Status)
+}

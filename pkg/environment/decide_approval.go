@@ -266,7 +266,9 @@ func (c *decision) reject(in RefuseInput) *fault.Error {
 	}
 	c.emit(b)
 	for _, n := range held {
-		c.fail(c.s.index[n.Address], "", b.error())
+		if n.held() { // the failure of one may have ended the others
+			c.fail(c.s.index[n.Address], "", b.error())
+		}
 	}
 	return nil
 }
