@@ -39,7 +39,9 @@ func (o *others) draw(w *world, n *Node) {
 	if n.Type == StatusNode && n.Consumes != nil {
 		n.Executor, n.Probed, n.Probe = ServerExecutor, false, ""
 	} else if n.Type == StatusNode {
-		n.Executor, n.Probed = w.executors[n.Address], true
+		if n.Executor, n.Probed = w.executors[n.Address], true; n.Executor == ServerExecutor {
+			n.Executor = "x" // it has got its address when it only handed on
+		}
 	}
 }
 
