@@ -103,7 +103,10 @@ func (s *instance) turn() {
 // addresses. asked: somebody has answered.
 func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked bool) {
 	if c, found := s.claimed(ctx); found {
-		epoch, who, asked = c.Epoch, fmt.Sprintf("%s, by Consul", c.Side), true
+		asked = true
+		if c.Side != s.consul.self.Datacentre || c.Epoch > s.epoch { // what this side has claimed itself is nobody else's
+			epoch, who = c.Epoch, fmt.Sprintf("%s, by Consul", c.Side)
+		}
 	}
 	client, err := s.replicationClient()
 	if err != nil || s.settings.Replication.Token == "" {
@@ -152,13 +155,14 @@ func (s *instance) checkEpoch(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	own := s.claims(ctx) // first, since those that were lost take all the time there is
 	epoch, who, _ := s.highest(ctx)
 	switch {
 	case epoch > s.epoch:
 		s.log.Warn("another side acts under a higher epoch: this one becomes a secondary", "epoch", s.epoch, "their_epoch", epoch, "who", who)
 		s.settings.Primary = false
 		return writeRole(s.dir, role{Epoch: epoch, Since: time.Now().UTC(), Why: "another side acts: " + who, Other: s.other})
-	case epoch == s.epoch && who != "" && !s.claims(ctx):
+	case epoch == s.epoch && who != "" && !own:
 		return fault.New(fault.GiveUp, fault.Conflict, "%s is a primary under the same epoch %d: two sides can't act, and this one is the younger; start it without --primary", who, epoch)
 	}
 	return nil

@@ -45,7 +45,10 @@ func newDual(t *testing.T, ctx context.Context, more ...string) *dual {
 	d.env = baseEnvironment(append([]string{"VIVARIUM_REPLICATION_TOKEN=faults faults faults", "VIVARIUM_CLUSTER_MARGIN=2s",
 		"VIVARIUM_TERRAFORM=/bin/false", "VIVARIUM_KEY=" + key}, more...)...)
 	d.startHalves(t, ctx)
-	t.Cleanup(d.end)
+	t.Cleanup(func() {
+		d.cluster.servers = append(append([]*process{}, d.halves[0].servers...), d.halves[1].servers...) // whichever were asked last
+		d.end()
+	})
 	d.east, d.west = d.halves[0].servers[0], d.halves[1].servers[0]
 	d.cluster.servers = append(append([]*process{}, d.halves[0].servers...), d.halves[1].servers...)
 	d.cluster.runners = append(append([]*process{}, d.halves[0].runners...), d.halves[1].runners...)
