@@ -57,7 +57,7 @@ func (x *connection) awaitFollower(ctx context.Context) error {
 	for {
 		if api, err := x.api(); err == nil {
 			found, err := api.Cluster(ctx)
-			if err == nil && slices.ContainsFunc(found.Secondaries, func(p replication.Peer) bool { return p.Connected && p.Lag.Known && p.Lag.Entries == 0 }) {
+			if err == nil && slices.ContainsFunc(found.Secondaries, func(p replication.Peer) bool { return p.Lag.Known && p.Lag.Entries == 0 }) {
 				_, err = fmt.Fprintln(x.c.out, "The other side follows.")
 				return err
 			}
