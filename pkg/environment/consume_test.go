@@ -2,6 +2,7 @@ package environment
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -227,4 +228,26 @@ func TestAnUpdateDoesNotTakeAwayWhatOthersUse(t *testing.T) {
 	require.True(t, update("u2", false, "door").Accepted, "nobody uses vpc")
 	s.Outputs = json.RawMessage(`{"door":2}`)
 	require.True(t, update("u3", true).Accepted)
+}
+
+// TestWhatIsUnchangedComesFromElsewhere: the value is the same, and another resource is behind it now.
+func TestWhatIsUnchangedComesFromElsewhere(t *testing.T) {
+	nodes := []Node{{Address: "t.x.b", Type: ResourceNode}, {Address: "t.x.a", Type: ResourceNode, DependsOn: []string{"t.x.b"}, Consumes: usesVPC}}
+	s := newStreet(t, nodes...)
+	s.other["shared"] = sharing(`{"vpc":"v-1"}`)
+	s.decide(TickInput{})
+	s.finish("t.x.b")
+	s.finish("t.x.a")
+	require.Equal(t, Deployed, s.Status)
+
+	moved := sharing(`{"vpc":"v-1"}`)
+	moved.Sources = map[string][]string{"vpc": {"net.x.other"}}
+	s.other["shared"] = moved
+	nodes[0].Description = "another one"
+	s.plan.nodes["t.x.b"] = nodes[0]
+	require.True(t, s.decide(UpdateInput{CommandMeta: CommandMeta{CommandID: "update"}, Resolved: Resolved{Nodes: nodes}}).Accepted)
+	s.finish("t.x.b")
+	require.Equal(t, Deployed, s.Status)
+	require.True(t, slices.ContainsFunc(s.facts, func(f Fact) bool { return f.Body.Type() == StepUnchanged{}.Type() }))
+	require.Equal(t, []string{"net.x.other"}, s.Step("t.x.a").Consumes[0].Resources)
 }

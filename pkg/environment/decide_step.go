@@ -150,7 +150,7 @@ func (c *decision) offer(i int) {
 		var in Inputs
 		in, err = c.inputs(n)
 		if err == nil && n.Parting == nil && n.same(in) {
-			c.emit(StepUnchanged{Operation: w.Operation, Step: n.Address})
+			c.emit(StepUnchanged{Operation: w.Operation, Step: n.Address, Consumed: consumed})
 			return
 		}
 		w.Inputs, w.Fingerprint = in.Data, in.Fingerprint

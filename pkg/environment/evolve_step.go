@@ -42,6 +42,7 @@ func (s *State) evolveStep(f Fact) error {
 	case StepUnchanged:
 		return s.onStep(b.Type(), b.Step, func(i int, n *Step) {
 			n.Stale, n.FinishedAt = false, f.At
+			n.consumed(b.Consumed)
 			if n.Type == ActionNode && n.Applied == "" {
 				n.Status = Idle
 			}

@@ -263,6 +263,8 @@ type Updated struct {
 type StepUnchanged struct {
 	Operation string `json:"operation"`
 	Step      string `json:"step"`
+	// Consumed is as that of StepWaiting: the same value may come from another resource.
+	Consumed []Consumption `json:"consumed,omitempty"`
 }
 
 // Scheduled: it is settled when the environment is destroyed by itself; absent: it is not.
