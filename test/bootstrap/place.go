@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vivarium-env/vivarium/test/ports"
 	"github.com/vivarium-env/vivarium/test/servers"
 )
 
@@ -81,17 +81,11 @@ func New(ctx context.Context, dir, program string, progress io.Writer) (*Place, 
 	)
 }
 
-func (p *Place) choosePorts() error {
-	for range 11 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = l.Close() }() // all are held until all are found
-		p.ports = append(p.ports, l.Addr().(*net.TCPAddr).Port)
+func (p *Place) choosePorts() (err error) {
+	if p.ports, err = ports.Free(11); err == nil {
+		p.api = p.ports[0]
 	}
-	p.api = p.ports[0]
-	return nil
+	return err
 }
 
 func (p *Place) repository(ctx context.Context, name, file, text string) error {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-env/vivarium/test/ports"
 	"github.com/vivarium-env/vivarium/test/servers"
 )
 
@@ -55,10 +55,8 @@ func TestProcessesOutliveTheServer(t *testing.T) {
 	programs := t.TempDir()
 	out, err := exec.Command("go", "build", "-o", filepath.Join(programs, "lasting"), servers.SampleApp).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.One()
 	require.NoError(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	require.NoError(t, l.Close())
 	t.Setenv("VIVARIUM_CONTAINER", "process")
 	t.Setenv("VIVARIUM_PROCESS_PROGRAMS", programs)
 	var s *instance

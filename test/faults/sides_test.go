@@ -9,11 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // pair is two sides that know each other by their addresses, each with a folder, a bus, a store and a runner of its own.
@@ -58,10 +61,9 @@ func (p *pair) side(name, listen string, other *proxy, more ...string) *process 
 
 // freeAddress is one on which nobody listens now.
 func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.One()
 	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // run is a command of the program to one side, and gives back what it printed.

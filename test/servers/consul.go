@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // Consul is a private Consul server. Its methods may be called from several goroutines, one at a time takes effect.
@@ -44,14 +46,14 @@ func StartConsul(ctx context.Context, dir string, o ...ConsulOptions) (*Consul, 
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(4)
+	free, err := ports.Free(4)
 	if err != nil {
 		return nil, err
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	c := &Consul{program: program, ports: consulPorts{ports[0], ports[1], ports[2], ports[3]}}
+	c := &Consul{program: program, ports: consulPorts{free[0], free[1], free[2], free[3]}}
 	c.server = server{name: "Consul", dir: dir, where: c.Address, command: c.command, environment: c.environment, answers: c.answers}
 	if len(o) > 0 {
 		c.options = o[0]

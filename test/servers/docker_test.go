@@ -16,6 +16,8 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // envDockerDir makes this test program start an engine there and wait to be killed.
@@ -80,7 +82,7 @@ func runSample(ctx context.Context, t *testing.T, d *Docker) string {
 	defer func() { require.NoError(t, c.Close()) }()
 	_, err = c.NetworkCreate(ctx, "back", client.NetworkCreateOptions{})
 	require.NoError(t, err)
-	ports, err := freePorts(1)
+	free, err := ports.Free(1)
 	require.NoError(t, err)
 	port := network.MustParsePort("8080/tcp")
 	made, err := c.ContainerCreate(ctx, client.ContainerCreateOptions{
@@ -88,13 +90,13 @@ func runSample(ctx context.Context, t *testing.T, d *Docker) string {
 		Config: &container.Config{Image: "sample:1", Env: []string{"VERSION=v1"}, ExposedPorts: network.PortSet{port: {}}},
 		HostConfig: &container.HostConfig{
 			NetworkMode: "back", RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyAlways},
-			PortBindings: network.PortMap{port: {{HostPort: fmt.Sprint(ports[0])}}},
+			PortBindings: network.PortMap{port: {{HostPort: fmt.Sprint(free[0])}}},
 		},
 	})
 	require.NoError(t, err)
 	_, err = c.ContainerStart(ctx, made.ID, client.ContainerStartOptions{})
 	require.NoError(t, err)
-	return fmt.Sprintf("http://127.0.0.1:%d/", ports[0])
+	return fmt.Sprintf("http://127.0.0.1:%d/", free[0])
 }
 
 func reachable(url string) bool {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // Kubernetes is a private cluster of one node: etcd, API server, controllers, scheduler, kubelet, containerd and
@@ -50,14 +52,14 @@ func StartKubernetes(ctx context.Context, dir string) (*Kubernetes, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
+	free, err := ports.Free(1)
 	if err != nil {
 		return nil, err
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	k := &Kubernetes{dir: dir, port: ports[0], all: all, running: map[string]*child{}}
+	k := &Kubernetes{dir: dir, port: free[0], all: all, running: map[string]*child{}}
 	if err := k.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("preparing %s for Kubernetes: %w", dir, err)
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // RabbitMQ is a private broker with an epmd of its own. Its methods may be called from several goroutines, one
@@ -47,19 +49,19 @@ func StartRabbitMQ(ctx context.Context, dir string, o ...RabbitMQOptions) (*Rabb
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(4)
+	free, err := ports.Free(4)
 	if err != nil {
 		return nil, err
 	}
 	if len(o) > 0 && o[0].Port != 0 {
-		ports[0] = o[0].Port
+		free[0] = o[0].Port
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	r := &RabbitMQ{dir: dir, script: script, port: ports[0], dist: ports[1], epmd: ports[2]}
+	r := &RabbitMQ{dir: dir, script: script, port: free[0], dist: free[1], epmd: free[2]}
 	if len(o) > 0 && o[0].Management {
-		r.manage = ports[3]
+		r.manage = free[3]
 	}
 	r.node = fmt.Sprintf("vivarium-%d@localhost", r.port)
 	if err := r.prepare(); err != nil {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // Traefik is a private Traefik that routes to the containers of one Docker daemon, by their labels. Its methods may be
@@ -41,7 +43,7 @@ func StartTraefik(ctx context.Context, dir string, o TraefikOptions) (*Traefik, 
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(3)
+	free, err := ports.Free(3)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func StartTraefik(ctx context.Context, dir string, o TraefikOptions) (*Traefik, 
 	if err := os.MkdirAll(filepath.Join(dir, "home"), 0o700); err != nil {
 		return nil, fmt.Errorf("preparing %s for Traefik: %w", dir, err)
 	}
-	t := &Traefik{program: program, docker: o.Docker, ports: traefikPorts{ports[0], ports[1], ports[2]}}
+	t := &Traefik{program: program, docker: o.Docker, ports: traefikPorts{free[0], free[1], free[2]}}
 	t.server = server{name: "Traefik", dir: dir, where: func() string { return loopback(t.ports.admin) }, command: t.command, environment: t.environment, answers: t.answers}
 	if err := t.Start(ctx); err != nil {
 		return nil, errors.Join(err, t.Kill())

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // Vault is a private Vault of one node with its own storage (raft: the minimal build has no plain files), unsealed by one
@@ -41,14 +43,14 @@ func StartVault(ctx context.Context, dir string, o ...VaultOptions) (*Vault, err
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	free, err := ports.Free(2)
 	if err != nil {
 		return nil, err
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	v := &Vault{program: program, port: ports[0], cluster: ports[1]}
+	v := &Vault{program: program, port: free[0], cluster: free[1]}
 	v.server = server{name: "Vault", dir: dir, where: v.Address, command: v.command, environment: v.environment, answers: v.answers}
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 const healthy = `"health":{"http":{"path":"/health","port":8080},"interval":"100ms"}`
@@ -147,19 +147,9 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// freePort is below the ports that the kernel gives to outgoing connections (from 32768 on Linux): one of those may be taken
-// by any program before the container is there.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		port := 15000 + rand.IntN(15000)
-		l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
-		if err != nil {
-			continue
-		}
-		require.NoError(t, l.Close())
-		return port
-	}
-	require.FailNow(t, "no port is free")
-	return 0
+	port, err := ports.One()
+	require.NoError(t, err)
+	return port
 }

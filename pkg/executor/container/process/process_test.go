@@ -18,15 +18,15 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 	"github.com/vivarium-env/vivarium/pkg/executor/executortest"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // freePort is one that nobody has now.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.One()
 	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // serving is a block of the program on a port; more is put in.
