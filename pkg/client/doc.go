@@ -5,5 +5,5 @@
 // is taken up again where it was, so that its function sees every entry once and in order; nothing runs on behind a call
 // that has returned, other than the listener of Commands, until Close.
 //
-// Imports: api/wire, bus, environment, event, fault and store (types only).
+// Imports: api/wire, bus, environment, event, fault, resilience and store (types only).
 package client

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -126,7 +127,7 @@ func (a *API) follow(ctx context.Context, path string, q url.Values, after uint6
 		if behind != last {
 			pause = firstPause
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := resilience.Pause(ctx, pause); err != nil {
 			return fault.From(err)
 		}
 		pause = min(2*pause, lastPause)
@@ -137,17 +138,6 @@ func (a *API) follow(ctx context.Context, path string, q url.Values, after uint6
 func passes(err error) bool {
 	d := fault.From(err).Disposition
 	return d == fault.Wait || d == fault.Retry
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // once reads one connection to its end.

@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 const (
@@ -37,7 +38,7 @@ func (w *worker) validate(ctx context.Context) error {
 	defer cancel()
 	end, _ := window.Deadline()
 	var seen string
-	for more := true; more; more = pause(window, p.interval) {
+	for more := true; more; more = resilience.Pause(window, p.interval) == nil {
 		whole := time.Until(end) > oneProbe
 		err := p.ask(window)
 		if err == nil {
@@ -53,17 +54,6 @@ func (w *worker) validate(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return fault.New(fault.GiveUp, fault.ValidationFailed, "%s did not answer as expected within %s; last: %s", p.shown, p.timeout, seen)
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }
 
 type probe struct {

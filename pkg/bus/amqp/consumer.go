@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // handOver is how long the queue of a partition stays with a stopped consumer that still owes acknowledgements, so
@@ -121,7 +122,7 @@ func (c *consumer) reopen() *stream {
 			return nil
 		}
 		c.log.Warn("can't consume yet; trying again", "error", err)
-		driver.Pause(c.Ctx, wait)
+		_ = resilience.Pause(c.Ctx, wait)
 	}
 }
 

@@ -5,5 +5,5 @@
 // a quorum queue; a lost connection is made again with backoff, and what was declared, consumed and listened to is set
 // up again on it; no credentials appear in a Status, a log or an error.
 //
-// Imports: bus, fault, the AMQP client, go-resiliency and the standard library.
+// Imports: bus, fault, resilience, the AMQP client, go-resiliency and the standard library.
 package amqp

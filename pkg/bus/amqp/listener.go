@@ -10,6 +10,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // listener is a bus.Listener: a queue with a name that nobody can guess, which outlives a lost connection by a minute.
@@ -109,7 +110,7 @@ func (l *listener) reopen() *stream {
 			return nil
 		}
 		l.log.Warn("can't listen yet; trying again", "error", err)
-		driver.Pause(l.ctx, wait)
+		_ = resilience.Pause(l.ctx, wait)
 	}
 }
 

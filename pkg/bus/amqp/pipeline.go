@@ -10,6 +10,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // item is a message on its way to its confirm.
@@ -140,7 +141,7 @@ func (p *pipeline) run() {
 		if err == nil {
 			s.run()
 		} else if p.ctx.Err() == nil {
-			driver.Pause(p.ctx, driver.FirstBackoff) // a connection that gives no channel is about to be replaced
+			_ = resilience.Pause(p.ctx, driver.FirstBackoff) // a connection that gives no channel is about to be replaced
 		}
 	}
 	p.fail(driver.ErrClosed)

@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/internal/driver"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // errWaiting: the queue of a partition has another consumer.
@@ -133,7 +134,7 @@ func (c *consumer) reopen() *session {
 			}
 		}
 		c.log.Warn("can't consume yet; trying again", "error", err)
-		driver.Pause(c.Ctx, wait)
+		_ = resilience.Pause(c.Ctx, wait)
 	}
 }
 

@@ -19,5 +19,5 @@
 // machine may take the last of them. Nothing is lost by that for good: the journal is in the store, and the steps whose messages
 // are missing are tried again when their leases end.
 //
-// Imports: bus, fault, NATS's client and server, go-resiliency and the standard library.
+// Imports: bus, fault, resilience, NATS's client and server, go-resiliency and the standard library.
 package nats

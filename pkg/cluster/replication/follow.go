@@ -133,9 +133,9 @@ func (f *Follower) follow() {
 		switch {
 		case f.run.Err() != nil:
 		case err == nil:
-			pause(f.run, 50*time.Millisecond) // a stream that worked has ended
+			_ = resilience.Pause(f.run, 50*time.Millisecond) // a stream that worked has ended
 		default:
-			pause(f.run, refusal)
+			_ = resilience.Pause(f.run, refusal)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/history"
 	"github.com/vivarium-env/vivarium/pkg/memory"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -226,7 +227,7 @@ func (p *partition) commit(s *session, b store.Batch) error {
 		}
 		p.f.view.trouble(fmt.Errorf("the store can't be used: %w", err))
 		p.f.Log.Error("the store can't be used; what came is held and tried again", "partition", p.number, "error", err)
-		pause(s.ctx, wait)
+		_ = resilience.Pause(s.ctx, wait)
 	}
 	p.memory.Committed(b)
 	p.applied.Store(p.memory.Seq)

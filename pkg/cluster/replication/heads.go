@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -54,7 +55,7 @@ func (h *heads) run(ctx context.Context) {
 				return
 			}
 		}
-		pause(ctx, gather)
+		_ = resilience.Pause(ctx, gather)
 	}
 }
 
@@ -78,14 +79,4 @@ func (h *heads) look(ctx context.Context) error {
 		h.changed = make(chan struct{})
 	}
 	return nil
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // rounds is how often the keys are read anew and written before it is said that somebody else keeps changing them.
@@ -105,12 +106,8 @@ func (w *work) say(p place, done tally, all int) {
 // pause gives the other one time to finish; longer each time, and not the same for two that met.
 func pause(ctx context.Context, round int) error {
 	base := 10 * time.Millisecond << round
-	timer := time.NewTimer(base/2 + rand.N(base))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fault.From(ctx.Err())
+	if err := resilience.Pause(ctx, base/2+rand.N(base)); err != nil {
+		return fault.From(err)
 	}
+	return nil
 }

@@ -9,5 +9,5 @@
 // Transactions hold at most 64 operations, so a larger tree is written in several: readers may see a part of it, and
 // work that was cut off is finished by the next attempt.
 //
-// Imports: the port (executor) and what it is made of (event, fault, template), and hashicorp/consul/api.
+// Imports: the port (executor) and what it is made of (event, fault, template), resilience, and hashicorp/consul/api.
 package consulkv

@@ -3,5 +3,5 @@
 //
 // What always holds: nothing in it knows a broker.
 //
-// Imports: the bus's port and fault.
+// Imports: the bus's port, fault and resilience.
 package driver

@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"context"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -23,14 +22,4 @@ const (
 // Unavailable is an error of a broker that may answer later.
 func Unavailable(cause error, format string, args ...any) error {
 	return fault.Wrap(cause, fault.Retry, fault.Unavailable, format, args...)
-}
-
-// Pause waits for d, or until ctx ends.
-func Pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

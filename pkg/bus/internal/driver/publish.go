@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // Publisher publishes until everything is confirmed.
@@ -38,7 +39,7 @@ func (p Publisher) Publish(ctx context.Context, messages ...bus.Message) error {
 		if !errors.Is(err, ErrLost) && !errors.Is(err, ErrRefused) {
 			return err
 		}
-		Pause(ctx, wait)
+		_ = resilience.Pause(ctx, wait)
 		wait = min(2*wait, time.Second)
 		if ctx.Err() != nil {
 			return p.unconfirmed(errors.Join(ctx.Err(), err))
