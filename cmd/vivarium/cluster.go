@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/client"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 )
@@ -22,6 +23,15 @@ func newCluster(c *cli) *cobra.Command {
 	cmd.AddCommand(newClusterStatus(x), newClusterUncertain(x), newClusterToken(x), newClusterPromote(x), newClusterSwitchover(x), newClusterForget(x),
 		newClusterDivergence(x), newClusterDrill(x))
 	return cmd
+}
+
+// cluster is what the server says of both sides.
+func (x *connection) cluster(ctx context.Context) (wire.Cluster, error) {
+	api, err := x.api()
+	if err != nil {
+		return wire.Cluster{}, err
+	}
+	return api.Cluster(ctx)
 }
 
 func newClusterUncertain(x *connection) *cobra.Command {

@@ -43,10 +43,8 @@ func newClusterDrill(x *connection) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if api, err := x.api(); err == nil {
-				if found, err := api.Cluster(cmd.Context()); err == nil {
-					report.Following = found.Following
-				}
+			if found, err := x.cluster(cmd.Context()); err == nil {
+				report.Following = found.Following
 			}
 			return x.c.showDrill(report, format)
 		})

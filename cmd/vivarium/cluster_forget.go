@@ -43,13 +43,9 @@ func (x *connection) give(ctx context.Context, order string, data, answer any) e
 	if err != nil {
 		return err
 	}
-	address := x.or(x.server, "VIVARIUM_SERVER", "")
-	if address == "" {
-		d, err := x.find()
-		if err != nil {
-			return err
-		}
-		address = d.API
+	address, err := x.address()
+	if err != nil {
+		return err
 	}
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
 	defer client.CloseIdleConnections()

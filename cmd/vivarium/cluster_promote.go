@@ -10,6 +10,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 func newClusterToken(x *connection) *cobra.Command {
@@ -24,24 +25,28 @@ func newClusterToken(x *connection) *cobra.Command {
 			if lasts <= 0 {
 				return usage("--for has to be longer than nothing")
 			}
-			settings, err := x.settings()
+			token, _, err := x.token(cmd.Context(), lasts)
 			if err != nil {
 				return err
 			}
-			api, err := x.api()
-			if err != nil {
-				return err
-			}
-			found, err := api.Cluster(cmd.Context())
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(x.c.out, authority.NewToken([]byte(settings.Replication.Token), found.Epoch, time.Now().Add(lasts)))
+			_, err = fmt.Fprintln(x.c.out, token)
 			return err
 		},
 	}
 	cmd.Flags().DurationVar(&lasts, "for", 30*24*time.Hour, "how long it can be used")
 	return cmd
+}
+
+// token is an operation token for the epoch that is in force, by what the server says of both sides.
+func (x *connection) token(ctx context.Context, lasts time.Duration) (token string, found wire.Cluster, err error) {
+	settings, err := x.settings()
+	if err != nil {
+		return "", found, err
+	}
+	if found, err = x.cluster(ctx); err != nil {
+		return "", found, err
+	}
+	return authority.NewToken([]byte(settings.Replication.Token), found.Epoch, time.Now().Add(lasts)), found, nil
 }
 
 func newClusterPromote(x *connection) *cobra.Command {
@@ -75,25 +80,27 @@ func (x *connection) settings() (config.Settings, error) {
 	return settings, err
 }
 
-// turnTimeout is how long a server that has taken over may need until it takes commands.
+// turnTimeout is how long a server that has changed its role may need until it works in the new one.
 const turnTimeout = time.Minute
 
 // awaitPrimary returns once the server has begun anew as the primary: what is typed next finds it.
 func (x *connection) awaitPrimary(ctx context.Context, epoch uint64) error {
+	if !x.reaches(ctx, func(c wire.Cluster) bool { return c.Role == wire.Primary && c.Epoch >= epoch }) {
+		return fmt.Errorf("this side has taken over under epoch %d, and is not ready after %s: look at what its server prints", epoch, turnTimeout)
+	}
+	return nil
+}
+
+// reaches waits until both sides stand as they should, and tells whether they came to.
+func (x *connection) reaches(ctx context.Context, wanted func(wire.Cluster) bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for {
-		if api, err := x.api(); err == nil {
-			if found, err := api.Cluster(ctx); err == nil && found.Role == wire.Primary && found.Epoch >= epoch {
-				return nil
-			}
+		if found, err := x.cluster(ctx); err == nil && wanted(found) {
+			return true
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("this side has taken over under epoch %d, and is not ready after %s: look at what its server prints", epoch, turnTimeout)
-		case <-tick.C:
+		if resilience.Pause(ctx, 20*time.Millisecond) != nil {
+			return false
 		}
 	}
 }

@@ -21,11 +21,7 @@ func newClusterStatus(x *connection) *cobra.Command {
 			"follows. Entries are those of the journal; seconds say how old what a secondary shows is.",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		api, err := x.api()
-		if err != nil {
-			return err
-		}
-		found, err := api.Cluster(cmd.Context())
+		found, err := x.cluster(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
-	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 )
 
@@ -24,23 +23,14 @@ func newClusterSwitchover(x *connection) *cobra.Command {
 			"It makes its operation token itself, of VIVARIUM_REPLICATION_TOKEN. For a primary that is lost see `cluster promote`.",
 		Example: "  vivarium cluster switchover --server http://10.0.1.4:8090",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings, err := x.settings()
-			if err != nil {
-				return err
-			}
-			api, err := x.api()
-			if err != nil {
-				return err
-			}
-			found, err := api.Cluster(cmd.Context())
+			token, found, err := x.token(cmd.Context(), turnTimeout)
 			if err != nil {
 				return err
 			}
 			if found.Role == wire.Primary {
 				return usage("this side is the primary: ask the one that is to take over, with --server or --data-dir")
 			}
-			p := promotion{Token: authority.NewToken([]byte(settings.Replication.Token), found.Epoch, time.Now().Add(turnTimeout))}
-			if err := x.takeOver(cmd, p); err != nil {
+			if err := x.takeOver(cmd, promotion{Token: token}); err != nil {
 				return err
 			}
 			return x.awaitFollower(cmd.Context())
@@ -50,24 +40,12 @@ func newClusterSwitchover(x *connection) *cobra.Command {
 
 // awaitFollower returns once the old side has begun anew as a secondary, and has everything: what is typed next finds it.
 func (x *connection) awaitFollower(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if api, err := x.api(); err == nil {
-			found, err := api.Cluster(ctx)
-			if err == nil && slices.ContainsFunc(found.Secondaries, func(p replication.Peer) bool { return p.Lag.Known && p.Lag.Entries == 0 }) {
-				_, err = fmt.Fprintln(x.c.out, "The other side follows.")
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the roles are changed, but the other side does not follow after %s: look at what its server prints", turnTimeout)
-		case <-tick.C:
-		}
+	follows := func(p replication.Peer) bool { return p.Lag.Known && p.Lag.Entries == 0 }
+	if !x.reaches(ctx, func(c wire.Cluster) bool { return slices.ContainsFunc(c.Secondaries, follows) }) {
+		return fmt.Errorf("the roles are changed, but the other side does not follow after %s: look at what its server prints", turnTimeout)
 	}
+	_, err := fmt.Fprintln(x.c.out, "The other side follows.")
+	return err
 }
 
 // takeOver has a secondary take over, and tells how.

@@ -52,15 +52,20 @@ func (x *connection) find() (discovery, error) {
 	return findServer(x.or(x.dataDir, "VIVARIUM_DATA_DIR", ".vivarium"))
 }
 
-// api is a client of the API: the one that was named, or that of the data folder.
+// address is that of the server's API: the one that was named, or that of the data folder.
+func (x *connection) address() (string, error) {
+	if address := x.or(x.server, "VIVARIUM_SERVER", ""); address != "" {
+		return address, nil
+	}
+	d, err := x.find()
+	return d.API, err
+}
+
+// api is a client of the API.
 func (x *connection) api() (*client.API, error) {
-	address := x.or(x.server, "VIVARIUM_SERVER", "")
-	if address == "" {
-		d, err := x.find()
-		if err != nil {
-			return nil, err
-		}
-		address = d.API
+	address, err := x.address()
+	if err != nil {
+		return nil, err
 	}
 	return client.NewAPI(address, nil), nil
 }
