@@ -68,7 +68,7 @@ func (x *raising) takeDown(ctx context.Context, s *instance) error {
 func (x *raising) cancelled(ctx context.Context, s *instance) error {
 	x.say("What was under way is cancelled first.")
 	o := order{command: event.EnvironmentCancel, environment: bootstrap.Environment, data: []byte("{}")}
-	if _, err := (&connection{c: x.cli, bus: s.busURL}).send(ctx, o); err != nil && !fault.Is(err, fault.Conflict) {
+	if _, err := x.on(s.busURL).send(ctx, o); err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
 	_, err := x.watch(ctx, s.client(), bootstrap.Environment, "", x.out)

@@ -226,7 +226,7 @@ func (x *raising) order(ctx context.Context, s *instance, command string, data a
 		return err
 	}
 	o := order{command: command, environment: bootstrap.Environment, data: text, want: want}
-	answer, err := (&connection{c: x.cli, bus: s.busURL}).send(ctx, o)
+	answer, err := x.on(s.busURL).send(ctx, o)
 	if err != nil {
 		return err
 	}

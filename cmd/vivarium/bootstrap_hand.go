@@ -172,7 +172,7 @@ func (x *raising) bus() (address string, err error) {
 // unchanged has the service plan environment zero.
 func (x *raising) unchanged(ctx context.Context, api *client.API, bus string) error {
 	o := order{command: event.EnvironmentPlan, environment: bootstrap.Environment, data: json.RawMessage("{}")}
-	answer, err := (&connection{c: x.cli, bus: bus}).send(ctx, o)
+	plan, operation, err := x.on(bus).asked(ctx, api, o)
 	if fault.Is(err, fault.Busy) {
 		x.say("  %s is being worked on: no plan is made.", bootstrap.Environment)
 		return nil
@@ -180,15 +180,8 @@ func (x *raising) unchanged(ctx context.Context, api *client.API, bus string) er
 	if err != nil {
 		return err
 	}
-	if err := untilOver(ctx, api, bootstrap.Environment, answer.Operation); err != nil {
-		return err
-	}
-	plan, err := api.Plan(ctx, bootstrap.Environment, answer.Operation)
-	if err != nil {
-		return err
-	}
-	if n := changes(plan); n > 0 {
-		return x.plan(x.out, o, answer.Operation, plan)
+	if changes(plan) > 0 {
+		return x.plan(x.out, o, operation, plan)
 	}
 	x.say("  %s is the service's environment zero now, and its plan says: no change (%d resources).", bootstrap.Environment, plan.Counts[event.ChangeNone])
 	return nil
@@ -218,7 +211,7 @@ func (x *raising) createFurther(ctx context.Context, api *client.API, bus string
 		}
 	}
 	x.title(d.Name)
-	answer, err := (&connection{c: x.cli, bus: bus}).send(ctx, o)
+	answer, err := x.on(bus).send(ctx, o)
 	if err != nil {
 		return fmt.Errorf("the environment %s: %w", d.Name, err)
 	}

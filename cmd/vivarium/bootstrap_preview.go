@@ -53,17 +53,10 @@ func (x *raising) planned(ctx context.Context, s *instance) error {
 		return err
 	}
 	o := order{command: event.EnvironmentPlan, environment: bootstrap.Environment, data: data}
-	answer, err := (&connection{c: x.cli, bus: s.busURL}).send(ctx, o)
-	if err != nil {
-		return err
-	}
-	if err := untilOver(ctx, s.client(), bootstrap.Environment, answer.Operation); err != nil {
-		return err
-	}
-	plan, err := s.client().Plan(ctx, bootstrap.Environment, answer.Operation)
+	plan, operation, err := x.on(s.busURL).asked(ctx, s.client(), o)
 	if err != nil {
 		return err
 	}
 	plan.Until = nil // nobody can carry it out: its engine ends now
-	return x.plan(x.out, o, answer.Operation, plan)
+	return x.plan(x.out, o, operation, plan)
 }

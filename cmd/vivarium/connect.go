@@ -28,6 +28,9 @@ type connection struct {
 	server, bus, dataDir string
 }
 
+// on is a connection to a bus, for commands alone.
+func (c *cli) on(bus string) *connection { return &connection{c: c, bus: bus} }
+
 // connectionFlags adds --server, --bus and --data-dir to a command and all below it.
 func connectionFlags(c *cli, cmd *cobra.Command) *connection {
 	x := &connection{c: c}

@@ -119,9 +119,8 @@ func (c *cli) demoOrder(ctx context.Context, s *instance, command string, data a
 		return err
 	}
 	_, _ = fmt.Fprintf(c.out, "Publishing %s for %s.\n\n", command, sample)
-	x := &connection{c: c, bus: s.busURL}
 	o := order{command: command, environment: sample, data: body, want: want}
-	answer, err := x.send(ctx, o)
+	answer, err := c.on(s.busURL).send(ctx, o)
 	if err != nil {
 		return refusal{err}
 	}

@@ -97,24 +97,30 @@ func (x *connection) plan(ctx context.Context, o order, detailed bool) error {
 	if err != nil {
 		return err
 	}
-	answer, err := x.send(ctx, o)
+	plan, operation, err := x.asked(ctx, api, o)
 	if err != nil {
 		return err
 	}
-	if err := untilOver(ctx, api, o.environment, answer.Operation); err != nil {
+	if err := x.c.plan(x.c.out, o, operation, plan); err != nil {
 		return err
 	}
-	plan, err := api.Plan(ctx, o.environment, answer.Operation)
-	if err != nil {
-		return err
-	}
-	if err := x.c.plan(x.c.out, o, answer.Operation, plan); err != nil {
-		return err
-	}
-	if err := ran(ctx, api, o, "plan", answer.Operation); err != nil || !detailed || changes(plan) == 0 {
+	if err := ran(ctx, api, o, "plan", operation); err != nil || !detailed || changes(plan) == 0 {
 		return err
 	}
 	return errOther
+}
+
+// asked has a plan made, and returns it with its operation.
+func (x *connection) asked(ctx context.Context, api *client.API, o order) (plan environment.PlanRecord, operation string, err error) {
+	answer, err := x.send(ctx, o)
+	if err != nil {
+		return plan, "", err
+	}
+	if err := untilOver(ctx, api, o.environment, answer.Operation); err != nil {
+		return plan, "", err
+	}
+	plan, err = api.Plan(ctx, o.environment, answer.Operation)
+	return plan, answer.Operation, err
 }
 
 // untilOver waits until an operation has finished.

@@ -76,21 +76,14 @@ func (x *connection) ask(ctx context.Context, p event.Proposal, o order) (string
 	if err != nil {
 		return "", err
 	}
-	answer, err := x.send(ctx, order{command: event.EnvironmentPlan, environment: o.environment, data: data})
+	plan, operation, err := x.asked(ctx, api, order{command: event.EnvironmentPlan, environment: o.environment, data: data})
 	if err != nil {
 		return "", err
 	}
-	if err := untilOver(ctx, api, o.environment, answer.Operation); err != nil {
+	if err := x.c.plan(x.c.err, order{environment: o.environment}, operation, plan); err != nil {
 		return "", err
 	}
-	plan, err := api.Plan(ctx, o.environment, answer.Operation)
-	if err != nil {
-		return "", err
-	}
-	if err := x.c.plan(x.c.err, order{environment: o.environment}, answer.Operation, plan); err != nil {
-		return "", err
-	}
-	return answer.Operation, x.c.agreed(o.environment)
+	return operation, x.c.agreed(o.environment)
 }
 
 // agreed asks a person.
