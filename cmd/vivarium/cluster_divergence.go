@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/client"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -118,25 +119,11 @@ func (x *connection) showAside(ctx context.Context, api *client.API, a store.Asi
 		}
 		show = x.c.asidePrinter()
 	}
-	for after := uint64(0); ; {
-		page, err := api.DivergenceJournal(ctx, a.ID, after, 0)
-		if err != nil {
-			return err
-		}
-		for _, e := range page.Items {
-			after = e.Seq
-			if err := show(e); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			break
-		}
+	err := everyEntry(0, show, func(after uint64) (wire.List[store.Entry], error) { return api.DivergenceJournal(ctx, a.ID, after, 0) })
+	if err == nil && format == formatJSON {
+		err = writeJSON(x.c.out, shown)
 	}
-	if format == formatJSON {
-		return writeJSON(x.c.out, shown)
-	}
-	return nil
+	return err
 }
 
 // asidePrinter prints entries of several environments as `env journal` does those of one.

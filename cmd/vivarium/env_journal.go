@@ -1,12 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -29,7 +28,9 @@ func newEnvironmentJournal(x *connection) *cobra.Command {
 			if follow {
 				return api.FollowJournal(cmd.Context(), args[0], after, show)
 			}
-			return everyEntry(cmd.Context(), api, args[0], after, show)
+			return everyEntry(after, show, func(after uint64) (wire.List[store.Entry], error) {
+				return api.Journal(cmd.Context(), args[0], after, 0)
+			})
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until interrupted")
@@ -39,9 +40,9 @@ func newEnvironmentJournal(x *connection) *cobra.Command {
 }
 
 // everyEntry follows the pages to the end.
-func everyEntry(ctx context.Context, api *client.API, name string, after uint64, show func(store.Entry) error) error {
+func everyEntry(after uint64, show func(store.Entry) error, read func(after uint64) (wire.List[store.Entry], error)) error {
 	for {
-		page, err := api.Journal(ctx, name, after, 0)
+		page, err := read(after)
 		if err != nil {
 			return err
 		}
