@@ -134,19 +134,12 @@ func (c *cli) templateImpact(a templateImpact, format string) error {
 	}
 	n := a.Counts
 	_, err := fmt.Fprintf(c.out, "%s@%s: %s, %d would change, %d would refuse it; %d to create, %d to update, %s, %d unknown, %d unchanged.\n",
-		clean(a.Template.Name), clean(a.Template.Version), liveOnes(len(a.Environments)), a.Changing, a.Refused, n[event.ChangeCreate], n[event.ChangeUpdate],
+		clean(a.Template.Name), clean(a.Template.Version), numbered(len(a.Environments), "live environment", "live environments"), a.Changing, a.Refused, n[event.ChangeCreate], n[event.ChangeUpdate],
 		destroys(c.style(c.out), n[event.ChangeDestroy]), n[event.ChangeUnknown], n[event.ChangeNone])
 	if err == nil && n[event.ChangeUpdate]+n[event.ChangeUnknown] > 0 {
 		_, err = io.WriteString(c.out, "An update may be a replacement: only an executor knows, see `vivarium env plan`.\n")
 	}
 	return err
-}
-
-func liveOnes(n int) string {
-	if n == 1 {
-		return "1 live environment"
-	}
-	return fmt.Sprintf("%d live environments", n)
 }
 
 func effectRow(e environment.Effect) []string {
