@@ -47,12 +47,10 @@ func newEnvironmentPlan(x *connection) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
-			if f.timeout > 0 {
-				ctx, cancel = context.WithTimeout(ctx, f.timeout)
-			}
+			follow := followFlags{format: f.format, timeout: f.timeout}
+			ctx, cancel := follow.limit(cmd.Context())
 			defer cancel()
-			err = x.plan(ctx, order{command: event.EnvironmentPlan, environment: args[0], data: data, follow: followFlags{format: f.format}}, f.detailed)
+			err = x.plan(ctx, order{command: event.EnvironmentPlan, environment: args[0], data: data, follow: follow}, f.detailed)
 			if errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("the plan of %s is not over after %s; it goes on, see `vivarium env watch %s`", args[0], f.timeout, args[0])
 			}

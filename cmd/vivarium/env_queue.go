@@ -37,11 +37,8 @@ func queuedAfter(ctx context.Context, api *client.API, o order) (uint64, error) 
 
 // begun waits until a command that is queued begins, and returns its operation.
 func (c *cli) begun(ctx context.Context, api *client.API, o order, command string, after uint64, progress io.Writer) (operation string, err error) {
-	if o.follow.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.follow.timeout)
-		defer cancel()
-	}
+	ctx, cancel := o.follow.limit(ctx)
+	defer cancel()
 	_, _ = fmt.Fprintf(progress, "%s of %s waits until what is under way has ended\n", o.command, o.environment)
 	err = api.FollowJournal(ctx, o.environment, after, func(e store.Entry) error {
 		if e.Causation != command {

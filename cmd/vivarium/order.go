@@ -31,6 +31,14 @@ func (f *followFlags) add(cmd *cobra.Command) {
 	outputFlag(cmd, &f.format, formatTable, formatJSON)
 }
 
+// limit is a context that ends with --timeout, where one is given.
+func (f followFlags) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.timeout > 0 {
+		return context.WithTimeout(ctx, f.timeout)
+	}
+	return ctx, func() {}
+}
+
 // order is one command to be published.
 type order struct {
 	command, environment string
@@ -147,11 +155,8 @@ func (c *cli) answered(o order, answer event.Answer) error {
 }
 
 func (c *cli) waitFor(ctx context.Context, api *client.API, o order, operation string, progress io.Writer) (environment.Record, error) {
-	if o.follow.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.follow.timeout)
-		defer cancel()
-	}
+	ctx, cancel := o.follow.limit(ctx)
+	defer cancel()
 	record, err := c.watch(ctx, api, o.environment, operation, progress)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return record, fmt.Errorf("%s is not over after %s; it goes on, see `vivarium env watch %s`", o.environment, o.follow.timeout, o.environment)
