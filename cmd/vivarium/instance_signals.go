@@ -40,17 +40,13 @@ func (s *instance) side() string {
 }
 
 // signal is what this server says of itself.
-func (s *instance) signal(ctx context.Context) (event.Signal, error) {
-	e := event.Signal{Cluster: s.settings.PrimaryClusterName, Side: s.side(), Server: s.id, Role: string(s.role()), Epoch: s.epoch, Time: time.Now().UTC()}
-	if e.OfferFrom = nil; s.offerFrom.After(e.Time) {
+func (s *instance) signal(ctx context.Context) (e event.Signal, err error) {
+	e = event.Signal{Cluster: s.settings.PrimaryClusterName, Side: s.side(), Server: s.id, Role: string(s.role()), Epoch: s.epoch, Time: time.Now().UTC()}
+	if s.offerFrom.After(e.Time) {
 		e.OfferFrom = &s.offerFrom
 	}
-	for n := range s.settings.Partitions {
-		h, err := s.store.Head(ctx, n)
-		if err != nil {
-			return e, err
-		}
-		e.Positions = append(e.Positions, h.Seq)
+	if e.Positions, err = s.positions(ctx); err != nil {
+		return e, err
 	}
 	if !s.settings.Primary || s.source == nil {
 		return e, nil

@@ -126,6 +126,7 @@ func (s *instance) voter() string {
 	return n.Cluster + "/" + n.Server
 }
 
+// positions are how many entries each partition has here.
 func (s *instance) positions(ctx context.Context) (all []uint64, err error) {
 	for n := range s.settings.Partitions {
 		h, err := s.store.Head(ctx, n)
