@@ -44,6 +44,18 @@ func writePrivate(file string, data []byte) error {
 	return os.Rename(tmp, file)
 }
 
+// readKept reads what was written down as JSON; where nothing was, it leaves into as it is.
+func readKept(file string, into any) error {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	return err
+}
+
 func removeDiscovery(dir string) error {
 	err := os.Remove(filepath.Join(dir, discoveryFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -55,14 +51,7 @@ type stoodBy struct {
 }
 
 func (s *instance) openVote() error {
-	data, err := os.ReadFile(filepath.Join(s.dir, voteFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &s.votes.given)
-	}
-	return err
+	return readKept(s.path(voteFile), &s.votes.given)
 }
 
 // keepVote writes a promise down before it counts; mu is held.
@@ -274,11 +263,7 @@ func (s *instance) heardPrimary(_ replication.Identity, b replication.Beat) {
 // otherSecondaries are those that the primary has told of.
 func (s *instance) otherSecondaries() (others []replication.Name) {
 	var all []replication.Name
-	data, err := os.ReadFile(s.path(secondariesFile))
-	if err == nil {
-		err = json.Unmarshal(data, &all)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := readKept(s.path(secondariesFile), &all); err != nil {
 		s.log.Error("it can't be read who the other secondaries are", "error", err)
 	}
 	self := s.name()

@@ -47,13 +47,7 @@ func readRole(dir string) (*role, error) {
 const membersFile = "members.json"
 
 func readMembers(dir string) (names []string, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, membersFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &names)
-	}
+	err = readKept(filepath.Join(dir, membersFile), &names)
 	return names, err
 }
 
