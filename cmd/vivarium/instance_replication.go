@@ -27,12 +27,15 @@ import (
 // keyFile is where a secondary keeps its primary's key. Its own stays: the embedded bus's files are under it.
 const keyFile = "key.cluster"
 
-// adoptedKey is the key that a primary gave, nil when none did.
-func (s *instance) adoptedKey() (*secret.Box, error) {
-	if _, err := os.Stat(s.path(keyFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // the own key is the cluster's
+// adoptedKey is the key that a primary gave, nil when none did: the own key is the cluster's.
+func (s *instance) adoptedKey() (*secret.Box, error) { return keptKey(s.path(keyFile)) }
+
+// keptKey is the key in a file, nil where there is none; none is made.
+func keptKey(file string) (*secret.Box, error) {
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // nothing is wrong
 	}
-	key, err := secret.LoadKey(s.path(keyFile))
+	key, err := secret.LoadKey(file)
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -73,15 +71,9 @@ func clusterKey(settings config.Settings) (*secret.Box, error) {
 		return secret.NewBox(key)
 	}
 	for _, name := range []string{keyFile, "key"} {
-		file := filepath.Join(settings.DataDir, name)
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			continue
+		if box, err := keptKey(filepath.Join(settings.DataDir, name)); err != nil || box != nil {
+			return box, err
 		}
-		key, err := secret.LoadKey(file)
-		if err != nil {
-			return nil, err
-		}
-		return secret.NewBox(key)
 	}
 	return nil, usage("the cluster's key is neither in %s nor in the settings (VIVARIUM_KEY): without it a state can't be opened", settings.DataDir)
 }
