@@ -133,11 +133,8 @@ func (x *raising) environmentZero(ctx context.Context) (out found, err error) {
 		if err != nil {
 			return err
 		}
-		open, _, err := x.keys.box.Open(record.Outputs)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(open, &out)
+		out, err = x.outputs(record)
+		return err
 	})
 	if err != nil {
 		return out, err
@@ -146,6 +143,15 @@ func (x *raising) environmentZero(ctx context.Context) (out found, err error) {
 		return out, fault.New(fault.Reject, fault.InvalidTemplate, "the template %q has to put out api and bus, or nobody finds the service", bootstrap.Environment)
 	}
 	return out, x.folder.Note(func(p *bootstrap.Progress) { p.API = out.API })
+}
+
+func (x *raising) outputs(zero environment.Record) (out found, err error) {
+	open, _, err := x.keys.box.Open(zero.Outputs)
+	if err != nil {
+		return out, err
+	}
+	err = json.Unmarshal(open, &out)
+	return out, err
 }
 
 // deploy sends what leads on from how the environment stands.

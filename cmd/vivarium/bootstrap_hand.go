@@ -120,7 +120,7 @@ func (x *raising) goOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bus, err := x.bus()
+	bus, err := x.bus(ctx)
 	if err != nil {
 		return err
 	}
@@ -150,8 +150,7 @@ func (x *raising) goOn(ctx context.Context) error {
 }
 
 // bus is the service's, as environment zero puts it out in the store that was handed over.
-func (x *raising) bus() (address string, err error) {
-	ctx := context.Background()
+func (x *raising) bus(ctx context.Context) (address string, err error) {
 	s, err := sqlite.Open(ctx, sqlite.Options{Path: x.folder.Path("data", "store.db"), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return "", err
@@ -161,12 +160,8 @@ func (x *raising) bus() (address string, err error) {
 	if err != nil {
 		return "", err
 	}
-	open, _, err := x.keys.box.Open(record.Outputs)
-	if err != nil {
-		return "", err
-	}
-	var out found
-	return out.Bus, errors.Join(json.Unmarshal(open, &out), err)
+	out, err := x.outputs(record)
+	return out.Bus, err
 }
 
 // unchanged has the service plan environment zero.
