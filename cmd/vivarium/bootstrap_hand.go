@@ -66,23 +66,19 @@ func (x *raising) handedBefore(ctx context.Context, out found) error {
 	return x.folder.Note(func(p *bootstrap.Progress) { p.HandedOver = time.Now().UTC() })
 }
 
+// export writes a store into a file of the work folder.
 func (x *raising) export(ctx context.Context, from, to string) (sum backup.Summary, err error) {
 	s, err := sqlite.Open(ctx, sqlite.Options{Path: from, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	file, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return sum, err
-	}
 	settings, err := x.engine("")
 	if err != nil {
 		return sum, err
 	}
 	o := backup.Export{Cluster: settings.PrimaryClusterName, Partitions: settings.Partitions, Program: version, Logs: true, Now: time.Now().UTC()}
-	sum, err = o.Write(ctx, s, file)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if sum, err = exportTo(ctx, o, s, to); err != nil {
 		return sum, fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the store can't be exported into the work folder: make room there, and run this again")
 	}
 	return sum, nil
