@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	shipped "github.com/vivarium-env/vivarium/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
@@ -183,17 +182,10 @@ func writeShipped(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	err := fs.WalkDir(shipped.Templates, "templates", func(at string, entry fs.DirEntry, err error) error {
-		to := filepath.Join(dir, strings.TrimPrefix(at, "templates"))
-		if err != nil || entry.IsDir() {
-			return errors.Join(err, os.MkdirAll(to, 0o755))
-		}
-		text, err := shipped.Templates.ReadFile(at)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(to, text, 0o644)
-	})
+	templates, err := fs.Sub(shipped.Templates, "templates")
+	if err == nil {
+		err = os.CopyFS(dir, templates)
+	}
 	if err != nil {
 		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the templates can't be written into the work folder: make room there, and run this again")
 	}
