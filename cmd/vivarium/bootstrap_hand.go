@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
@@ -88,16 +89,12 @@ func (x *raising) export(ctx context.Context, from, to string) (sum backup.Summa
 func (x *raising) ready(ctx context.Context, address string) error {
 	limit, cancel := context.WithTimeout(ctx, upTime)
 	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		err := client.NewAPI(address, nil).Ready(limit)
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-tick.C:
-		case <-limit.Done():
+		if resilience.Pause(limit, 200*time.Millisecond) != nil {
 			return errors.Join(ctx.Err(), fmt.Errorf("the service at %s is not ready: %w", address, err))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // silence is how long nothing may answer where the service was before it counts as gone.
@@ -28,10 +29,8 @@ func (x *raising) wake(ctx context.Context) error {
 		if locked(filepath.Dir(x.storeFile())) {
 			break // a server is there, and may take its time
 		}
-		select {
-		case <-time.After(time.Second):
+		if resilience.Pause(limit, time.Second) == nil {
 			continue
-		case <-limit.Done():
 		}
 		if err := errors.Join(ctx.Err(), x.revive(ctx)); err != nil {
 			return err

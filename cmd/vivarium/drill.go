@@ -12,6 +12,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/memory"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/store"
 	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
@@ -132,17 +133,13 @@ func (d *drill) sandboxed() config.Settings {
 
 // watch reads what the takeover comes to until all is told, or time is up.
 func (d *drill) watch(ctx context.Context, s store.Store) (drillReport, error) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		pending, err := d.look(ctx, s)
 		if err != nil || !pending || time.Now().After(d.until) {
 			return d.report, err
 		}
-		select {
-		case <-ctx.Done():
-			return d.report, ctx.Err()
-		case <-tick.C:
+		if err := resilience.Pause(ctx, 200*time.Millisecond); err != nil {
+			return d.report, err
 		}
 	}
 }

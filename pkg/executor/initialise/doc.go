@@ -10,5 +10,5 @@
 // What these kinds make lies within the servers, and goes with their storage. So a destroy takes away what it can reach,
 // and a server that does not answer, or is sealed for good, keeps nobody from destroying the container that it runs in.
 //
-// Imports: the executor port, template (for the schema), environment, event, fault, secret, and the clients of the servers.
+// Imports: the executor port, template (for the schema), environment, event, fault, resilience, secret, and the clients of the servers.
 package initialise

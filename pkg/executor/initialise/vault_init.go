@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // pace is how often a Vault is asked that is coming up.
@@ -107,16 +108,12 @@ func (w *vaultWork) awaitKV(ctx context.Context) error {
 func (w *vaultWork) await(ctx context.Context, ask func() error) error {
 	limit, cancel := context.WithTimeout(ctx, 2*w.o.Timeout)
 	defer cancel()
-	tick := time.NewTicker(pace)
-	defer tick.Stop()
 	for {
 		err := ask()
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-tick.C:
-		case <-limit.Done():
+		if resilience.Pause(limit, pace) != nil {
 			return w.fault(ctx, err, "its first use")
 		}
 	}
