@@ -2,22 +2,22 @@ package api
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
+const divergencePath = wire.Prefix + "/cluster/divergence"
+
 // divergenceRoutes tell what was set aside of the journal here.
 func divergenceRoutes() []route {
-	const all = wire.Prefix + "/cluster/divergence"
 	return []route{{
-		id: "listDivergence", path: all, tag: "self", summary: "Entries that this side had and the primary never had, the oldest first",
+		id: "listDivergence", path: divergencePath, tag: "self", summary: "Entries that this side had and the primary never had, the oldest first",
 		description: "Set aside when another side had taken over. They count for nothing any more; all of them on one page.",
 		answers:     one("What is set aside", wire.List[store.Aside]{}), handle: (*Server).divergence,
 	}, {
-		id: "readDivergence", path: all + "/{id}/journal", tag: "self", summary: "What set aside entries say, in order",
+		id: "readDivergence", path: divergencePath + "/{id}/journal", tag: "self", summary: "What set aside entries say, in order",
 		description: "Secrets are hidden.",
 		query:       following(), answers: found("A page of entries", wire.List[store.Entry]{}), handle: (*Server).divergenceJournal,
 	}}
@@ -38,20 +38,9 @@ func (s *Server) divergenceJournal(k *call) error {
 	}
 	id := k.path("id")
 	if !slices.ContainsFunc(all, func(a store.Aside) bool { return a.ID == id }) {
-		return fault.New(fault.Reject, fault.NotFound, "nothing is set aside here that is called so: %s lists what is", wire.Prefix+"/cluster/divergence")
+		return fault.New(fault.Reject, fault.NotFound, "nothing is set aside here that is called so: %s lists what is", divergencePath)
 	}
-	limit := int(k.number("limit")) //nolint:gosec // at most mostItems
-	entries, err := s.options.Store.AsideEntries(k.context(), id, k.number("after"), limit+1)
-	if err != nil {
-		return err
-	}
-	next := ""
-	if len(entries) > limit {
-		entries = entries[:limit]
-		next = strconv.FormatUint(entries[limit-1].Seq, 10)
-	}
-	for i := range entries {
-		entries[i] = public(entries[i])
-	}
-	return answerList(k, entries, "after", next)
+	return answerEntries(k, func(limit int) ([]store.Entry, error) {
+		return s.options.Store.AsideEntries(k.context(), id, k.number("after"), limit)
+	})
 }

@@ -23,8 +23,15 @@ func (s *Server) journal(k *call) error {
 	if k.streams() {
 		return s.followJournal(k)
 	}
+	return answerEntries(k, func(limit int) ([]store.Entry, error) {
+		return s.entries(k.context(), k.path("name"), k.after(), limit)
+	})
+}
+
+// answerEntries answers with a page of what read returns, as subscribers see it.
+func answerEntries(k *call, read func(limit int) ([]store.Entry, error)) error {
 	limit := int(k.number("limit")) //nolint:gosec // at most mostItems
-	entries, err := s.entries(k.context(), k.path("name"), k.after(), limit+1)
+	entries, err := read(limit + 1)
 	if err != nil {
 		return err
 	}
