@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -96,9 +95,9 @@ func (s Source) probe(ctx context.Context) (list []Repository, err error) {
 	for _, role := range []string{Templates, Environments} {
 		name := s.Prefix + role
 		address := strings.TrimRight(s.Base, "/") + "/" + name
-		if last = reachable(ctx, address); last != nil {
+		if last = template.Reachable(ctx, address); last != nil {
 			address += ".git"
-			last = reachable(ctx, address)
+			last = template.Reachable(ctx, address)
 		}
 		if last == nil {
 			list = append(list, Repository{Name: name, URL: address})
@@ -109,13 +108,6 @@ func (s Source) probe(ctx context.Context) (list []Repository, err error) {
 			s.Base, s.Prefix, Templates, Environments)
 	}
 	return list, nil
-}
-
-// reachable asks whether there is a repository.
-func reachable(ctx context.Context, address string) error {
-	cmd := exec.CommandContext(ctx, "git", "-c", "core.hooksPath=/dev/null", "ls-remote", "--quiet", "--", address, "HEAD")
-	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=file:git:http:https:ssh", "LC_ALL=C")
-	return cmd.Run()
 }
 
 // github lists an organisation's repositories, or those of a user.

@@ -132,6 +132,16 @@ func redact(address string) string {
 	return "the given address"
 }
 
+// Reachable asks whether there is a git repository at an address, and fetches nothing. The error tells how git ended, and has none of
+// its words: it may repeat a password of the address.
+func Reachable(ctx context.Context, address string) error {
+	_, err := git(ctx, "", "ls-remote", "--quiet", "--", address, "HEAD")
+	if ended := errors.Unwrap(err); ended != nil {
+		return ended
+	}
+	return err
+}
+
 // Commit is the commit of a checkout that FetchGit has made.
 func Commit(ctx context.Context, dir string) (string, error) {
 	commit, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "HEAD")
