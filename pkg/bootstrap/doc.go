@@ -6,6 +6,6 @@
 // folder belongs to one site, and a run for another is refused; what is handed over is verified by its checksum on both
 // sides, is taken by a service that holds nothing, and once; a run that was cut off anywhere goes on where it was.
 //
-// Imports: backup, environment, event, fault, secret, store, template and the standard library. It starts no server and knows no
+// Imports: backup, event, fault, secret, store, template and the standard library. It starts no server and knows no
 // executor: cmd runs the engine.
 package bootstrap

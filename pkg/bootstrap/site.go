@@ -45,7 +45,6 @@ type Progress struct {
 type Folder struct {
 	dir string
 	at  Progress
-	new bool
 }
 
 const (
@@ -76,7 +75,7 @@ func OpenFolder(dir string, site Site) (*Folder, error) {
 }
 
 func (f *Folder) begin(site Site) (*Folder, error) {
-	f.at.Site, f.new = site, true
+	f.at.Site = site
 	list, _ := os.ReadDir(f.dir) // a folder that is not there has nothing in it
 	if list = slices.DeleteFunc(list, func(e fs.DirEntry) bool { return e.Name() == lockFile }); len(list) > 0 {
 		return nil, fault.New(fault.Reject, fault.Exists, "the folder %s holds something else: name an empty one with --work", f.dir)
@@ -86,9 +85,6 @@ func (f *Folder) begin(site Site) (*Folder, error) {
 	}
 	return f, nil
 }
-
-// New tells whether nothing was written into the folder yet.
-func (f *Folder) New() bool { return f.new }
 
 // Progress is how far it has come.
 func (f *Folder) Progress() Progress { return f.at }
@@ -108,7 +104,6 @@ func (f *Folder) Note(how func(*Progress)) error {
 	if err := replace(f.Path(progressFile), append(text, '\n')); err != nil {
 		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the work folder can't be written to: make room there, and run this again")
 	}
-	f.new = false
 	return nil
 }
 
