@@ -23,6 +23,8 @@ type raising struct {
 
 	repositories []bootstrap.Repository
 	definitions  []bootstrap.Definition
+	// catalogue has the templates of the further environments.
+	catalogue *template.Catalogue
 	// meta is the catalogue that has environment zero's template, and further the address of that for all others.
 	meta, further string
 	retried       bool
@@ -107,7 +109,7 @@ func (x *raising) prepare(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	x.further = x.meta
-	if _, err := bootstrap.Check(ctx, bootstrap.Repository{Name: "the shipped templates", Dir: x.meta}, kinds); err != nil {
+	if x.catalogue, err = bootstrap.Check(ctx, bootstrap.Repository{Name: "the shipped templates", Dir: x.meta}, kinds); err != nil {
 		return err
 	}
 	if r := bootstrap.Of(x.repositories, bootstrap.Templates); r != nil {
@@ -115,28 +117,29 @@ func (x *raising) prepare(ctx context.Context, dir string) (err error) {
 			return err
 		}
 	}
-	return x.define(ctx, kinds)
+	return x.define(ctx)
 }
 
 // theirs takes the catalogue of a repository, and its template "meta" where it has one.
-func (x *raising) theirs(ctx context.Context, r bootstrap.Repository, kinds template.Kinds) error {
-	list, err := bootstrap.Check(ctx, r, kinds)
-	if err != nil {
+func (x *raising) theirs(ctx context.Context, r bootstrap.Repository, kinds template.Kinds) (err error) {
+	if x.catalogue, err = bootstrap.Check(ctx, r, kinds); err != nil {
 		return err
 	}
 	if x.further = r.URL; x.f.Location == onThisDocker {
 		x.further = r.Dir // there is no git in the service's image, and no way to a folder of this machine but a mount
 	}
-	for _, l := range list {
-		if l.Name == bootstrap.Environment {
-			x.meta = r.Dir
-		}
+	_, err = x.catalogue.Get(ctx, bootstrap.Environment)
+	switch {
+	case err == nil:
+		x.meta = r.Dir
+	case !fault.Is(err, fault.UnknownTemplate):
+		return err
 	}
 	return nil
 }
 
 // define reads the environments that are to be made, and sees that there is a template for each.
-func (x *raising) define(ctx context.Context, kinds template.Kinds) (err error) {
+func (x *raising) define(ctx context.Context) (err error) {
 	r := bootstrap.Of(x.repositories, bootstrap.Environments)
 	if r == nil {
 		return nil
@@ -144,17 +147,9 @@ func (x *raising) define(ctx context.Context, kinds template.Kinds) (err error) 
 	if x.definitions, err = bootstrap.ReadDefinitions(*r); err != nil {
 		return err
 	}
-	dir := x.meta
-	if t := bootstrap.Of(x.repositories, bootstrap.Templates); t != nil {
-		dir = t.Dir
-	}
-	catalogue, err := template.OpenCatalogue(dir, kinds, nil)
-	if err != nil {
-		return err
-	}
 	for _, d := range x.definitions {
 		for _, name := range d.Create.Templates {
-			if _, err := catalogue.Get(ctx, name); err != nil {
+			if _, err := x.catalogue.Get(ctx, name); err != nil {
 				return fmt.Errorf("the environment %q, which %s at %s defines: %w", d.Name, r.Name, r.Commit, err)
 			}
 		}

@@ -7,9 +7,9 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
-// Check compiles every template of a catalogue, before anything is changed. r is where the catalogue came from. The error has a diagnostic for each
-// mistake, with repository, commit, file and line.
-func Check(ctx context.Context, r Repository, kinds template.Kinds) ([]template.Listing, error) {
+// Check opens a catalogue and compiles every template of it, before anything is changed. r is where the catalogue came from. The error has
+// a diagnostic for each mistake, with repository, commit, file and line.
+func Check(ctx context.Context, r Repository, kinds template.Kinds) (*template.Catalogue, error) {
 	c, err := template.OpenCatalogue(r.Dir, kinds, nil)
 	if err != nil {
 		return nil, err
@@ -35,5 +35,5 @@ func Check(ctx context.Context, r Repository, kinds template.Kinds) ([]template.
 	if len(wrong) > 0 {
 		return nil, fault.New(fault.Reject, fault.InvalidTemplate, "templates of %s at %s do not compile; nothing was changed", r.Name, short(r.Commit)).With(wrong...)
 	}
-	return list, nil
+	return c, nil
 }
