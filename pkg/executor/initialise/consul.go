@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/consul/api"
@@ -131,9 +130,7 @@ func (w *consulWork) initialised(ctx context.Context) (bool, error) {
 	switch code := statusOf(err); {
 	case err == nil:
 		return true, nil
-	case code == http.StatusForbidden || code == http.StatusNotFound:
-		return false, nil
-	case code == http.StatusUnauthorized:
+	case code == http.StatusForbidden || code == http.StatusNotFound || code == http.StatusUnauthorized:
 		return false, nil
 	}
 	return false, w.fault(err, "asking who may do what")
@@ -274,7 +271,7 @@ func (w *consulWork) remove(ctx context.Context) error {
 		if there != nil {
 			stale = append(stale, there)
 		}
-		for _, t := range slices.Compact(stale) {
+		for _, t := range stale {
 			if _, err := w.consul.ACL().TokenDelete(t.AccessorID, w.write(ctx)); err != nil {
 				return w.fault(err, "removing a token")
 			}

@@ -28,11 +28,16 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// New makes the executors of all kinds. They keep no connections.
-func New(o Options) []executor.Executor {
+func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 15 * time.Second
 	}
+	return o
+}
+
+// New makes the executors of all kinds. They keep no connections.
+func New(o Options) []executor.Executor {
+	o = o.withDefaults()
 	return []executor.Executor{
 		&derived{o},
 		&cluster{o, consulKind(), beginConsul},

@@ -92,14 +92,17 @@ func beginVault(o Options, r executor.Request) (work, error) {
 	if b.Shares < 1 || b.Shares > 20 || b.Threshold < 1 || b.Threshold > b.Shares || b.Shares > 1 && b.Threshold == 1 {
 		return nil, fault.New(fault.GiveUp, fault.Invalid, "shares of %s has to be from 1 to 20, and threshold at most that, and 2 at least where there are several", r.Step)
 	}
-	var err error
-	w.vault, err = api.NewClient(&api.Config{Address: b.Address, Timeout: o.Timeout, HttpClient: caller(o)})
+	return w, w.connect()
+}
+
+func (w *vaultWork) connect() (err error) {
+	w.vault, err = api.NewClient(&api.Config{Address: w.b.Address, Timeout: w.o.Timeout, HttpClient: caller(w.o)})
 	if err != nil {
-		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "address of %s is no URL of a Vault, such as http://127.0.0.1:8200", r.Step)
+		return fault.Wrap(err, fault.GiveUp, fault.Invalid, "address of %s is no URL of a Vault, such as http://127.0.0.1:8200", w.r.Step)
 	}
 	w.vault.ClearToken() // the client takes one of the process's variables
 	w.vault.ClearNamespace()
-	return w, nil
+	return nil
 }
 
 func (w *vaultWork) apply(ctx context.Context) (executor.Outputs, error) {
@@ -239,11 +242,14 @@ func (w *vaultWork) policy(ctx context.Context) (string, error) {
 
 // canLogIn tries the role's ids.
 func (w *vaultWork) canLogIn(ctx context.Context) error {
-	_, err := w.vault.Logical().WriteWithContext(ctx, "auth/approle/login", map[string]any{"role_id": w.b.RoleID, "secret_id": w.b.SecretID})
-	if err != nil {
+	if _, err := w.byRole(ctx); err != nil {
 		return w.fault(ctx, err, "the login of the role")
 	}
 	return nil
+}
+
+func (w *vaultWork) byRole(ctx context.Context) (*api.Secret, error) {
+	return w.vault.Logical().WriteWithContext(ctx, "auth/approle/login", map[string]any{"role_id": w.b.RoleID, "secret_id": w.b.SecretID})
 }
 
 func (w *vaultWork) look(ctx context.Context) (f found, err error) {

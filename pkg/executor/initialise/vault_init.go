@@ -2,7 +2,6 @@ package initialise
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -84,7 +83,7 @@ func (w *vaultWork) login(ctx context.Context) error {
 		}
 		w.vault.ClearToken()
 	}
-	secret, err := w.vault.Logical().WriteWithContext(ctx, "auth/approle/login", map[string]any{"role_id": w.b.RoleID, "secret_id": w.b.SecretID})
+	secret, err := w.byRole(ctx)
 	if err == nil && secret != nil && secret.Auth != nil {
 		w.vault.SetToken(secret.Auth.ClientToken)
 		return nil
@@ -125,11 +124,12 @@ func Unseal(ctx context.Context, keys *Keys) error {
 	if held == nil {
 		return nil
 	}
-	inputs, _ := json.Marshal(vaultBlock{Address: held.Address, Role: "-", RoleID: "-", SecretID: "-"}) // texts can always be written
-	o := Options{Keys: keys, Timeout: 15 * time.Second}
-	w, err := beginVault(o, executor.Request{Inputs: inputs, Log: func(string, string) {}})
-	if err != nil {
+	w := &vaultWork{o: Options{Keys: keys}.withDefaults(), r: executor.Request{Log: func(string, string) {}}, b: vaultBlock{Address: held.Address}}
+	if err := need(w.r, "address", held.Address); err != nil {
 		return err
 	}
-	return w.(*vaultWork).unseal(ctx)
+	if err := w.connect(); err != nil {
+		return err
+	}
+	return w.unseal(ctx)
 }
