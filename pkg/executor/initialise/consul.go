@@ -277,8 +277,11 @@ func (w *consulWork) remove(ctx context.Context) error {
 			}
 		}
 		policy, err := w.policy(ctx, a)
-		if err != nil || policy == nil {
+		switch {
+		case err != nil:
 			return err
+		case policy == nil:
+			continue
 		}
 		if _, err := w.consul.ACL().PolicyDelete(policy.ID, w.write(ctx)); err != nil {
 			return w.fault(err, "removing a policy")
