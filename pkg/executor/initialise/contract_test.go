@@ -22,14 +22,14 @@ const management = "11111111-2222-4333-8444-555555555555"
 
 func suite(t *testing.T, name string, o initialise.Options, inputs func(other, secret string) string, tamper func(t *testing.T, inputs map[string]string)) {
 	executortest.Run(t, executortest.Suite{
-		New:        func(t *testing.T, _ string) executor.Executor { return perStep{kind(t, o, name)} },
+		New:        func(t *testing.T, _ string) executor.Executor { return perStep{executortest.PerStep{Executor: kind(t, o, name)}} },
 		Plain:      json.RawMessage(inputs("", "")),
 		Other:      json.RawMessage(inputs("other", "")),
 		WithSecret: json.RawMessage(inputs("", executortest.Secret)),
 		Partial:    &executortest.Partial{Inputs: json.RawMessage(inputs("", "")), Unknown: map[string][]string{"address": {"sample.noop.other"}}},
 		Tamper: func(t *testing.T, r executor.Request) {
 			var of map[string]string
-			require.NoError(t, json.Unmarshal(perStep{}.own(r).Inputs, &of))
+			require.NoError(t, json.Unmarshal(perStep{}.Own(r).Inputs, &of))
 			tamper(t, of)
 		},
 		Changed: func(lines []string) bool { return len(lines) > 0 },
@@ -48,8 +48,8 @@ func TestConsulContract(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Kill() })
 	suite(t, initialise.ConsulName, initialise.Options{}, func(other, secret string) string {
-		return fmt.Sprintf(`{"address":%q,"management_token":%q,"name":"c-STEP","token":"11111111-2222-4333-8444-UUIDPART",`+
-			`"agent_token":"11111111-2222-4333-9444-UUIDPART","rules":%q}`, c.Address(), management, `key_prefix "`+other+secret+`x" { policy = "read" }`)
+		return fmt.Sprintf(`{"address":%q,"management_token":%q,"name":"c-STEP","token":"11111111-2222-4333-8444-STEP",`+
+			`"agent_token":"11111111-2222-4333-9444-STEP","rules":%q}`, c.Address(), management, `key_prefix "`+other+secret+`x" { policy = "read" }`)
 	}, func(t *testing.T, of map[string]string) {
 		client, err := api.NewClient(&api.Config{Address: c.Address(), Token: management})
 		require.NoError(t, err)

@@ -1,11 +1,7 @@
 package initialise_test
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"hash/fnv"
-	"strings"
 	"testing"
 	"time"
 
@@ -50,32 +46,7 @@ func request(inputs string) executor.Request {
 	return executor.Request{TaskRef: event.TaskRef{Environment: "meta", Step: "meta.sample.it", Attempt: 1}, Inputs: json.RawMessage(inputs), Log: log.Add}
 }
 
-// perStep gives every step of every environment inputs of its own, where they say STEP or a UUID's last part, UUIDPART: what
-// they name in the server has one owner.
-type perStep struct{ executor.Executor }
-
-func (p perStep) own(r executor.Request) executor.Request {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(r.Environment + r.Step))
-	n := fmt.Sprintf("%012x", h.Sum64()&0xffffffffffff)
-	r.Inputs = json.RawMessage(strings.NewReplacer("STEP", n, "UUIDPART", n).Replace(string(r.Inputs)))
-	return r
-}
+// perStep is for kinds that may be without a trace.
+type perStep struct{ executortest.PerStep }
 
 func (p perStep) Traceless() {}
-
-func (p perStep) Apply(ctx context.Context, r executor.Request) (executor.Outputs, error) {
-	return p.Executor.Apply(ctx, p.own(r))
-}
-
-func (p perStep) Destroy(ctx context.Context, r executor.Request) error {
-	return p.Executor.Destroy(ctx, p.own(r))
-}
-
-func (p perStep) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	return p.Executor.Plan(ctx, p.own(r), verb)
-}
-
-func (p perStep) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return p.Executor.Observe(ctx, p.own(r))
-}

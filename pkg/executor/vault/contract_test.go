@@ -22,9 +22,9 @@ type sample struct {
 
 func (c sample) executor(e executor.Executor) executor.Executor {
 	if c.adopt == nil {
-		return perStep{e}
+		return executortest.PerStep{Executor: e}
 	}
-	return adopting{perStep{e}}
+	return adopting{executortest.PerStep{Executor: e}}
 }
 
 func contract(t *testing.T, name string, c sample) {
@@ -37,12 +37,12 @@ func contract(t *testing.T, name string, c sample) {
 		Partial:    &executortest.Partial{Inputs: json.RawMessage(c.partial), Unknown: map[string][]string{c.unknown: {"sample.noop.other"}}},
 		Tamper: func(t *testing.T, r executor.Request) {
 			var inputs map[string]any
-			require.NoError(t, json.Unmarshal(perStep{}.own(r).Inputs, &inputs))
+			require.NoError(t, json.Unmarshal(executortest.PerStep{}.Own(r).Inputs, &inputs))
 			c.tamper(t, v, inputs)
 		},
 		Adopt: func(t *testing.T, r executor.Request) json.RawMessage {
 			var inputs map[string]any
-			require.NoError(t, json.Unmarshal(perStep{}.own(r).Inputs, &inputs))
+			require.NoError(t, json.Unmarshal(executortest.PerStep{}.Own(r).Inputs, &inputs))
 			c.adopt(t, v, inputs)
 			return json.RawMessage("true")
 		},

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"net/http"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/vault/api"
@@ -181,34 +180,9 @@ func (s *step) look(t *testing.T) event.Presence {
 	return found.Presence
 }
 
-// perStep gives every step of every environment inputs of its own: the suite's steps share theirs, and what they name has
-// one owner.
-type perStep struct{ executor.Executor }
-
-func (p perStep) own(r executor.Request) executor.Request {
-	r.Inputs = json.RawMessage(strings.ReplaceAll(string(r.Inputs), "STEP", fmt.Sprint(number(r.Environment+strings.TrimSuffix(r.Step, "-too")))))
-	return r
-}
-
-// adopting is perStep for a kind that takes over; its suite has two steps that want the same, by their names.
-type adopting struct{ perStep }
+// adopting is executortest.PerStep for a kind that takes over; its suite has two steps that want the same, by their names.
+type adopting struct{ executortest.PerStep }
 
 func (a adopting) Adopt(ctx context.Context, r executor.Request) (executor.Outputs, error) {
-	return a.Executor.(executor.Adopter).Adopt(ctx, a.own(r))
-}
-
-func (p perStep) Apply(ctx context.Context, r executor.Request) (executor.Outputs, error) {
-	return p.Executor.Apply(ctx, p.own(r))
-}
-
-func (p perStep) Destroy(ctx context.Context, r executor.Request) error {
-	return p.Executor.Destroy(ctx, p.own(r))
-}
-
-func (p perStep) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	return p.Executor.Plan(ctx, p.own(r), verb)
-}
-
-func (p perStep) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	return p.Executor.Observe(ctx, p.own(r))
+	return a.Executor.(executor.Adopter).Adopt(ctx, a.Own(r))
 }
