@@ -1,7 +1,6 @@
 package initialise_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -15,18 +14,11 @@ import (
 
 // TestADestroyOfAConsulThatWasCutOffGoesOn: the first policy was gone when it was, and the agent's was not.
 func TestADestroyOfAConsulThatWasCutOffGoesOn(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Consul")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := servers.StartConsul(ctx, t.TempDir(), servers.ConsulOptions{Uninitialised: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Kill() })
+	c, ctx := startConsul(t, servers.ConsulOptions{Uninitialised: true}), t.Context()
 	r := request(fmt.Sprintf(`{"address":%q,"management_token":%q,"name":"c","token":"11111111-2222-4333-8444-555555555556",`+
 		`"agent_token":"11111111-2222-4333-8444-555555555557","rules":""}`, c.Address(), management))
 	e := kind(t, initialise.Options{}, initialise.ConsulName)
-	_, err = e.Apply(ctx, r)
+	_, err := e.Apply(ctx, r)
 	require.NoError(t, err)
 	client, err := api.NewClient(&api.Config{Address: c.Address(), Token: management, HttpClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
 	require.NoError(t, err)

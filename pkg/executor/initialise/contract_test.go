@@ -22,7 +22,9 @@ const management = "11111111-2222-4333-8444-555555555555"
 
 func suite(t *testing.T, name string, o initialise.Options, inputs func(other, secret string) string, tamper func(t *testing.T, inputs map[string]string)) {
 	executortest.Run(t, executortest.Suite{
-		New:        func(t *testing.T, _ string) executor.Executor { return perStep{executortest.PerStep{Executor: kind(t, o, name)}} },
+		New: func(t *testing.T, _ string) executor.Executor {
+			return perStep{executortest.PerStep{Executor: kind(t, o, name)}}
+		},
 		Plain:      json.RawMessage(inputs("", "")),
 		Other:      json.RawMessage(inputs("other", "")),
 		WithSecret: json.RawMessage(inputs("", executortest.Secret)),
@@ -39,14 +41,7 @@ func suite(t *testing.T, name string, o initialise.Options, inputs func(other, s
 
 // TestConsulContract needs the real server, as all here that start one do.
 func TestConsulContract(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Consul")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := servers.StartConsul(ctx, t.TempDir(), servers.ConsulOptions{Uninitialised: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Kill() })
+	c := startConsul(t, servers.ConsulOptions{Uninitialised: true})
 	suite(t, initialise.ConsulName, initialise.Options{}, func(other, secret string) string {
 		return fmt.Sprintf(`{"address":%q,"management_token":%q,"name":"c-STEP","token":"11111111-2222-4333-8444-STEP",`+
 			`"agent_token":"11111111-2222-4333-9444-STEP","rules":%q}`, c.Address(), management, `key_prefix "`+other+secret+`x" { policy = "read" }`)
@@ -82,14 +77,7 @@ func TestRabbitContract(t *testing.T) {
 }
 
 func TestVaultContract(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Vault")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	v, err := servers.StartVault(ctx, t.TempDir(), servers.VaultOptions{Uninitialised: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = v.Kill() })
+	v := startVault(t, servers.VaultOptions{Uninitialised: true})
 	keys, err := initialise.OpenKeys(filepath.Join(t.TempDir(), "keys.json"))
 	require.NoError(t, err)
 	suite(t, initialise.VaultName, initialise.Options{Keys: keys}, func(other, secret string) string {

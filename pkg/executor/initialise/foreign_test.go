@@ -1,7 +1,6 @@
 package initialise_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -14,17 +13,8 @@ import (
 
 // TestWhatSomebodyElseHasInitialisedIsRefused: a Consul that has a management token, and a Vault that has keys.
 func TestWhatSomebodyElseHasInitialisedIsRefused(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Consul and a real Vault")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := servers.StartConsul(ctx, t.TempDir(), servers.ConsulOptions{ManagementToken: "99999999-2222-4333-8444-555555555555"})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Kill() })
-	v, err := servers.StartVault(ctx, t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = v.Kill() })
+	c, ctx := startConsul(t, servers.ConsulOptions{ManagementToken: "99999999-2222-4333-8444-555555555555"}), t.Context()
+	v := startVault(t, servers.VaultOptions{})
 	keys, err := initialise.OpenKeys("")
 	require.NoError(t, err)
 	for name, inputs := range map[string]string{

@@ -1,6 +1,7 @@
 package initialise_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/executortest"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/test/servers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,6 +27,34 @@ func box(t *testing.T) *secret.Box {
 	b, err := secret.NewBox(make([]byte, secret.KeySize))
 	require.NoError(t, err)
 	return b
+}
+
+// startConsul starts a real one, which the test has for itself.
+func startConsul(t *testing.T, o servers.ConsulOptions) *servers.Consul {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a real Consul")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := servers.StartConsul(ctx, t.TempDir(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Kill() })
+	return c
+}
+
+// startVault starts a real one, which the test has for itself.
+func startVault(t *testing.T, o servers.VaultOptions) *servers.Vault {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a real Vault")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	v, err := servers.StartVault(ctx, t.TempDir(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = v.Kill() })
+	return v
 }
 
 // kind is the executor of one kind.

@@ -1,7 +1,6 @@
 package initialise_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -36,18 +35,11 @@ func strayPolicy(t *testing.T, address, token, name string) error {
 // TestVaultKeysAreKeptAndNeeded: what Vault says once is in the operator's file alone; without it a sealed Vault is left
 // alone, with it the next run goes on, and the role's own ids do once it is unsealed.
 func TestVaultKeysAreKeptAndNeeded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Vault")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	v, err := servers.StartVault(ctx, t.TempDir(), servers.VaultOptions{Uninitialised: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = v.Kill() })
+	v, ctx := startVault(t, servers.VaultOptions{Uninitialised: true}), t.Context()
 	policy := `path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }`
 	r := request(fmt.Sprintf(`{"address":%q,"shares":3,"role":"r","role_id":"id","secret_id":"secret","policy":%q,"pki":{"mount":null,"common_name":"ours","domains":["example.test"]}}`, v.Address(), policy))
 
-	_, err = kind(t, initialise.Options{}, initialise.VaultName).Apply(ctx, r)
+	_, err := kind(t, initialise.Options{}, initialise.VaultName).Apply(ctx, r)
 	require.True(t, fault.Is(err, fault.SecretUnavailable), "nobody initialises it without a place for the keys: %v", err)
 
 	nowhere, err := initialise.OpenKeys(filepath.Join(t.TempDir(), "missing", "keys.json"))
