@@ -10,7 +10,7 @@ import (
 
 // meet finds out whether a server is the primary that this secondary belongs to.
 func (f *Follower) meet(ctx context.Context, r *remote) (id Identity, err error) {
-	if err := r.ask(ctx, http.MethodGet, pathSelf, nil, &id); err != nil {
+	if id, err = r.Identity(ctx); err != nil {
 		return id, err
 	}
 	epoch, err := f.Store.Epoch(ctx)

@@ -52,16 +52,15 @@ func (p *partition) part(s *session, why Stop) {
 
 // rejoin takes the journal back to what it has in common with the primary's.
 func (p *partition) rejoin(s *session, why Stop) error {
-	head, err := p.f.Store.Head(s.ctx, p.number)
+	last, err := p.last(s.ctx)
 	if err != nil {
 		return err
 	}
-	common, err := p.common(s, head.Seq)
+	common, err := p.common(s, last.Seq)
 	if err != nil {
 		return err
 	}
-	last, err := p.overtaken(s, why, common, head.Seq)
-	if err != nil {
+	if err := p.overtaken(s, why, common, last); err != nil {
 		return err
 	}
 	c, err := p.cut(s.ctx, common, last)
@@ -77,6 +76,19 @@ func (p *partition) rejoin(s *session, why Stop) error {
 	p.f.Log.Warn("entries that the primary never had are set aside: vivarium cluster divergence shows them", "partition", p.number,
 		"id", c.Aside.ID, "entries", c.Aside.Last-c.Aside.First+1, "environments", len(c.Aside.Environments), "states", len(c.Aside.States))
 	return nil
+}
+
+// last is the last entry here.
+func (p *partition) last(ctx context.Context) (Placed, error) {
+	head, err := p.f.Store.Head(ctx, p.number)
+	if err != nil {
+		return Placed{}, err
+	}
+	at, err := place(ctx, p.f.Store, p.number, head.Seq)
+	if err == nil && at.Mark != "" {
+		return at, nil
+	}
+	return at, fault.Wrap(err, fault.Retry, fault.Unavailable, "the last entry of partition %d can't be read", p.number)
 }
 
 // common is the last entry that both journals have, by its mark; seq 0 where there is none. Marks are of all up to an entry, so
@@ -103,39 +115,34 @@ func (f *Follower) same(s *session, partition int, seq uint64) (bool, error) {
 	if err != nil || here.Mark == "" {
 		return false, err
 	}
-	there, err := (&Remote{*s.remote}).Mark(s.ctx, partition, seq)
+	there, err := s.remote.Mark(s.ctx, partition, seq)
 	return there.Mark == here.Mark, err
 }
 
-// overtaken is the last entry here, when what is behind the common one was overtaken: by entries of a higher epoch, under which
-// another side has acted since. Nothing else is ever set aside: not for a primary that was restored, altered, or is another cluster's.
-func (p *partition) overtaken(s *session, why Stop, common Position, seq uint64) (store.Entry, error) {
-	found, err := p.f.Store.Entries(s.ctx, store.Selection{Partition: p.number, After: seq - 1, Limit: 1})
-	if err != nil || len(found) != 1 {
-		return store.Entry{}, fault.Wrap(err, fault.Retry, fault.Unavailable, "the last entry of partition %d can't be read", p.number)
-	}
-	last := found[0]
+// overtaken is nil when what is behind the common entry was overtaken: by entries of a higher epoch than the last one here has, under
+// which another side has acted since. Nothing else is ever set aside: not for a primary that was restored, altered, or is another cluster's.
+func (p *partition) overtaken(s *session, why Stop, common Position, last Placed) error {
 	kin, err := p.f.kin(s, common)
 	if err != nil {
-		return last, err
+		return err
 	}
 	if !kin {
-		return last, fault.New(fault.GiveUp, Diverged, "%s; no entry is the same on both sides: it is another cluster's. Nothing is set aside: "+
+		return fault.New(fault.GiveUp, Diverged, "%s; no entry is the same on both sides: it is another cluster's. Nothing is set aside: "+
 			"follow the right primary, or begin with an empty store", why.Reason)
 	}
-	next, err := (&Remote{*s.remote}).Mark(s.ctx, p.number, common.Seq+1)
+	next, err := s.remote.Mark(s.ctx, p.number, common.Seq+1)
 	if err != nil {
-		return last, err
+		return err
 	}
 	epoch := next.Epoch
 	if next.Mark == "" {
 		epoch = s.epoch.Load()
 	}
 	if epoch <= last.Epoch {
-		return last, fault.New(fault.GiveUp, Diverged, "%s; both are the same up to entry %d, and the primary has no higher epoch behind it (%d here, %d there), "+
+		return fault.New(fault.GiveUp, Diverged, "%s; both are the same up to entry %d, and the primary has no higher epoch behind it (%d here, %d there), "+
 			"so nothing is set aside: look which side has what happened, and begin the other one anew with a backup of it", why.Reason, common.Seq, last.Epoch, epoch)
 	}
-	return last, nil
+	return nil
 }
 
 // kin tells whether the journals of both sides have anything in common, in whichever partition.
@@ -152,7 +159,7 @@ func (f *Follower) kin(s *session, common Position) (bool, error) {
 }
 
 // cut says what is set aside behind an entry, and what the entries up to it say of the same environments.
-func (p *partition) cut(ctx context.Context, common Position, last store.Entry) (c store.Cut, err error) {
+func (p *partition) cut(ctx context.Context, common Position, last Placed) (c store.Cut, err error) {
 	c.Aside = store.Aside{ID: fmt.Sprintf("%d-%d-e%d", p.number, common.Seq+1, last.Epoch), Partition: p.number, First: common.Seq + 1, Last: last.Seq,
 		Epoch: last.Epoch, Common: common.Mark, Time: time.Now().UTC(), Environments: []store.AsideEnvironment{}}
 	counts := map[string]int{}

@@ -48,12 +48,12 @@ func NewRemote(address, token string, client *http.Client) *Remote {
 type Remote struct{ remote }
 
 // Identity asks who it is. What does not know the token is an Altered error.
-func (r *Remote) Identity(ctx context.Context) (id Identity, err error) {
+func (r *remote) Identity(ctx context.Context) (id Identity, err error) {
 	return id, r.ask(ctx, http.MethodGet, pathSelf, nil, &id)
 }
 
 // Mark asks for the mark and the epoch of an entry, which are empty where there is none.
-func (r *Remote) Mark(ctx context.Context, partition int, seq uint64) (p Placed, err error) {
+func (r *remote) Mark(ctx context.Context, partition int, seq uint64) (p Placed, err error) {
 	return p, r.ask(ctx, http.MethodGet, pathMark+"?"+encode("partition", partition, "seq", seq), nil, &p)
 }
 

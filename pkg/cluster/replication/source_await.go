@@ -34,8 +34,7 @@ func (p *peers) having(partition int, seq uint64) (have int, changed <-chan stru
 	}
 	for _, peer := range p.all {
 		stopped := slices.ContainsFunc(peer.Stopped, func(s Stop) bool { return s.Partition == partition })
-		at := slices.IndexFunc(peer.Positions, func(o Position) bool { return o.Partition == partition })
-		if !stopped && at >= 0 && peer.Positions[at].Seq >= seq {
+		if !stopped && peer.has(partition) >= seq {
 			have++
 		}
 	}

@@ -126,15 +126,19 @@ func (s *Source) Peers() []Peer {
 	return list
 }
 
+// has is the last entry that the secondary has of a partition, 0 where it has said nothing of that.
+func (p *Peer) has(partition int) uint64 {
+	if i := slices.IndexFunc(p.Positions, func(o Position) bool { return o.Partition == partition }); i >= 0 {
+		return p.Positions[i].Seq
+	}
+	return 0
+}
+
 // lagOf is what a secondary lacks of what is there, and since when, by this server's clock.
 func lagOf(p *Peer, heads []store.Head, at time.Time) Lag {
 	lag := Lag{Known: !p.asOf.IsZero()}
 	for _, h := range heads {
-		has := uint64(0)
-		if i := slices.IndexFunc(p.Positions, func(o Position) bool { return o.Partition == h.Partition }); i >= 0 {
-			has = p.Positions[i].Seq
-		}
-		if h.Seq > has {
+		if has := p.has(h.Partition); h.Seq > has {
 			lag.Entries += h.Seq - has
 		}
 	}
