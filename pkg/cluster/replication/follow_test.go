@@ -34,7 +34,7 @@ func TestASecondaryIsTheSame(t *testing.T) {
 			p.live(8, 22)
 			require.NoError(t, p.store.Relayed(t.Context(), 1, 17))
 			same(t, p.store, to)
-			s = reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+			s = reaches(t, f, whole)
 			require.True(t, s.Lag.Known)
 			require.Eventually(t, func() bool {
 				h, err := to.Head(t.Context(), 1)
@@ -88,7 +88,7 @@ func TestCutsAndDelays(t *testing.T) {
 		wan.cut()
 	}
 	same(t, p.store, to)
-	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, f, whole)
 }
 
 // TestAlteredOnTheWay: nothing that was altered is written, and nothing stops for good.
@@ -110,7 +110,7 @@ func TestAlteredOnTheWay(t *testing.T) {
 		p.live(i*5, i*5+5)
 	}
 	same(t, p.store, to)
-	s := reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	s := reaches(t, f, whole)
 	for _, part := range s.Partitions {
 		require.Nil(t, part.Stopped)
 	}

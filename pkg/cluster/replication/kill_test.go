@@ -46,6 +46,24 @@ func followForEver(path, address string) error {
 	select {}
 }
 
+// startChild has a process follow a source, with a store in a file.
+func startChild(t *testing.T, path string, x *source) *exec.Cmd {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run", "^$")
+	child.Env = append(os.Environ(), childStore+"="+path, childSource+"="+x.address())
+	child.Stderr = os.Stderr
+	require.NoError(t, child.Start())
+	return child
+}
+
+// killWithin kills a child at a moment before d has passed: any will do.
+func killWithin(t *testing.T, child *exec.Cmd, d time.Duration) {
+	t.Helper()
+	time.Sleep(rand.N(d))
+	require.NoError(t, child.Process.Kill())
+	require.Error(t, child.Wait())
+}
+
 // TestKilledAtAnyMoment: a secondary that is killed by SIGKILL again and again has in the end what the primary has.
 func TestKilledAtAnyMoment(t *testing.T) {
 	if testing.Short() {
@@ -58,10 +76,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	to := openStore(t, path)
 	seen := uint64(0)
 	for round := range 8 {
-		child := exec.Command(os.Args[0], "-test.run", "^$")
-		child.Env = append(os.Environ(), childStore+"="+path, childSource+"="+x.address())
-		child.Stderr = os.Stderr
-		require.NoError(t, child.Start())
+		child := startChild(t, path, x)
 		p.live(20+round*5, 25+round*5)
 		written := func() (sum uint64) {
 			for n := range partitions {
@@ -72,12 +87,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			return sum
 		}
 		require.Eventually(t, func() bool { return written() > seen }, patience, time.Millisecond, "it does not go on")
-		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // any moment will do
-		require.NoError(t, child.Process.Kill())
-		require.Error(t, child.Wait())
+		killWithin(t, child, 20*time.Millisecond)
 		seen = written()
 	}
 	f := follow(t, to, x.address())
 	same(t, p.store, to)
-	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, f, whole)
 }

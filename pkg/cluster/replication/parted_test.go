@@ -2,11 +2,8 @@ package replication_test
 
 import (
 	"fmt"
-	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -86,7 +83,7 @@ func TestWhatTheOldPrimaryAloneHas(t *testing.T) {
 			x := serveNew(t, now.store)
 			f := follow(t, old.store, x.address())
 			level(t, now.store, old.store)
-			reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+			reaches(t, f, whole)
 			same(t, now.store, old.store)
 			requireApart(t, old.store, before)
 			requireLoaded(t, now, newSide(t, old.store))
@@ -165,7 +162,7 @@ func TestPartedInTheMiddleOfLives(t *testing.T) {
 	lives(old, "1")
 	f := follow(t, to, serve(t, old.store).address())
 	same(t, old.store, to)
-	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, f, whole)
 	require.NoError(t, f.Stop(t.Context()))
 	var before [partitions]uint64
 	for n := range partitions {
@@ -196,7 +193,7 @@ func TestPartedInTheMiddleOfLives(t *testing.T) {
 
 	f = follow(t, old.store, serveNew(t, now.store).address())
 	level(t, now.store, old.store)
-	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, f, whole)
 	same(t, now.store, old.store)
 	requireLoaded(t, now, newSide(t, old.store))
 	asides, err := old.store.Asides(t.Context())
@@ -227,18 +224,12 @@ func TestKilledWhileItSetsAside(t *testing.T) {
 		again := filepath.Join(dir, fmt.Sprint(round, ".db"))
 		copyFile(t, path, again)
 		for range 2 {
-			child := exec.Command(os.Args[0], "-test.run", "^$")
-			child.Env = append(os.Environ(), childStore+"="+again, childSource+"="+x.address())
-			child.Stderr = os.Stderr
-			require.NoError(t, child.Start())
-			time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // any moment will do
-			require.NoError(t, child.Process.Kill())
-			require.Error(t, child.Wait())
+			killWithin(t, startChild(t, again, x), 400*time.Millisecond)
 		}
 		s := openStore(t, again)
 		f := follow(t, s, x.address(), func(o *replication.Options) { o.Self.Server = again })
 		level(t, now.store, s)
-		reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+		reaches(t, f, whole)
 		same(t, now.store, s)
 		requireApart(t, s, before)
 		require.NoError(t, f.Stop(t.Context()))
@@ -247,14 +238,9 @@ func TestKilledWhileItSetsAside(t *testing.T) {
 
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
-	in, err := os.Open(from)
+	data, err := os.ReadFile(from)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, in.Close()) }()
-	out, err := os.Create(to)
-	require.NoError(t, err)
-	_, err = io.Copy(out, in)
-	require.NoError(t, err)
-	require.NoError(t, out.Close())
+	require.NoError(t, os.WriteFile(to, data, 0o600))
 }
 
 // TestASecondaryThatWasAhead of the one that took over sets aside what that one never had, too.
@@ -267,7 +253,7 @@ func TestASecondaryThatWasAhead(t *testing.T) {
 	require.NoError(t, f.Stop(t.Context()))
 	f = follow(t, third, serveNew(t, now.store).address())
 	level(t, now.store, third)
-	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, f, whole)
 	same(t, now.store, third)
 }
 

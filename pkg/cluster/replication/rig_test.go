@@ -156,9 +156,7 @@ func (s *side) decide(name string, in environment.Input, more func(*store.Batch)
 
 // named are the states that an environment goes on naming when it ends, or begins.
 func (s *side) named(st *environment.State) (all []store.StepState) {
-	want := st.SavedPlans()
-	st.KeptStates(func(step, hash string) { want[step] = hash })
-	for step, hash := range want {
+	for step, hash := range history.Named(st) {
 		kept := s.kept[[2]string{st.Name, step}]
 		require.Equal(s, hash, kept.Hash)
 		all = append(all, kept)
@@ -371,6 +369,9 @@ func reaches(t testing.TB, f *replication.Follower, is func(replication.Status) 
 }
 
 func live(s replication.Status) bool { return s.State == replication.Live }
+
+// whole: it lacks no state either.
+func whole(s replication.Status) bool { return live(s) && s.Missing == 0 }
 
 // proxy stands between a secondary and its primary; it can cut, hold back and alter what flows.
 type proxy struct {

@@ -75,7 +75,7 @@ func TestStatesOfWhatIsRenamedLeftAndPlanned(t *testing.T) {
 	reaches(t, f, live)
 	lives(p, "")
 	same(t, p.store, to)
-	reaches(t, f, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, f, whole)
 	kept := func(s store.Store, name, step string) bool {
 		_, err := s.State(t.Context(), name, step)
 		return err == nil
@@ -83,7 +83,7 @@ func TestStatesOfWhatIsRenamedLeftAndPlanned(t *testing.T) {
 	late := fresh(t)
 	g := follow(t, late, x.address(), func(o *replication.Options) { o.Self.Server = "late" })
 	same(t, p.store, late)
-	reaches(t, g, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, g, whole)
 	for name, s := range map[string]store.Store{"the primary": p.store, "who followed": to, "who caught up": late} {
 		require.True(t, kept(s, "moved", "a"), name)
 		require.False(t, kept(s, "moved", "d"), name)
@@ -97,5 +97,5 @@ func TestStatesOfWhatIsRenamedLeftAndPlanned(t *testing.T) {
 	}
 	require.NoError(t, g.Stop(t.Context()))
 	g = follow(t, late, x.address(), func(o *replication.Options) { o.Self.Server = "late" })
-	reaches(t, g, func(s replication.Status) bool { return live(s) && s.Missing == 0 })
+	reaches(t, g, whole)
 }
