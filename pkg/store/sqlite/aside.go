@@ -71,8 +71,7 @@ func (c *cutting) goBack(t *transaction) error {
 		return err
 	}
 	low, high := int64(c.partition)<<seqBits|head, int64(c.partition)<<seqBits|maxSeq
-	const columns = "id, environment, seq, type, time, epoch, operation, causation, traceparent, data, chain"
-	if _, err := t.exec("INSERT INTO aside_entries (aside, "+columns+") SELECT ?, "+columns+" FROM entries WHERE id > ? AND id <= ?", c.ID, low, high); err != nil {
+	if _, err := t.exec("INSERT INTO aside_entries (aside, id, "+entryFields+") SELECT ?, id, "+entryFields+" FROM entries WHERE id > ? AND id <= ?", c.ID, low, high); err != nil {
 		return err
 	}
 	if _, err := t.exec("DELETE FROM entries WHERE id > ? AND id <= ?", low, high); err != nil {
@@ -131,8 +130,7 @@ func (s *Store) AsideEntries(ctx context.Context, id string, after uint64, limit
 		e, err := scanEntry(rows)
 		found = append(found, e)
 		return err
-	}, `SELECT id >> 48, seq, environment, type, time, epoch, operation, causation, traceparent, data, chain FROM aside_entries
-		WHERE aside = ? AND seq > ? ORDER BY id LIMIT ?`, id, int64(min(after, maxSeq)), limit)
+	}, "SELECT id >> 48, "+entryFields+" FROM aside_entries WHERE aside = ? AND seq > ? ORDER BY id LIMIT ?", id, int64(min(after, maxSeq)), limit)
 	return found, err
 }
 

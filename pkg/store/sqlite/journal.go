@@ -73,7 +73,7 @@ func (s *Store) readError(ctx context.Context, err error) error {
 // Entries come in the order of seq; those of one seq in several partitions, which only a selection by environment
 // can meet, in the order of partitions.
 func (s *Store) Entries(ctx context.Context, q store.Selection) ([]store.Entry, error) {
-	const columns = "SELECT id >> 48, seq, environment, type, time, epoch, operation, causation, traceparent, data, chain FROM entries "
+	const columns = "SELECT id >> 48, " + entryFields + " FROM entries "
 	low, high := int64(0), int64(math.MaxInt64)
 	if q.Partition >= 0 && q.Partition <= maxPartition {
 		low, high = int64(q.Partition)<<seqBits, int64(q.Partition)<<seqBits|maxSeq
@@ -99,10 +99,11 @@ func (s *Store) Entries(ctx context.Context, q store.Selection) ([]store.Entry, 
 	return found, err
 }
 
+// scanEntry reads a partition and entryFields.
 func scanEntry(rows *sql.Rows) (e store.Entry, err error) {
 	var at sql.NullInt64
 	var data, chain sql.RawBytes
-	err = rows.Scan(&e.Partition, &e.Seq, &e.Environment, &e.Type, &at, &e.Epoch, &e.Operation, &e.Causation, &e.TraceParent, &data, &chain)
+	err = rows.Scan(&e.Partition, &e.Environment, &e.Seq, &e.Type, &at, &e.Epoch, &e.Operation, &e.Causation, &e.TraceParent, &data, &chain)
 	if at.Valid {
 		e.Time = time.Unix(0, at.Int64).UTC()
 	}

@@ -42,11 +42,14 @@ func (t *transaction) insert(i insert, values rows) error {
 	return nil
 }
 
-const entryColumns = 11
+// entryFields are the columns of an entry behind the one that has its partition and seq in it.
+const (
+	entryFields  = "environment, seq, type, time, epoch, operation, causation, traceparent, data, chain"
+	entryColumns = 11
+)
 
 var (
-	insertEntries = newInsert(entryColumns, `INSERT INTO entries
-		(id, environment, seq, type, time, epoch, operation, causation, traceparent, data, chain)`, "")
+	insertEntries   = newInsert(entryColumns, "INSERT INTO entries (id, "+entryFields+")", "")
 	insertSnapshots = newInsert(4, `INSERT INTO snapshots (partition, environment, seq, data)`,
 		`ON CONFLICT (partition, environment) DO UPDATE SET seq = excluded.seq, data = excluded.data
 		WHERE excluded.seq >= snapshots.seq`)
