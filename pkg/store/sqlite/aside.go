@@ -90,10 +90,14 @@ func (t *transaction) setAside(id, name string) error {
 		SELECT ?, environment, step, hash, data FROM step_states WHERE environment = ?`, id, name); err != nil {
 		return err
 	}
+	row, found, err := t.integer("SELECT id FROM environments WHERE name = ?", name)
+	if err == nil && found {
+		err = t.clearDerived(row)
+	}
+	if err != nil {
+		return err
+	}
 	for _, text := range []string{
-		"DELETE FROM environment_tags WHERE environment = (SELECT id FROM environments WHERE name = ?)",
-		"DELETE FROM environment_templates WHERE environment = (SELECT id FROM environments WHERE name = ?)",
-		"DELETE FROM environment_search WHERE rowid = (SELECT id FROM environments WHERE name = ?)",
 		"DELETE FROM environments WHERE name = ?",
 		"DELETE FROM operations WHERE environment = ?",
 		"DELETE FROM snapshots WHERE environment = ?",

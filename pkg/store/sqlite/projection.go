@@ -90,14 +90,8 @@ func (t *transaction) environment(e *environmentRow) error {
 }
 
 func (t *transaction) derive(id int64, e *environmentRow) error {
-	for _, text := range []string{
-		"DELETE FROM environment_tags WHERE environment = ?",
-		"DELETE FROM environment_templates WHERE environment = ?",
-		"DELETE FROM environment_search WHERE rowid = ?",
-	} {
-		if _, err := t.exec(text, id); err != nil {
-			return err
-		}
+	if err := t.clearDerived(id); err != nil {
+		return err
 	}
 	var tags, uses rows
 	for _, tag := range e.Tags {
@@ -115,6 +109,20 @@ func (t *transaction) derive(id int64, e *environmentRow) error {
 	_, err := t.exec("INSERT INTO environment_search (rowid, name, description, tags, outputs) VALUES (?, ?, ?, ?, ?)",
 		id, e.Name, e.Description, strings.Join(e.Tags, " "), e.words)
 	return err
+}
+
+// clearDerived empties the tables that are derived from an environment.
+func (t *transaction) clearDerived(id int64) error {
+	for _, text := range []string{
+		"DELETE FROM environment_tags WHERE environment = ?",
+		"DELETE FROM environment_templates WHERE environment = ?",
+		"DELETE FROM environment_search WHERE rowid = ?",
+	} {
+		if _, err := t.exec(text, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resources of a new environment are inserted several at a time. The others are there already and mostly keep their
