@@ -22,7 +22,7 @@ func migrate(c *conn, path string) error {
 		return err
 	}
 	// A store that is up to date is opened without a lock, for which one would wait long beside a server that writes much.
-	if current, err := isCurrent(c, len(files)); err != nil || current {
+	if version, err := schemaVersion(c, path); err != nil || version == len(files) {
 		return err
 	}
 	if err := c.script("BEGIN IMMEDIATE"); err != nil {
@@ -34,15 +34,6 @@ func migrate(c *conn, path string) error {
 	return c.script("COMMIT")
 }
 
-func isCurrent(c *conn, version int) (bool, error) {
-	tables, _, err := c.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'")
-	if err != nil || tables == 0 {
-		return false, err
-	}
-	found, _, err := c.integer("SELECT coalesce(max(version), 0) FROM schema_version")
-	return int(found) == version, err
-}
-
 func migrateTo(c *conn, path string, files []string) error {
 	version, err := schemaVersion(c, path)
 	if err != nil {
@@ -52,6 +43,9 @@ func migrateTo(c *conn, path string, files []string) error {
 		return fault.New(fault.GiveUp, NewerSchema,
 			"the store %s has schema %d, this build knows up to %d; use the build that wrote it, or a newer one",
 			path, version, len(files))
+	}
+	if err := c.script("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT"); err != nil {
+		return err
 	}
 	for n := version; n < len(files); n++ {
 		text, err := migrations.ReadFile(files[n])
@@ -68,7 +62,7 @@ func migrateTo(c *conn, path string, files []string) error {
 	return nil
 }
 
-// schemaVersion is 0 for an empty file. A database of something else is refused before anything is written to it.
+// schemaVersion is 0 for an empty file. A database of something else is refused, before anything is written to it.
 func schemaVersion(c *conn, path string) (int, error) {
 	var tables []string
 	err := c.query(func(row []driver.Value) error {
@@ -83,7 +77,7 @@ func schemaVersion(c *conn, path string) (int, error) {
 			"%s is a SQLite database, but not a store of Vivarium; choose another file", path)
 	}
 	if len(tables) == 0 {
-		return 0, c.script("CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT")
+		return 0, nil
 	}
 	version, _, err := c.integer("SELECT coalesce(max(version), 0) FROM schema_version")
 	return int(version), err
