@@ -145,12 +145,5 @@ func (s *Store) AsideEntries(ctx context.Context, id string, after uint64, limit
 
 // AsideState of a step.
 func (s *Store) AsideState(ctx context.Context, id, environment, step string) (store.StepState, error) {
-	row, found, err := askOne[struct {
-		Hash string `json:"hash"`
-		Data []byte `json:"data"`
-	}](ctx, s, "aside_state", binds{"key": id + "-" + keyOf(environment, step)})
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return store.StepState{Environment: environment, Step: step, Hash: row.Hash, Data: row.Data}, err
+	return s.stateIn(ctx, "aside_states", id+"-"+keyOf(environment, step), environment, step)
 }

@@ -523,12 +523,11 @@ var meanings = map[string]func(*ground) ([]any, *refusal){
 		found := g.all("aside_entries", func(e doc) bool { return e["aside"] == g.binds["aside"] && num(e["seq"]) > g.num("after") })
 		return rowsOf(sortedBy(found, "seq"), g.limit(), func(d doc) any { return d })
 	},
-	"aside_state": single("aside_states", fields("hash", "data")),
-	"state":       single("states", fields("hash", "data")),
-	"document":    single("", field("data")),
-	"exists":      single("", func(doc) any { return true }),
-	"template":    single("templates", fields("data", "archive")),
-	"snapshot":    single("snapshots", fields("environment", "seq", "data")),
+	"state":    single("", fields("hash", "data")),
+	"document": single("", field("data")),
+	"exists":   single("", func(doc) any { return true }),
+	"template": single("templates", fields("data", "archive")),
+	"snapshot": single("snapshots", fields("environment", "seq", "data")),
 	"snapshots": func(g *ground) ([]any, *refusal) {
 		return rowsOf(sortedBy(g.all("snapshots", where("partition", g.binds["partition"])), "place"), 0, fields("environment", "seq", "data"))
 	},

@@ -56,10 +56,15 @@ func (b *batch) takeOut(ctx context.Context, t arangodb.Transaction) error {
 
 // State of a step.
 func (s *Store) State(ctx context.Context, environment, step string) (store.StepState, error) {
+	return s.stateIn(ctx, "states", keyOf(environment, step), environment, step)
+}
+
+// stateIn reads one of the collections of states.
+func (s *Store) stateIn(ctx context.Context, collection, key, environment, step string) (store.StepState, error) {
 	row, found, err := askOne[struct {
 		Hash string `json:"hash"`
 		Data []byte `json:"data"`
-	}](ctx, s, "state", binds{"key": keyOf(environment, step)})
+	}](ctx, s, "state", binds{"@collection": collection, "key": key})
 	if err == nil && !found {
 		err = store.ErrNotFound
 	}
