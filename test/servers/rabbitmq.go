@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"syscall"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -20,7 +17,7 @@ import (
 // RabbitMQ is a private broker with an epmd of its own. Its methods may be called from several goroutines, one
 // at a time takes effect.
 type RabbitMQ struct {
-	dir     string
+	server
 	script  string
 	node    string
 	port    int
@@ -28,9 +25,6 @@ type RabbitMQ struct {
 	epmd    int
 	manage  int // port of the management plugin, 0 without it
 	version string
-
-	mu      sync.Mutex
-	broker  *child
 	portmap *child
 }
 
@@ -59,7 +53,9 @@ func StartRabbitMQ(ctx context.Context, dir string, o ...RabbitMQOptions) (*Rabb
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	r := &RabbitMQ{dir: dir, script: script, port: free[0], dist: free[1], epmd: free[2]}
+	r := &RabbitMQ{script: script, port: free[0], dist: free[1], epmd: free[2]}
+	r.server = server{name: "RabbitMQ", dir: dir, where: r.Address, command: r.command, environment: r.environment, answers: r.answers,
+		before: r.startPortMapper, after: r.endPortMapper}
 	if len(o) > 0 && o[0].Management {
 		r.manage = free[3]
 	}
@@ -85,27 +81,6 @@ func (r *RabbitMQ) Address() string { return "127.0.0.1:" + strconv.Itoa(r.port)
 // Version is what the broker says it is, such as 3.10.8.
 func (r *RabbitMQ) Version() string { return r.version }
 
-// Start starts a broker that was stopped or killed, on the same ports and data, and returns when it answers.
-func (r *RabbitMQ) Start(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broker.running() {
-		return nil
-	}
-	if err := r.startPortMapper(); err != nil {
-		return err
-	}
-	var err error
-	if r.broker, err = startOnConsole(exec.Command(r.script), r.dir, r.environment(), r.console()); err != nil {
-		return err
-	}
-	return r.ready(ctx)
-}
-
-func (r *RabbitMQ) ready(ctx context.Context) error {
-	return r.broker.ready(ctx, "RabbitMQ", r.Address(), r.answers)
-}
-
 // startPortMapper runs epmd as our own child: left alone, the broker would start one that outlives it.
 func (r *RabbitMQ) startPortMapper() error {
 	if r.portmap.running() {
@@ -118,6 +93,10 @@ func (r *RabbitMQ) startPortMapper() error {
 	return err
 }
 
+func (r *RabbitMQ) endPortMapper() error { return r.portmap.kill() }
+
+func (r *RabbitMQ) command() *exec.Cmd { return exec.Command(r.script) }
+
 // answers tells whether the broker completes a handshake.
 func (r *RabbitMQ) answers(context.Context) error {
 	conn, err := amqp.DialConfig(r.URL(), amqp.Config{Dial: amqp.DefaultDial(5 * time.Second)})
@@ -126,38 +105,4 @@ func (r *RabbitMQ) answers(context.Context) error {
 	}
 	r.version, _ = conn.Properties["version"].(string)
 	return conn.Close()
-}
-
-// Stop ends the broker in an orderly way, or by force when ctx ends first.
-func (r *RabbitMQ) Stop(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return errors.Join(r.broker.stop(ctx), r.portmap.kill())
-}
-
-// Kill ends the broker as a crash would (SIGKILL).
-func (r *RabbitMQ) Kill() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return errors.Join(r.broker.kill(), r.portmap.kill())
-}
-
-// Restart is Stop and Start.
-func (r *RabbitMQ) Restart(ctx context.Context) error {
-	if err := r.Stop(ctx); err != nil {
-		return err
-	}
-	return r.Start(ctx)
-}
-
-// Pause freezes the broker (SIGSTOP): its connections stay open and nothing answers.
-func (r *RabbitMQ) Pause() error { return r.signal(syscall.SIGSTOP) }
-
-// Resume ends Pause.
-func (r *RabbitMQ) Resume() error { return r.signal(syscall.SIGCONT) }
-
-func (r *RabbitMQ) signal(s os.Signal) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.broker.signal("RabbitMQ", s)
 }

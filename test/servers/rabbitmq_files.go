@@ -61,5 +61,3 @@ func (r *RabbitMQ) environment() []string {
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput +S 2:2",
 	)
 }
-
-func (r *RabbitMQ) console() string { return filepath.Join(r.dir, "log", "console.log") }

@@ -23,6 +23,8 @@ type server struct {
 	environment func() []string
 	// answers is nil once the server does what it is for.
 	answers func(context.Context) error
+	// before and after are called before its process is started, and when it was ended; nil does nothing.
+	before, after func() error
 
 	mu    sync.Mutex
 	child *child
@@ -35,11 +37,21 @@ func (s *server) Start(ctx context.Context) error {
 	if s.child.running() {
 		return nil
 	}
-	var err error
+	err := call(s.before)
+	if err != nil {
+		return err
+	}
 	if s.child, err = startOnConsole(s.command(), s.dir, s.environment(), s.console()); err != nil {
 		return err
 	}
 	return s.ready(ctx)
+}
+
+func call(f func() error) error {
+	if f == nil {
+		return nil
+	}
+	return f()
 }
 
 func (s *server) ready(ctx context.Context) error {
@@ -50,14 +62,14 @@ func (s *server) ready(ctx context.Context) error {
 func (s *server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.child.stop(ctx)
+	return errors.Join(s.child.stop(ctx), call(s.after))
 }
 
 // Kill ends the server as a crash would (SIGKILL).
 func (s *server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.child.kill()
+	return errors.Join(s.child.kill(), call(s.after))
 }
 
 // Restart is Stop and Start.
