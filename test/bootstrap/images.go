@@ -1,10 +1,8 @@
 package bootstrap
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/moby/moby/client"
 
 	"github.com/vivarium-env/vivarium/test/servers"
 )
@@ -41,11 +37,11 @@ func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
 		if err != nil {
 			return err
 		}
-		archive, err := alone(file, program[1])
+		archive, err := servers.FileSystem(file, program[1])
 		if err != nil {
 			return err
 		}
-		if err := give(ctx, d, name, archive, "PATH=/usr/bin"); err != nil {
+		if err := d.Import(ctx, name, bytes.NewReader(archive), "ENV PATH=/usr/bin"); err != nil {
 			return err
 		}
 	}
@@ -58,7 +54,7 @@ func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
 	if err != nil || len(homes) == 0 {
 		return errors.Join(err, errors.New("this machine's RabbitMQ is not where Debian has it"))
 	}
-	return give(ctx, d, "boot/rabbitmq:1", archive, "PATH="+homes[0]+":/usr/bin:/bin LANG=C.UTF-8")
+	return d.Import(ctx, "boot/rabbitmq:1", archive, "ENV PATH="+homes[0]+":/usr/bin:/bin LANG=C.UTF-8")
 }
 
 // find looks in the PATH of the place.
@@ -67,28 +63,11 @@ func (p *Place) find(name string) (string, error) {
 		return name, nil
 	}
 	for _, dir := range filepath.SplitList(p.path) {
-		if file := filepath.Join(dir, name); exec.Command("test", "-x", file).Run() == nil {
+		if file, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return file, nil
 		}
 	}
 	return "", fmt.Errorf("there is no %s in PATH", name)
-}
-
-// alone is a file system with one program, and a folder for temporary files.
-func alone(file, at string) (io.Reader, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var archive bytes.Buffer
-	w := tar.NewWriter(&archive)
-	err = errors.Join(
-		w.WriteHeader(&tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}),
-		w.WriteHeader(&tar.Header{Name: at, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(text))}))
-	if err == nil {
-		_, err = w.Write(text)
-	}
-	return &archive, errors.Join(err, w.Close())
 }
 
 // broker is a file system with the broker, the tools, and the libraries that both are linked with; links are what they lead to.
@@ -147,26 +126,4 @@ func linked(ctx context.Context, list []string) (libraries []string, err error) 
 func executable(entry fs.DirEntry) bool {
 	info, err := entry.Info()
 	return err == nil && info.Mode()&0o111 != 0
-}
-
-func give(ctx context.Context, d *servers.Docker, name string, archive io.Reader, env string) error {
-	c, err := d.Client()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }()
-	result, err := c.ImageImport(ctx, client.ImageImportSource{Source: archive, SourceName: "-"}, name, client.ImageImportOptions{Changes: []string{"ENV " + env}})
-	if err != nil {
-		return fmt.Errorf("importing %s into Docker: %w", name, err)
-	}
-	defer func() { _ = result.Close() }()
-	for answers := json.NewDecoder(result); ; {
-		var answer struct{ Error string }
-		switch err := answers.Decode(&answer); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil || answer.Error != "":
-			return fmt.Errorf("importing %s into Docker: %v%s", name, err, answer.Error)
-		}
-	}
 }

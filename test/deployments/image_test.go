@@ -114,13 +114,11 @@ func sources(t *testing.T) []byte {
 // builtImage is made by the Containerfile on the shared engine.
 func builtImage(t *testing.T) *client.Client {
 	t.Helper()
-	docker, err := servers.SharedDocker(t).Client()
+	engine := servers.SharedDocker(t)
+	docker, err := engine.Client()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, docker.Close()) })
-	imported, err := docker.ImageImport(t.Context(), client.ImageImportSource{Source: bytes.NewReader(builder(t)), SourceName: "-"}, builderImage,
-		client.ImageImportOptions{Changes: []string{"ENV PATH=/bin"}})
-	require.NoError(t, err)
-	answers(t, imported)
+	require.NoError(t, engine.Import(t.Context(), builderImage, bytes.NewReader(builder(t)), "ENV PATH=/bin"))
 	ref := func(s string) *string { return &s }
 	built, err := docker.ImageBuild(t.Context(), bytes.NewReader(sources(t)), client.ImageBuildOptions{
 		Dockerfile: "deployments/Containerfile", Tags: []string{image}, Remove: true,

@@ -25,13 +25,17 @@ func (d *Docker) Image(ctx context.Context, name, pkg string) error {
 	if err != nil {
 		return err
 	}
+	return d.Import(ctx, name, bytes.NewReader(archive), `ENTRYPOINT ["/app"]`, "ENV PATH=/")
+}
+
+// Import gives the engine an image of the name with a file system, changed as instructions of a Dockerfile say.
+func (d *Docker) Import(ctx context.Context, name string, archive io.Reader, changes ...string) error {
 	c, err := d.Client()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	result, err := c.ImageImport(ctx, client.ImageImportSource{Source: bytes.NewReader(archive), SourceName: "-"}, name,
-		client.ImageImportOptions{Changes: []string{`ENTRYPOINT ["/app"]`, "ENV PATH=/"}})
+	result, err := c.ImageImport(ctx, client.ImageImportSource{Source: archive, SourceName: "-"}, name, client.ImageImportOptions{Changes: changes})
 	if err != nil {
 		return fmt.Errorf("importing %s into Docker: %w", name, err)
 	}
@@ -58,6 +62,11 @@ func imageOf(ctx context.Context, pkg string) ([]byte, error) {
 	if err := buildStatic(ctx, pkg, program); err != nil {
 		return nil, err
 	}
+	return FileSystem(program, "app")
+}
+
+// FileSystem is the archive of one with nothing in it but a program, at a path without a slash before it, and an empty /tmp.
+func FileSystem(program, at string) ([]byte, error) {
 	text, err := os.ReadFile(program)
 	if err != nil {
 		return nil, err
@@ -66,7 +75,7 @@ func imageOf(ctx context.Context, pkg string) ([]byte, error) {
 	w := tar.NewWriter(&archive)
 	err = errors.Join(
 		w.WriteHeader(&tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}),
-		w.WriteHeader(&tar.Header{Name: "app", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(text))}))
+		w.WriteHeader(&tar.Header{Name: at, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(text))}))
 	if err == nil {
 		_, err = w.Write(text)
 	}
