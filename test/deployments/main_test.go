@@ -1,7 +1,6 @@
 package deployments
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,24 +8,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/test/servers"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	servers.StopSharedDocker()
-	servers.StopSharedKubernetes()
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, "goroutines are left after the tests:", err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { servers.Main(m) }
 
 // root of the repository.
 const root = "../.."

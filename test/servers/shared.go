@@ -105,6 +105,7 @@ func Main(m *testing.M, options ...goleak.Option) {
 	StopSharedDocker()
 	StopSharedConsul()
 	StopSharedVault()
+	StopSharedKubernetes()
 	if code == 0 {
 		if err := goleak.Find(options...); err != nil {
 			fmt.Fprintf(os.Stderr, "goroutines are left after the tests: %v\n", err)
