@@ -26,8 +26,7 @@ type Place struct {
 	Location, Docker string
 
 	path  string // of PATH, with Consul and Vault
-	ports []int
-	api   int
+	ports []int  // the API's is the first
 }
 
 // Further is the environment that the configuration repository defines.
@@ -72,20 +71,13 @@ func New(ctx context.Context, dir, program string, progress io.Writer) (*Place, 
 		return nil, err
 	}
 	p.path = strings.Join([]string{filepath.Dir(consul), filepath.Dir(vault), os.Getenv("PATH")}, string(filepath.ListSeparator))
-	if err := p.choosePorts(); err != nil {
+	if p.ports, err = ports.Free(11); err != nil {
 		return nil, err
 	}
 	return p, errors.Join(
 		p.repository(ctx, "demo-templates", "greeting/template.hcl", template),
 		p.repository(ctx, "demo-environments", "greeting.hcl", definition),
 	)
-}
-
-func (p *Place) choosePorts() (err error) {
-	if p.ports, err = ports.Free(11); err == nil {
-		p.api = p.ports[0]
-	}
-	return err
 }
 
 func (p *Place) repository(ctx context.Context, name, file, text string) error {
@@ -114,7 +106,7 @@ func (p *Place) Work() string { return filepath.Join(p.Dir, "work") }
 func (p *Place) Keys() string { return filepath.Join(p.Dir, "keys.json") }
 
 // API is the address of the service.
-func (p *Place) API() string { return fmt.Sprintf("http://127.0.0.1:%d", p.api) }
+func (p *Place) API() string { return fmt.Sprintf("http://127.0.0.1:%d", p.ports[0]) }
 
 // Data is the service's data folder, by which commands find it.
 func (p *Place) Data() string { return filepath.Join(p.Work(), "site", "volumes", "service", "data") }
