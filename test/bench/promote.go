@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vivarium-env/vivarium/test/ports"
 )
 
 // promotedEnvironments are those that are deployed when their side is lost.
@@ -61,15 +62,11 @@ func (s *stage) promote(ctx context.Context) (took time.Duration, err error) {
 
 // side starts a server with a runner, a store and a bus of its own.
 func (s *stage) side(ctx context.Context, name, bus string, more ...string) (*process, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.One()
 	if err != nil {
 		return nil, err
 	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
-	p, err := s.startOn(bus, name, append([]string{"server", "--primary-cluster-name", "both", "--listen", address, "--data-dir", filepath.Join(s.dir, name),
+	p, err := s.startOn(bus, name, append([]string{"server", "--primary-cluster-name", "both", "--listen", fmt.Sprint("127.0.0.1:", port), "--data-dir", filepath.Join(s.dir, name),
 		"--catalogue", filepath.Join(s.dir, "catalogue")}, more...)...)
 	if err != nil {
 		return nil, err
