@@ -47,23 +47,30 @@ type clusterOptions struct {
 	via              func(which string) string // the bus's URL for a process, by its name
 }
 
+// emptyCluster has a folder with a catalogue, and nothing that runs.
+func emptyCluster(t *testing.T, pattern string) *cluster {
+	t.Helper()
+	dir, err := os.MkdirTemp("", pattern)
+	require.NoError(t, err)
+	c := &cluster{t: t, dir: dir, ledger: filepath.Join(dir, "ledger"), want: map[string]string{}, made: map[string]string{},
+		key: base64.StdEncoding.EncodeToString([]byte("faults-faults-faults-faults-0123"))}
+	require.NoError(t, writeCatalogue(dir, c.ledger))
+	return c
+}
+
 func sharedBroker(t *testing.T) *servers.RabbitMQ { return servers.SharedRabbitMQ(t) }
 
 func newCluster(t *testing.T, ctx context.Context, o clusterOptions) *cluster {
 	t.Helper()
-	c := &cluster{t: t, broker: sharedBroker(t), want: map[string]string{}, made: map[string]string{}, tofu: "/bin/false"}
+	c := emptyCluster(t, "vivarium-faults-")
+	c.broker, c.tofu, c.store = sharedBroker(t), "/bin/false", filepath.Join(c.dir, "store.db")
 	t.Logf("RabbitMQ %s, %s", c.broker.Version(), program)
 	require.NoError(t, clearBroker(c.broker.URL()))
-	var err error
-	c.dir, err = os.MkdirTemp("", "vivarium-faults-")
-	require.NoError(t, err)
-	c.ledger, c.store = filepath.Join(c.dir, "ledger"), filepath.Join(c.dir, "store.db")
 	if o.dataDir != "" {
 		c.store = filepath.Join(o.dataDir, "store.db")
 	}
-	require.NoError(t, writeCatalogue(c.dir, c.ledger))
-	c.key = base64.StdEncoding.EncodeToString([]byte("faults-faults-faults-faults-0123")[:32])
 	if o.terraform {
+		var err error
 		c.tofu, err = servers.OpenTofu(ctx, os.Stderr)
 		require.NoError(t, err)
 	}

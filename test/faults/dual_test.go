@@ -2,10 +2,9 @@ package faults
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -24,7 +23,7 @@ type half struct {
 }
 
 func (h *half) processes() []*process {
-	return append(append([]*process{}, h.servers...), h.runners...)
+	return slices.Concat(h.servers, h.runners)
 }
 
 // dual is two of everything: the sides find each other by Consul, whose datacentres are joined over WAN. Of the embedded pair
@@ -37,32 +36,25 @@ type dual struct {
 // newDual returns once the secondary has all that the primary has.
 func newDual(t *testing.T, ctx context.Context, more ...string) *dual {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "vivarium-dual-")
-	require.NoError(t, err)
-	d := &dual{pair: &pair{cluster: &cluster{t: t, dir: dir, ledger: filepath.Join(dir, "ledger"), want: map[string]string{}, made: map[string]string{}}}}
-	require.NoError(t, writeCatalogue(dir, d.ledger))
-	key := base64.StdEncoding.EncodeToString([]byte("faults-faults-faults-faults-0123")[:32])
-	d.env = baseEnvironment(append([]string{"VIVARIUM_REPLICATION_TOKEN=faults faults faults", "VIVARIUM_CLUSTER_MARGIN=2s",
-		"VIVARIUM_TERRAFORM=/bin/false", "VIVARIUM_KEY=" + key}, more...)...)
+	d := &dual{pair: &pair{cluster: emptyCluster(t, "vivarium-dual-")}}
+	d.env = append(sideEnvironment(more...), "VIVARIUM_KEY="+d.key)
 	d.startHalves(t, ctx)
+	east, west := d.halves[0], d.halves[1]
+	both := slices.Concat(east.servers, west.servers)
 	t.Cleanup(func() {
-		d.cluster.servers = append(append([]*process{}, d.halves[0].servers...), d.halves[1].servers...) // whichever were asked last
+		d.servers = both // whichever were asked last
 		d.end()
 	})
-	d.east, d.west = d.halves[0].servers[0], d.halves[1].servers[0]
-	d.cluster.servers = append(append([]*process{}, d.halves[0].servers...), d.halves[1].servers...)
-	d.cluster.runners = append(append([]*process{}, d.halves[0].runners...), d.halves[1].runners...)
-	for _, h := range d.halves {
-		for _, p := range h.processes() {
-			require.NoError(t, p.start())
-		}
+	d.east, d.west = east.servers[0], west.servers[0]
+	d.servers, d.runners = both, slices.Concat(east.runners, west.runners)
+	for _, p := range d.all() {
+		require.NoError(t, p.start())
 	}
-	for _, p := range d.cluster.servers {
+	for _, p := range d.servers {
 		require.NoError(t, until(ctx, p.name+" is not ready", func() bool { return d.ready(p) }), "%s", p.tail())
 	}
 	require.NoError(t, until(ctx, "the secondary does not follow", func() bool { return d.follows(d.halves[1]) }), "%s", d.west.tail())
-	d.token, err = d.run(ctx, d.west, "cluster", "token")
-	require.NoError(t, err)
+	d.getToken(t, ctx)
 	return d
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -32,12 +31,7 @@ type pair struct {
 // newPair returns once the secondary has all that the primary has.
 func newPair(t *testing.T, ctx context.Context, more ...string) *pair {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "vivarium-sides-")
-	require.NoError(t, err)
-	p := &pair{cluster: &cluster{t: t, dir: dir, ledger: filepath.Join(dir, "ledger"), want: map[string]string{}, made: map[string]string{}}}
-	require.NoError(t, writeCatalogue(dir, p.ledger))
-	p.env = baseEnvironment(append([]string{"VIVARIUM_REPLICATION_TOKEN=faults faults faults", "VIVARIUM_CLUSTER_MARGIN=2s",
-		"VIVARIUM_TERRAFORM=/bin/false"}, more...)...)
+	p := &pair{cluster: emptyCluster(t, "vivarium-sides-"), env: sideEnvironment(more...)}
 	east, west := freeAddress(t), freeAddress(t)
 	p.wires = []*proxy{newProxy(t, east), newProxy(t, west)}
 	p.east = p.side("east", east, p.wires[1], "--primary")
@@ -48,9 +42,21 @@ func newPair(t *testing.T, ctx context.Context, more ...string) *pair {
 	require.NoError(t, until(ctx, "the primary is not ready", func() bool { return p.ready(p.east) }), "%s", p.east.tail())
 	require.NoError(t, p.west.start())
 	require.NoError(t, until(ctx, "the secondary does not follow", func() bool { return p.stands(p.west).live() }), "%s", p.west.tail())
+	p.getToken(t, ctx)
+	return p
+}
+
+// sideEnvironment is that of a process of either side.
+func sideEnvironment(more ...string) []string {
+	return baseEnvironment(append([]string{"VIVARIUM_REPLICATION_TOKEN=faults faults faults", "VIVARIUM_CLUSTER_MARGIN=2s",
+		"VIVARIUM_TERRAFORM=/bin/false"}, more...)...)
+}
+
+func (p *pair) getToken(t *testing.T, ctx context.Context) {
+	t.Helper()
+	var err error
 	p.token, err = p.run(ctx, p.west, "cluster", "token")
 	require.NoError(t, err)
-	return p
 }
 
 func (p *pair) side(name, listen string, other *proxy, more ...string) *process {
