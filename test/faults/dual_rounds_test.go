@@ -13,18 +13,7 @@ import (
 // dualKilled kills all of the primary's side at a random moment, servers, runners, broker and Consul, and in half of the long rounds the
 // other side's Consul, too; the other side takes over.
 func dualKilled(t *testing.T, r *row) {
-	ctx, cancel := context.WithTimeout(t.Context(), either(50*time.Minute, 8*time.Minute))
-	defer cancel()
-	random := newChoice(t)
-	var sum takeovers
-	for r.rounds < either(20, 1) {
-		r.rounds++
-		t.Run(fmt.Sprint(r.rounds), func(t *testing.T) { sum.dual(t, ctx, r, random) })
-		r.note = sum.String()
-		if t.Failed() {
-			return
-		}
-	}
+	takeOvers(t, r, either(50*time.Minute, 8*time.Minute), either(20, 1), (*takeovers).dual)
 }
 
 func (s *takeovers) dual(t *testing.T, ctx context.Context, r *row, random choice) {
@@ -43,12 +32,8 @@ func (s *takeovers) dual(t *testing.T, ctx context.Context, r *row, random choic
 	d.acts(t, ctx, d.halves[1], 2)
 
 	before, after := d.written(t, "east", 1), d.written(t, "west", 1)
-	for partition, seq := range shown {
-		require.GreaterOrEqual(t, after[partition], seq, "what the secondary showed of partition %d is there", partition)
-	}
-	for partition, seq := range before {
-		s.entries += seq - min(seq, after[partition])
-	}
+	requireShown(t, shown, after)
+	s.entries += unsentOf(before, after)
 	if gone {
 		require.NoError(t, d.halves[1].consul.Start(ctx))
 	}
@@ -67,15 +52,12 @@ func dualSwitched(t *testing.T, r *row) {
 	ctx, cancel := context.WithTimeout(t.Context(), either(30*time.Minute, 8*time.Minute))
 	defer cancel()
 	d := newDual(t, ctx, "VIVARIUM_CLUSTER_LEASE=20s")
-	for r.rounds < either(10, 1) {
-		from, to := d.halves[r.rounds%2], d.halves[(r.rounds+1)%2]
-		r.rounds++
-		t.Run(fmt.Sprint(r.rounds), func(t *testing.T) { d.switchOver(t, ctx, uint64(r.rounds)+1, from, to) })
-		if t.Failed() {
-			return
-		}
+	r.repeat(t, either(10, 1), func(t *testing.T) {
+		d.switchOver(t, ctx, uint64(r.rounds)+1, d.halves[(r.rounds-1)%2], d.halves[r.rounds%2])
+	})
+	if !t.Failed() {
+		d.conclude(r)
 	}
-	d.conclude(r)
 }
 
 func (d *dual) switchOver(t *testing.T, ctx context.Context, epoch uint64, from, to *half) {

@@ -13,17 +13,24 @@ import (
 
 // sidesKilled kills the primary's side at a random moment, has the secondary take over, and starts the old side again.
 func sidesKilled(t *testing.T, r *row) {
-	ctx, cancel := context.WithTimeout(t.Context(), either(40*time.Minute, 8*time.Minute))
+	takeOvers(t, r, either(40*time.Minute, 8*time.Minute), either(20, 2), (*takeovers).killed)
+}
+
+// takeOvers has one side lose the other, round after round, all of them within a time.
+func takeOvers(t *testing.T, r *row, within time.Duration, rounds int, round func(*takeovers, *testing.T, context.Context, *row, choice)) {
+	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	random := newChoice(t)
 	var sum takeovers
-	for r.rounds < either(20, 2) {
+	r.repeat(t, rounds, func(t *testing.T) { round(&sum, t, ctx, r, random) })
+	r.note = sum.String()
+}
+
+// repeat does rounds, each as a test of its own, until one has failed.
+func (r *row) repeat(t *testing.T, rounds int, round func(*testing.T)) {
+	for r.rounds < rounds && !t.Failed() {
 		r.rounds++
-		t.Run(fmt.Sprint(r.rounds), func(t *testing.T) { sum.killed(t, ctx, r, random) })
-		r.note = sum.String()
-		if t.Failed() {
-			return
-		}
+		t.Run(fmt.Sprint(r.rounds), round)
 	}
 }
 
@@ -50,13 +57,8 @@ func (s *takeovers) killed(t *testing.T, ctx context.Context, r *row, random cho
 	s.takeOver(t, ctx, p, prefix)
 
 	before, after := p.heads(t, p.east, 1), p.heads(t, p.west, 1)
-	for partition, seq := range shown {
-		require.GreaterOrEqual(t, after[partition], seq, "what the secondary showed of partition %d is there", partition)
-	}
-	unsent := uint64(0)
-	for partition, seq := range before {
-		unsent += seq - min(seq, after[partition])
-	}
+	requireShown(t, shown, after)
+	unsent := unsentOf(before, after)
 	s.entries += unsent
 	require.NoError(t, p.east.start())
 	pause(ctx, random.between(0, either(2*time.Second, 300*time.Millisecond)))
@@ -67,30 +69,32 @@ func (s *takeovers) killed(t *testing.T, ctx context.Context, r *row, random cho
 	p.conclude(r)
 }
 
+// requireShown: what a secondary has shown of the journals is there when it has taken over.
+func requireShown(t *testing.T, shown, after map[int]uint64) {
+	t.Helper()
+	for partition, seq := range shown {
+		require.GreaterOrEqual(t, after[partition], seq, "what the secondary showed of partition %d is there", partition)
+	}
+}
+
+// unsentOf counts the entries of a lost side that the other one does not have.
+func unsentOf(before, after map[int]uint64) (entries uint64) {
+	for partition, seq := range before {
+		entries += seq - min(seq, after[partition])
+	}
+	return entries
+}
+
 // returned waits until the old side follows the new one, from what both have.
 func (p *pair) returned(t *testing.T, ctx context.Context) {
 	t.Helper()
-	require.NoError(t, until(ctx, "the old side does not come back as a secondary", func() bool {
-		at := p.stands(p.east)
-		return at.live()
-	}), "%s", p.east.tail())
+	require.NoError(t, until(ctx, "the old side does not come back as a secondary", func() bool { return p.stands(p.east).live() }), "%s", p.east.tail())
 }
 
 // sidesCut cuts the wire between two sides that are both alive: the old one has to stop within its lease, and to have done
 // nothing that the other one does not know of.
 func sidesCut(t *testing.T, r *row) {
-	ctx, cancel := context.WithTimeout(t.Context(), either(20*time.Minute, 8*time.Minute))
-	defer cancel()
-	random := newChoice(t)
-	var sum takeovers
-	for r.rounds < either(10, 1) {
-		r.rounds++
-		t.Run(fmt.Sprint(r.rounds), func(t *testing.T) { sum.cut(t, ctx, r, random) })
-		r.note = sum.String()
-		if t.Failed() {
-			return
-		}
-	}
+	takeOvers(t, r, either(20*time.Minute, 8*time.Minute), either(10, 1), (*takeovers).cut)
 }
 
 func (s *takeovers) cut(t *testing.T, ctx context.Context, r *row, random choice) {
@@ -104,10 +108,7 @@ func (s *takeovers) cut(t *testing.T, ctx context.Context, r *row, random choice
 	s.takeOver(t, ctx, p, prefix)
 	require.Contains(t, p.east.log(), "this side may not act any more")
 	before, after := p.heads(t, p.east, 1), p.heads(t, p.west, 1)
-	unsent := uint64(0)
-	for partition, seq := range before {
-		unsent += seq - min(seq, after[partition])
-	}
+	unsent := unsentOf(before, after)
 	s.entries += unsent
 	for _, w := range p.wires {
 		w.open()
