@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"slices"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
@@ -68,8 +69,7 @@ func (l *listener) open(ctx context.Context) (*stream, error) {
 
 // bind makes our own exchanges, too: who listens may be there before the first server.
 func (l *listener) bind(ch *amqp091.Channel, topic bus.Address) error {
-	switch topic.Exchange {
-	case bus.Commands, bus.Events, bus.Control, bus.Cluster:
+	if slices.Contains(driver.Exchanges, topic.Exchange) {
 		if err := ch.ExchangeDeclare(topic.Exchange, amqp091.ExchangeTopic, true, false, false, false, nil); err != nil {
 			return refusal(err, "exchange", topic.Exchange)
 		}

@@ -60,7 +60,7 @@ type declaration struct {
 // declare makes a topology. All of it is tried, also behind an error.
 func declare(conn *amqp091.Connection, t bus.Topology) error {
 	d := &declaration{conn: conn}
-	for _, exchange := range []string{bus.Commands, bus.Events, bus.Control, bus.Cluster} {
+	for _, exchange := range driver.Exchanges {
 		d.exchange(exchange, amqp091.ExchangeTopic)
 	}
 	d.exchange(deadExchange, amqp091.ExchangeHeaders)

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,11 +28,11 @@ const (
 
 // route tells what a message's subject is, and whether JetStream keeps it.
 func route(to bus.Address) (subject string, stored bool, err error) {
-	switch to.Exchange {
-	case "":
+	switch {
+	case to.Exchange == "":
 		subject, stored = to.Key, streamOf(to.Key) != ""
-	case bus.Commands, bus.Events, bus.Control, bus.Cluster:
-		subject, stored = to.Exchange, to.Exchange != bus.Control && to.Exchange != bus.Cluster
+	case slices.Contains(driver.Exchanges, to.Exchange):
+		subject, stored = to.Exchange, to.Exchange == bus.Commands || to.Exchange == bus.Events
 		if to.Key != "" {
 			subject += "." + to.Key
 		}
@@ -142,13 +143,13 @@ func decode(n *client.Msg) *bus.Message {
 }
 
 func addressOf(subject string) bus.Address {
-	for _, exchange := range []string{bus.Commands, bus.Events, bus.Control, bus.Cluster} {
+	for _, exchange := range driver.Exchanges {
 		if key, ok := strings.CutPrefix(subject, exchange+"."); ok {
 			return bus.Address{Exchange: exchange, Key: key}
 		}
-	}
-	if subject == bus.Events || subject == bus.Control || subject == bus.Cluster {
-		return bus.Address{Exchange: subject}
+		if subject == exchange && exchange != bus.Commands {
+			return bus.Address{Exchange: exchange}
+		}
 	}
 	return bus.Address{Key: subject}
 }
