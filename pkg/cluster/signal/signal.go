@@ -38,7 +38,7 @@ type Options struct {
 // Signals is a service.Service; all methods are safe for concurrent use.
 type Signals struct {
 	Options
-	self     string
+	source   string // of what this server says
 	listener bus.Listener
 	run      context.Context
 	cancel   context.CancelFunc
@@ -58,7 +58,7 @@ func New(server string, o Options) (*Signals, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Signals{Options: o, self: server}
+	s := &Signals{Options: o, source: "vivarium/server/" + server}
 	s.run, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -125,7 +125,7 @@ func (s *Signals) repeat() {
 func (s *Signals) message(key, name string, data any) bus.Message {
 	body, _ := json.Marshal(data) // our own types: always JSON
 	now := time.Now().UTC()
-	e := event.Envelope{SpecVersion: event.SpecVersion, ID: uuid.Must(uuid.NewV7()).String(), Source: "vivarium/server/" + s.self, Type: event.TypeOf(name),
+	e := event.Envelope{SpecVersion: event.SpecVersion, ID: uuid.Must(uuid.NewV7()).String(), Source: s.source, Type: event.TypeOf(name),
 		Time: &now, DataContentType: "application/json", Data: body}
 	return bus.Message{To: bus.Address{Exchange: bus.Cluster, Key: key}, ID: e.ID, Type: e.Type, ContentType: event.ContentType, Transient: true,
 		Expires: patience, Body: e.Encode()}
@@ -133,7 +133,7 @@ func (s *Signals) message(key, name string, data any) bus.Message {
 
 func (s *Signals) hear(m *bus.Message) {
 	e, err := event.Decode(m.Body)
-	if err != nil || e.Source == "vivarium/server/"+s.self {
+	if err != nil || e.Source == s.source {
 		return
 	}
 	switch name, _ := event.NameOf(e.Type); name {
