@@ -32,7 +32,7 @@ func writeDiscovery(dir string, d discovery) error {
 	return writePrivate(filepath.Join(dir, discoveryFile), append(data, '\n'))
 }
 
-// writePrivate replaces a file as a whole, readable by nobody else.
+// writePrivate replaces a file as a whole, readable by nobody else. What has to be there after a power failure too is for secret.WriteFile.
 func writePrivate(file string, data []byte) error {
 	tmp := file + ".new"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {

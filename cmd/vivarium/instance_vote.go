@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
 // voteFile is what this secondary has promised, over restarts.
@@ -54,13 +55,13 @@ func (s *instance) openVote() error {
 	return readKept(s.path(voteFile), &s.votes.given)
 }
 
-// keepVote writes a promise down before it counts; mu is held.
+// keepVote has a promise on the disk before it counts; mu is held.
 func (s *instance) keepVote(v vote) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	if err := writePrivate(s.path(voteFile), append(data, '\n')); err != nil {
+	if err := secret.WriteFile(s.path(voteFile), append(data, '\n')); err != nil {
 		return err
 	}
 	s.votes.given = v

@@ -159,7 +159,7 @@ func (v *Receiver) keep(ctx context.Context, file io.ReadSeeker, sum string) (Ha
 	if err != nil {
 		return h, err
 	}
-	return h, replace(filepath.Join(v.Dir, handedFile), append(text, '\n'))
+	return h, secret.WriteFile(filepath.Join(v.Dir, handedFile), append(text, '\n'))
 }
 
 func say(w http.ResponseWriter, status int, body any) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
 // Environment is the name of environment zero.
@@ -101,7 +102,7 @@ func (f *Folder) Note(how func(*Progress)) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(f.Path(progressFile), append(text, '\n')); err != nil {
+	if err := secret.WriteFile(f.Path(progressFile), append(text, '\n')); err != nil {
 		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the work folder can't be written to: make room there, and run this again")
 	}
 	return nil
@@ -109,17 +110,3 @@ func (f *Folder) Note(how func(*Progress)) error {
 
 // Remove takes the folder away, once all that it tells of is destroyed.
 func (f *Folder) Remove() error { return os.RemoveAll(f.dir) }
-
-// replace writes a file as a whole or not at all.
-func replace(file string, text []byte) error {
-	next := file + ".new"
-	to, err := os.OpenFile(next, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = to.Write(text)
-	if err = errors.Join(err, to.Sync(), to.Close()); err != nil {
-		return errors.Join(err, os.Remove(next))
-	}
-	return os.Rename(next, file)
-}

@@ -83,11 +83,7 @@ func createKey(file string) ([]byte, error) {
 		return nil, err
 	}
 	// Written whole or not at all: a key cut short by a crash would lock every secret away.
-	tmp := file + ".new"
-	if err := os.WriteFile(tmp, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
-		return nil, err
-	}
-	return key, os.Rename(tmp, file)
+	return key, WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"))
 }
 
 // MAC is a keyed hash of data (HMAC-SHA256, 32 bytes): the same data has the same, and who lacks the key can't try out what it

@@ -76,6 +76,21 @@ func TestKeyIsMadeOnceAndReadAgain(t *testing.T) {
 	require.ErrorContains(t, err, file)
 }
 
+func TestAFileIsReplacedAsAWholeAndForItsOwnerAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys.json")
+	require.NoError(t, os.WriteFile(file, []byte("old"), 0o644))
+	require.NoError(t, os.WriteFile(file+".new", []byte("cut off, and longer than what comes"), 0o644))
+	require.NoError(t, WriteFile(file, []byte("new")))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "new", string(text))
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.NoFileExists(t, file+".new")
+	require.Error(t, WriteFile(filepath.Join(t.TempDir(), "missing", "keys.json"), nil))
+}
+
 func TestKeyTravelsWrapped(t *testing.T) {
 	b := newBox(t)
 	public, private, err := KeyPair()

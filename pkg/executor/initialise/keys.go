@@ -5,10 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
 // VaultKeys are what Vault says once, when it is initialised.
@@ -95,28 +95,8 @@ func (k *Keys) change(how func(*KeysFile)) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(k.file, append(text, '\n')); err != nil {
+	if err := secret.WriteFile(k.file, append(text, '\n')); err != nil {
 		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the file of the keys can't be written: make room there, or name another with --keys")
 	}
 	return nil
-}
-
-func replace(file string, text []byte) (err error) {
-	next := file + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(next))
-	}
-	if err := os.Rename(next, file); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
