@@ -14,7 +14,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
-	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
 // destroy takes down what was raised. A service that was handed its store can't destroy itself to the end, so its journal is
@@ -119,15 +118,12 @@ func (x *raising) copyStore(ctx context.Context, dir string) (sum backup.Summary
 }
 
 func (x *raising) importInto(ctx context.Context, settings config.Settings, file, dir string) error {
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "store.db")})
-	if err != nil {
-		return err
-	}
-	err = withFile(file, func(f *os.File) error {
-		_, err := backup.Import{Partitions: settings.Partitions}.Read(ctx, f, s)
-		return err
+	return withSQLite(ctx, filepath.Join(dir, "store.db"), func(s store.Store) error {
+		return withFile(file, func(f *os.File) error {
+			_, err := backup.Import{Partitions: settings.Partitions}.Read(ctx, f, s)
+			return err
+		})
 	})
-	return errors.Join(err, s.Close())
 }
 
 func (x *raising) storeFile() string {
@@ -144,30 +140,36 @@ func (x *raising) serviceStore() (string, error) {
 }
 
 // alone refuses while the service has other environments, which would be left behind.
-func (x *raising) alone(ctx context.Context, dir string) (err error) {
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "store.db")})
+func (x *raising) alone(ctx context.Context, dir string) error {
+	var others []string
+	err := withSQLite(ctx, filepath.Join(dir, "store.db"), func(s store.Store) (err error) {
+		others, err = besidesZero(ctx, s)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	var others []string
-	for f := (store.Filter{}); ; {
-		list, next, err := s.Environments(ctx, f)
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			if r.Name != bootstrap.Environment && r.Status != environment.Destroyed && r.Status != environment.Planned {
-				others = append(others, r.Name)
-			}
-		}
-		if f.Cursor = next; next == "" {
-			break
-		}
 	}
 	if len(others) > 0 {
 		return fault.New(fault.Reject, fault.Consumed, "the service has further environments, which would be left behind: %s; destroy them first (%s env destroy NAME --data-dir %s)",
 			strings.Join(others, ", "), x.program, filepath.Dir(x.storeFile()))
 	}
 	return nil
+}
+
+// besidesZero are the environments that are there.
+func besidesZero(ctx context.Context, s store.Store) (names []string, err error) {
+	for f := (store.Filter{}); ; {
+		list, next, err := s.Environments(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			if r.Name != bootstrap.Environment && r.Status != environment.Destroyed && r.Status != environment.Planned {
+				names = append(names, r.Name)
+			}
+		}
+		if f.Cursor = next; next == "" {
+			return names, nil
+		}
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,7 +16,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/resilience"
-	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
+	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
 // upTime bounds how long the service may take to be ready once it has its store.
@@ -69,20 +68,18 @@ func (x *raising) handedBefore(ctx context.Context, out found) error {
 
 // export writes a store into a file of the work folder.
 func (x *raising) export(ctx context.Context, from, to string) (sum backup.Summary, err error) {
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: from, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return sum, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
 	settings, err := x.engine("")
 	if err != nil {
 		return sum, err
 	}
 	o := backup.Export{Cluster: settings.PrimaryClusterName, Partitions: settings.Partitions, Program: version, Logs: true, Now: time.Now().UTC()}
-	if sum, err = exportTo(ctx, o, s, to); err != nil {
-		return sum, fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the store can't be exported into the work folder: make room there, and run this again")
-	}
-	return sum, nil
+	err = withSQLite(ctx, from, func(s store.Store) (err error) {
+		if sum, err = exportTo(ctx, o, s, to); err != nil {
+			return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the store can't be exported into the work folder: make room there, and run this again")
+		}
+		return nil
+	})
+	return sum, err
 }
 
 // ready waits for the service to take commands.
@@ -144,17 +141,16 @@ func (x *raising) goOn(ctx context.Context) error {
 
 // bus is the service's, as environment zero puts it out in the store that was handed over.
 func (x *raising) bus(ctx context.Context) (address string, err error) {
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: x.folder.Path("data", "store.db"), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	record, err := s.Environment(ctx, bootstrap.Environment)
-	if err != nil {
-		return "", err
-	}
-	out, err := x.outputs(record)
-	return out.Bus, err
+	err = withSQLite(ctx, x.folder.Path("data", "store.db"), func(s store.Store) error {
+		record, err := s.Environment(ctx, bootstrap.Environment)
+		if err != nil {
+			return err
+		}
+		out, err := x.outputs(record)
+		address = out.Bus
+		return err
+	})
+	return address, err
 }
 
 // unchanged has the service plan environment zero.

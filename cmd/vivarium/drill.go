@@ -14,7 +14,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/memory"
 	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/store"
-	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
 // drill is a takeover in a folder of its own: a server of this program on a copy of the store, with a bus of its own, that does
@@ -64,15 +63,12 @@ func (d *drill) copyStore(ctx context.Context, from store.Store) (err error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	to, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(d.dir, "store.db")})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, to.Close()) }()
-	if _, err := (backup.Import{Partitions: d.settings.Partitions}).Read(ctx, file, to); err != nil {
-		return err
-	}
-	return d.takeOver(ctx, to)
+	return withSQLite(ctx, filepath.Join(d.dir, "store.db"), func(to store.Store) error {
+		if _, err := (backup.Import{Partitions: d.settings.Partitions}).Read(ctx, file, to); err != nil {
+			return err
+		}
+		return d.takeOver(ctx, to)
+	})
 }
 
 // takeOver notes how everything stands, and journals the takeover.

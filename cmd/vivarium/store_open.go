@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 
@@ -24,6 +25,15 @@ func openStore(ctx context.Context, settings config.Settings, file string, alone
 		file, alone = p, false
 	}
 	return asStore(sqlite.Open(ctx, sqlite.Options{Path: file, Alone: alone, LogRetention: settings.LogRetention, Log: log}))
+}
+
+// withSQLite works on the store in a file, which is made where there is none.
+func withSQLite(ctx context.Context, file string, work func(store.Store) error) error {
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: file})
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(s), s.Close())
 }
 
 // asStore keeps a nil pointer from becoming an interface that is not nil.
