@@ -15,7 +15,7 @@ type Fact struct {
 	Body Body
 }
 
-// Body is one of the fact types below.
+// Body is one of the fact types, of which Bodies has one each.
 type Body interface {
 	// Type is the fact's name, such as "step.complete".
 	Type() string
@@ -154,68 +154,6 @@ type ResourceObserved struct {
 	VoidsPlans bool `json:"voids_plans,omitempty"`
 }
 
-// StatusPlanning: what would change is being found out, and nothing changes. Steps are those that may change; of the others
-// it is known already that they don't.
-type StatusPlanning struct {
-	CommandID   string     `json:"command_id"`
-	RequestedBy string     `json:"requested_by,omitempty"`
-	Operation   string     `json:"operation"`
-	Destroy     bool       `json:"destroy,omitempty"`
-	Templates   []Template `json:"templates,omitempty"`
-	Steps       []Proposed `json:"steps,omitempty"`
-	// Parameters, Given and Heal are what carrying the plan out goes by; absent in plans that were made before that was possible.
-	Parameters  map[string]json.RawMessage `json:"parameters,omitempty"`
-	Given       []string                   `json:"given,omitzero"`
-	Heal        bool                       `json:"heal,omitempty"`
-	Redeploys   []string                   `json:"redeploys,omitempty"` // groups that would be applied again alone
-	Moved       []Moved                    `json:"moved,omitempty"`
-	Unchanged   int                        `json:"unchanged"`
-	Parallelism int                        `json:"parallelism"`
-	Epoch       uint64                     `json:"epoch"`
-	// Origin is that of a rollback, a promotion or a clone that is thought of.
-	Origin  *Origin           `json:"origin,omitempty"`
-	Changed []ParameterChange `json:"changed,omitzero"`
-	Kept    []string          `json:"kept,omitempty"` // of a promotion
-	// Against are the uses of outputs by other environments that it would take away.
-	Against []Consumer `json:"against,omitempty"`
-	// Order is the command that is carried out when the plan is made, once it is approved; absent where a plan was all that was asked for.
-	Order *Order `json:"order,omitempty"`
-}
-
-// Proposed is a node whose executor is asked what a verb would change.
-type Proposed struct {
-	Node
-	Proposes event.Verb      `json:"proposes"`
-	Inputs   json.RawMessage `json:"inputs,omitempty"`
-	// Fingerprint is that of Inputs; "" where some are not known.
-	Fingerprint string `json:"fingerprint,omitempty"`
-	// Unknown are the parts of Inputs that are not known yet (event.Task.Unknown).
-	Unknown map[string][]string `json:"unknown,omitempty"`
-	// Adopt: it would be taken over.
-	Adopt *event.Adoption `json:"adopt,omitempty"`
-}
-
-// StepPlanned: an executor has said what would change.
-type StepPlanned struct {
-	Operation string     `json:"operation"`
-	Step      string     `json:"step"`
-	Plan      event.Plan `json:"plan"`
-	// Error is why that is not to be done.
-	Error *fault.Error `json:"error,omitempty"`
-	// Saved names what the executor needs to do exactly this; absent where it goes by the inputs alone. It lies in the store.
-	Saved *StateRef `json:"saved,omitempty"`
-	// Unkept: there was such a thing, and it was too large to be kept, so the plan can't be carried out. In bytes.
-	Unkept int `json:"unkept,omitempty"`
-}
-
-// StatusPlanned: what would change is known, as far as it can be. The environment is what it was.
-type StatusPlanned struct {
-	Operation string               `json:"operation"`
-	Counts    map[event.Change]int `json:"counts"`
-	// Until is how long the plan can be carried out, if nothing else changes the environment before; absent: it can't.
-	Until *time.Time `json:"until,omitempty"`
-}
-
 // Updated: an update operation begins: this is what the environment is to be from now on. Steps names the nodes that take
 // part, because they are new, have changed, were not finished before, or depend on one that takes part. Nodes that are not
 // among Nodes any more are destroyed, each after all that stood on it has been seen to.
@@ -257,14 +195,6 @@ type Updated struct {
 	Sources map[string][]string `json:"sources,omitempty"`
 	// Approvals are the rules that are in force from now on.
 	Approvals []Approval `json:"approvals,omitempty"`
-}
-
-// StepUnchanged: now that all it depends on is known, what the step would be given is what it was given last; nothing ran.
-type StepUnchanged struct {
-	Operation string `json:"operation"`
-	Step      string `json:"step"`
-	// Consumed is as that of StepWaiting: the same value may come from another resource.
-	Consumed []Consumption `json:"consumed,omitempty"`
 }
 
 // Scheduled: it is settled when the environment is destroyed by itself; absent: it is not.
@@ -346,136 +276,6 @@ type Finished struct {
 	Error     *fault.Error      `json:"error,omitempty"`
 }
 
-// StepWaiting: a step was offered to the runners of its pool.
-type StepWaiting struct {
-	Operation    string          `json:"operation"`
-	Step         string          `json:"step"`
-	Verb         event.Verb      `json:"verb"`
-	Attempt      int             `json:"attempt"`
-	AcceptBefore time.Time       `json:"accept_before"`
-	Inputs       json.RawMessage `json:"inputs,omitempty"`
-	// Fingerprint is that of Inputs (see Inputs in this package).
-	Fingerprint string          `json:"fingerprint,omitempty"`
-	Endpoint    *event.Endpoint `json:"endpoint,omitempty"`
-	// Consumed are the outputs of other environments that are in it, and what they come from.
-	Consumed []Consumption `json:"consumed,omitempty"`
-	// Plan is the saved plan that is carried out.
-	Plan *SavedPlan `json:"plan,omitempty"`
-}
-
-// StepRunning: a runner works on the step.
-type StepRunning struct {
-	Operation string    `json:"operation"`
-	Step      string    `json:"step"`
-	Attempt   int       `json:"attempt"`
-	Runner    string    `json:"runner"`
-	StartedAt time.Time `json:"started_at"`
-}
-
-// StepComplete: the step has done what it should.
-type StepComplete struct {
-	Operation  string          `json:"operation"`
-	Step       string          `json:"step"`
-	Attempt    int             `json:"attempt"`
-	Runner     string          `json:"runner,omitempty"`
-	StartedAt  time.Time       `json:"started_at"`
-	FinishedAt time.Time       `json:"finished_at"`
-	Outputs    json.RawMessage `json:"outputs,omitempty"`
-	// Consumed is as that of StepWaiting, of a step that no runner was needed for.
-	Consumed []Consumption `json:"consumed,omitempty"`
-}
-
-// StepQueued: the attempt came to nothing, and there will be another one.
-type StepQueued struct {
-	Operation string       `json:"operation"`
-	Step      string       `json:"step"`
-	Attempt   int          `json:"attempt"`
-	Cause     QueueCause   `json:"cause" jsonschema:"enum=failed,enum=lapsed,enum=refused,enum=lost,enum=unavailable"`
-	NotBefore *time.Time   `json:"not_before,omitempty"`
-	Error     *fault.Error `json:"error,omitempty"`
-}
-
-// QueueCause says what became of the attempt before.
-type QueueCause string
-
-const (
-	CauseFailed  QueueCause = "failed"  // the executor reported an error that may pass
-	CauseLapsed  QueueCause = "lapsed"  // nobody accepted the offer in time
-	CauseRefused QueueCause = "refused" // the runner that got it did not start it
-	CauseLost    QueueCause = "lost"    // the runner that accepted it is not heard any more
-	// CauseUnavailable: what the executor talks to is away, and its circuit breaker open. This counts as no failure.
-	CauseUnavailable QueueCause = "unavailable"
-)
-
-func (c QueueCause) reason() ReasonCode {
-	switch c {
-	case CauseUnavailable:
-		return BecauseBreaker
-	case CauseLost, CauseRefused:
-		return BecauseLost
-	case CauseLapsed:
-		return BecauseNoRunner
-	}
-	return BecauseBackoff
-}
-
-// StepError: the step has failed for good.
-type StepError struct {
-	Operation string       `json:"operation"`
-	Step      string       `json:"step"`
-	Attempt   int          `json:"attempt"`
-	Runner    string       `json:"runner,omitempty"`
-	Error     *fault.Error `json:"error"`
-}
-
-// StepProgress: a running step tells how far it is.
-type StepProgress struct {
-	Operation string `json:"operation"`
-	Step      string `json:"step"`
-	Attempt   int    `json:"attempt"`
-	event.Progress
-}
-
-// StateSaved: the server keeps what the executor of a step has to know the next time, or no longer does. What it is lies
-// in the store, under the hash.
-type StateSaved struct {
-	Operation string `json:"operation"`
-	Step      string `json:"step"`
-	// Identity is under which name the store has it, "" for Step.
-	Identity string `json:"identity,omitempty"`
-	Attempt  int    `json:"attempt"`
-	Runner   string `json:"runner"`
-	Number   int    `json:"number"` // within the attempt, from 1
-	StateRef
-	Removed bool `json:"removed,omitempty"`
-}
-
-// StateRef names a state without showing it.
-type StateRef struct {
-	Hash string `json:"hash,omitempty"` // SHA-256 of event.State.Data, in hexadecimal
-	Size int    `json:"size,omitempty"` // of event.State.Data, in bytes
-}
-
-// TaskRefused: what a runner said was not taken, since it is about an older attempt, operation or epoch, or is said by
-// another runner than the one that has the step. A state that was refused is named; it lies in the dead letters.
-type TaskRefused struct {
-	Operation string `json:"operation"`
-	Step      string `json:"step"`
-	Attempt   int    `json:"attempt"`
-	Runner    string `json:"runner"`
-	Epoch     uint64 `json:"epoch"`
-	// State is what a refused event.State had, absent for a result.
-	State *StateRef `json:"state,omitempty"`
-}
-
-// StepSkipped: the step does not run in this operation.
-type StepSkipped struct {
-	Operation string `json:"operation"`
-	Step      string `json:"step"`
-	// Because is the step that failed, empty when the operation was cancelled.
-	Because string `json:"because,omitempty"`
-}
-
 func (CommandRejected) Type() string     { return "command.rejected" }
 func (Created) Type() string             { return "environment.created" }
 func (StatusDeploying) Type() string     { return "environment.deploying" }
@@ -485,113 +285,16 @@ func (StatusFailed) Type() string        { return "environment.failed" }
 func (StatusDestroying) Type() string    { return "environment.destroying" }
 func (StatusRetrying) Type() string      { return "environment.retrying" }
 func (StatusRunning) Type() string       { return "environment.running" }
-func (StatusPlanning) Type() string      { return "environment.planning" }
-func (StepPlanned) Type() string         { return "step.planned" }
-func (StatusPlanned) Type() string       { return "environment.planned" }
 func (StatusChecking) Type() string      { return "environment.checking" }
 func (ResourceObserved) Type() string    { return "resource.observed" }
 func (Updated) Type() string             { return "environment.updating" }
-func (StepUnchanged) Type() string       { return "step.unchanged" }
 func (Scheduled) Type() string           { return "environment.scheduled" }
 func (DestructionAhead) Type() string    { return "environment.destruction-ahead" }
 func (DestructionHeld) Type() string     { return "environment.destruction-held" }
 func (Paused) Type() string              { return "operation.paused" }
 func (Resumed) Type() string             { return "operation.resumed" }
 func (Held) Type() string                { return "operation.held" }
-func (StepProgress) Type() string        { return "step.progress" }
-func (TaskRefused) Type() string         { return "result.refused" }
-func (StateSaved) Type() string          { return "step.state" }
 func (StatusDestroyed) Type() string     { return "environment.destroyed" }
 func (StatusDestroyFailed) Type() string { return "environment.destroy-failed" }
 func (Cancelling) Type() string          { return "operation.cancelling" }
 func (Finished) Type() string            { return "operation.finished" }
-func (StepWaiting) Type() string         { return "step.waiting" }
-func (StepRunning) Type() string         { return "step.running" }
-func (StepComplete) Type() string        { return "step.complete" }
-func (StepQueued) Type() string          { return "step.queued" }
-func (StepError) Type() string           { return "step.error" }
-func (StepSkipped) Type() string         { return "step.skipped" }
-
-// Public is the fact as subscribers see it: without sealed values that are for later, and without the graph, which can be large
-// and is to be had from the API.
-func Public(b Body) any {
-	if a, is := b.(abridged); is {
-		return a.public()
-	}
-	return b
-}
-
-// PublicData is the data of a journal entry as subscribers see it. Most facts say all to everybody, and are not looked into.
-func PublicData(typ string, data json.RawMessage) (json.RawMessage, error) {
-	if !abridgedTypes[typ] {
-		return data, nil
-	}
-	body, err := DecodeBody(typ, data)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(Public(body))
-}
-
-type abridged interface{ public() any }
-
-var abridgedTypes = func() map[string]bool {
-	types := map[string]bool{}
-	for _, b := range Bodies() {
-		if _, is := b.(abridged); is {
-			types[b.Type()] = true
-		}
-	}
-	return types
-}()
-
-func (b Created) public() any { return PublicCreated{Created: b, Steps: len(b.Nodes)} }
-func (b Updated) public() any {
-	p := PublicUpdated{Updated: b}
-	for _, parting := range b.Partings {
-		p.Partings = append(p.Partings, parting.Step)
-	}
-	return p
-}
-
-func (b StatusPlanning) public() any {
-	return PublicPlanning{StatusPlanning: b, Steps: len(b.Steps)}
-}
-
-func (b CommandQueued) public() any {
-	b.Data = nil
-	return b
-}
-
-// PublicUpdated is Updated without the nodes.
-type PublicUpdated struct {
-	Updated
-	Nodes    []Node   `json:"nodes,omitempty"`    // always empty; hides Updated.Nodes
-	Partings []string `json:"partings,omitempty"` // steps of Updated.Partings
-}
-
-// PublicPlanning is StatusPlanning with the number of its steps instead of the steps.
-type PublicPlanning struct {
-	StatusPlanning
-	Steps int `json:"steps"`
-}
-
-// PublicCreated is Created with the number of its nodes instead of the nodes.
-type PublicCreated struct {
-	Created
-	Nodes []Node `json:"nodes,omitempty"` // always empty; hides Created.Nodes
-	Steps int    `json:"steps"`
-}
-
-// RoutingKey is the key under which an event of an environment is published on the exchange of events:
-// environment.<name>.<what happened>, where what happens to the environment itself goes without a prefix.
-func RoutingKey(environment, typ string) string {
-	const own = "environment."
-	if len(typ) > len(own) && typ[:len(own)] == own {
-		typ = typ[len(own):]
-	}
-	if environment == "" {
-		environment = "_"
-	}
-	return own + environment + "." + typ
-}

@@ -42,6 +42,12 @@ func (CommandQueued) Type() string { return "command.queued" }
 // Type is the fact's name.
 func (QueueDropped) Type() string { return "command.dropped" }
 
+// public leaves out the data, which is for the decider.
+func (b CommandQueued) public() any {
+	b.Data = nil
+	return b
+}
+
 // BeginInput: nothing is under way any more, and the command that waited begins, or is rejected as any command would be.
 // Command is that command as it is resolved now: an UpdateInput, a DestroyInput or a RejectInput.
 type BeginInput struct{ Command Input }
