@@ -63,7 +63,7 @@ func (n *Step) needs() []Consumption {
 // destroy by force waits for none of them: they may never come.
 func (c *decision) awaits(n *Step, held map[string]bool) (waits bool) {
 	o := c.s.Operation
-	if o.Kind == DestroyOperation && o.Force {
+	if o.Force {
 		return false
 	}
 	for _, of := range n.needs() {
@@ -129,10 +129,11 @@ func (c *decision) handedOn() bool {
 	if c.lacking(&Step{Verb: event.Validate}, held) {
 		return false
 	}
+	waits := false
 	for _, n := range c.s.Nodes {
 		if n.passes() && !n.Doomed && !n.Down {
-			c.awaits(&Step{Node: n.Node, Verb: event.Validate}, held)
+			waits = c.awaits(&Step{Node: n.Node, Verb: event.Validate}, held) || waits
 		}
 	}
-	return len(held) == 0
+	return !waits
 }

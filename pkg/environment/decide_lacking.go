@@ -21,21 +21,20 @@ func (c *decision) lackingKinds() *Reason {
 	return c.Lacks()
 }
 
-// lacking tells whether a step has to wait until the server has all kinds of its templates, and says so once for all that do. A
-// destroy by force does not wait: they may never come.
+// lacking tells whether a step has to wait until the server has all kinds of its templates, and says so once for all that do. It is
+// found out once for all that are looked at with the same held. A destroy by force does not wait: they may never come.
 func (c *decision) lacking(n *Step, held map[string]bool) bool {
 	o := c.s.Operation
-	if !n.evaluated() || (o.Kind == DestroyOperation && o.Force) {
+	if !n.evaluated() || o.Force {
 		return false
 	}
-	if held[templatesKey] {
-		return true
+	if lacks, asked := held[templatesKey]; asked {
+		return lacks
 	}
 	reason := c.lackingKinds()
-	if reason == nil {
+	if held[templatesKey] = reason != nil; reason == nil {
 		return false
 	}
-	held[templatesKey] = true
 	if known, ok := o.Holds[templatesKey]; !ok || known.Reason.Detail != reason.Detail {
 		c.emit(Held{Operation: o.ID, Templates: true, Reason: reason})
 	}

@@ -350,7 +350,7 @@ func (c *decision) fail(i int, runner string, err *fault.Error) {
 	}
 	first := o.Error == nil
 	c.emit(StepError{Operation: o.ID, Step: n.Address, Attempt: n.Attempt, Runner: runner, Error: err})
-	if !o.Validating && !(o.Force && o.Kind == DestroyOperation) {
+	if !o.Validating && !o.Force {
 		c.skipAfter(i)
 	}
 	if first && o.FailFast && o.Status == OperationRunning {

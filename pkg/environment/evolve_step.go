@@ -218,7 +218,7 @@ func (s *State) failed(i int, n *Step, b StepError, at time.Time) {
 		s.Operation.Error = b.Error
 	}
 	s.end(i, StateError)
-	if s.Operation.Force && s.Operation.Kind == DestroyOperation {
+	if s.Operation.Force {
 		s.succeed(i)
 	}
 }

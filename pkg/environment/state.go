@@ -164,7 +164,7 @@ type Operation struct {
 	CommandID   string
 	RequestedBy string
 	FailFast    bool
-	Force       bool
+	Force       bool     // only of a destroy
 	Heals       bool     `json:",omitempty"` // by itself
 	Groups      []string `json:",omitempty"` // the groups that a destroy, a retry or a redeploy is of; of all else, nil
 	Hours       bool     `json:",omitempty"` // a destroy after which the environment is made again by itself
