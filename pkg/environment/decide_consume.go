@@ -50,10 +50,9 @@ func (c *decision) supply(of Consumption) Supply {
 	return c.Surroundings.Consumed(of.Environment, of.Output)
 }
 
-// needs are the outputs of other environments that a step can't begin without: where its inputs are worked out when it
-// begins, or its endpoint.
+// needs are the outputs of other environments that a step can't begin without.
 func (n *Step) needs() []Consumption {
-	if (n.Verb == event.Apply && n.Parting == nil) || n.Verb == event.Validate {
+	if n.worksOut() {
 		return n.Consumes
 	}
 	return nil

@@ -9,10 +9,14 @@ import (
 // templatesKey is the Operation.Holds of what can't be evaluated.
 const templatesKey = "templates"
 
-// evaluated tells whether the templates are needed to begin a step. What is destroyed or looked at goes by what is recorded.
-func (n *Step) evaluated() bool {
-	return (n.Verb == event.Apply || n.Verb == event.Validate) && !n.passes() && n.Parting == nil
+// worksOut tells whether what a step is given, or its endpoint, is worked out when it begins. What is destroyed or looked at goes by
+// what is recorded, and so does an action that goes.
+func (n *Step) worksOut() bool {
+	return (n.Verb == event.Apply || n.Verb == event.Validate) && n.Parting == nil
 }
+
+// evaluated tells whether the templates are needed for that.
+func (n *Step) evaluated() bool { return n.worksOut() && !n.passes() }
 
 func (c *decision) lackingKinds() *Reason {
 	if c.Lacks == nil {
