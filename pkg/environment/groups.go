@@ -74,7 +74,7 @@ func (c *decision) destroyGroups(in DestroyInput) *fault.Error {
 	if err := c.s.protected(func(n *Step) bool { return chosen[c.s.index[n.Address]] }); err != nil {
 		return err
 	}
-	if err := used("destroyed in part", c.s.Name, c.usersOf(steps)); err != nil && !in.DespiteConsumers {
+	if err := used("destroyed in part", c.s.Name, c.usersOf(set(steps))); err != nil && !in.DespiteConsumers {
 		return err
 	}
 	c.begin(in, steps)
@@ -96,16 +96,16 @@ func (c *decision) divisible(groups []string) *fault.Error {
 	switch {
 	case c.s.Status != Deployed && (c.s.Status != Failed || !c.s.partly()):
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: groups are destroyed alone in one that is deployed; retry it, or destroy all of it", c.s.Name, c.s.Status)
-	case slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return a.about(ForDestroy) }):
+	case c.ruled(ForDestroy, Order{}):
 		return fault.New(fault.Reject, fault.NotApproved, "destroying in environment %q has to be approved, and a plan can't show a part of it: take the group out of the template, and update it", c.s.Name)
 	}
 	return nil
 }
 
 // usersOf are the uses of outputs that come from one of these nodes.
-func (c *decision) usersOf(addresses []string) (list []Consumer) {
+func (c *decision) usersOf(addresses map[string]bool) (list []Consumer) {
 	for _, u := range c.users() {
-		if slices.ContainsFunc(c.s.Sources[u.Output], func(a string) bool { return slices.Contains(addresses, a) }) {
+		if slices.ContainsFunc(c.s.Sources[u.Output], func(a string) bool { return addresses[a] }) {
 			list = append(list, u)
 		}
 	}

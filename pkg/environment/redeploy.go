@@ -50,7 +50,7 @@ func (c *decision) orderedRedeploy(in RedeployInput) (bool, *fault.Error) {
 	if err != nil {
 		return true, rejected("the redeploy has to be planned first, and can't be: ", err, "")
 	}
-	return c.ordered(ForUpdate, PlanInput{CommandMeta: in.CommandMeta, Resolved: resolved, redeploys: in.Groups}, order)
+	return true, c.plan(PlanInput{CommandMeta: in.CommandMeta, Resolved: resolved, order: &order, redeploys: in.Groups})
 }
 
 // redeployed are the steps of groups that are applied again, and of what depends on them.

@@ -17,7 +17,7 @@ func (c *decision) retryGroups(in RetryInput) *fault.Error {
 	case c.s.Status != Failed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing of it failed that could be tried again", c.s.Name, c.s.Status)
 	}
-	if slices.ContainsFunc(c.s.Approvals, func(a Approval) bool { return a.about(ForUpdate) }) {
+	if c.ruled(ForUpdate, Order{}) {
 		return fault.New(fault.Reject, fault.NotApproved, "what changes in environment %q has to be approved, and a plan can't show what is tried again of a part: retry it without groups", c.s.Name)
 	}
 	steps, lacking := c.s.retried(in.Groups)
