@@ -9,6 +9,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 const (
@@ -60,7 +61,7 @@ func (x *Orchestrator) drain(ctx context.Context) (inFlight int, err error) {
 		select {
 		case <-ctx.Done():
 		case <-heard:
-			pauseFor(ctx, markPause)
+			_ = resilience.Pause(ctx, markPause)
 		case <-time.After(markPatience):
 		}
 		inFlight, silent := x.marks.sum()
@@ -72,13 +73,6 @@ func (x *Orchestrator) drain(ctx context.Context) (inFlight int, err error) {
 		case ctx.Err() != nil:
 			return inFlight, nil
 		}
-	}
-}
-
-func pauseFor(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }
 
