@@ -99,7 +99,7 @@ func (x *raising) ready(ctx context.Context, address string) error {
 
 // goOn is what the service does itself from now on: it is asked whether environment zero is as it should be, and to make the others.
 func (x *raising) goOn(ctx context.Context) error {
-	api := client.NewAPI(x.folder.Progress().API, nil)
+	api := client.NewAPI(x.folder.Progress().API, nil).Patient(upTime)
 	if err := x.wake(ctx); err != nil {
 		return err
 	}

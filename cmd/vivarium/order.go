@@ -68,6 +68,7 @@ func (x *connection) order(ctx context.Context, o order) error {
 	if !o.follow.wait {
 		return x.c.answered(o, answer)
 	}
+	api = api.Patient(upTime) // an update may be of what that very server stands on
 	progress := x.c.out
 	if o.follow.format == formatJSON {
 		progress = x.c.err

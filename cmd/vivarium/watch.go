@@ -145,8 +145,12 @@ func (x *watcher) take(ctx context.Context, e store.Entry) error {
 	}
 	now := time.Now()
 	if x.tree.stale {
+		status := x.tree.status
 		if err := x.read(ctx); err != nil {
 			return err
+		}
+		if x.whole { // what was read is ahead of the entries, each of which gets its line
+			x.tree.status, x.tree.until = status, time.Time{}
 		}
 	}
 	x.shower.changed(x.tree, l, now)

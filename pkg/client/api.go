@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/environment"
@@ -17,8 +18,9 @@ import (
 
 // API reads from a server. It is safe for concurrent use.
 type API struct {
-	base string
-	http *http.Client
+	base     string
+	http     *http.Client
+	patience time.Duration
 }
 
 // NewAPI makes a client of the server at baseURL, such as http://127.0.0.1:8090. A nil hc takes http.DefaultClient; one
@@ -28,6 +30,14 @@ func NewAPI(baseURL string, hc *http.Client) *API {
 		hc = http.DefaultClient
 	}
 	return &API{base: strings.TrimSuffix(strings.TrimRight(baseURL, "/"), wire.Prefix) + wire.Prefix, http: hc}
+}
+
+// Patient is a client of the same server that waits for it, up to d each time that it reads, where it can't be reached or is not ready: for who
+// knows that it was there, and may be replacing itself.
+func (a *API) Patient(d time.Duration) *API {
+	other := *a
+	other.patience = d
+	return &other
 }
 
 // Filter of environments; what is empty does not filter. Limit 0 is the server's.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 // requestTime bounds a read that is no stream, unless its context ends before.
@@ -49,8 +50,30 @@ func get[T any](ctx context.Context, a *API, path string, query url.Values) (T, 
 	return send[T](ctx, a, path, query, nil)
 }
 
+// patient is how often a server is asked that is waited for.
+var patient = resilience.Policy{Attempts: 3, Backoff: 100 * time.Millisecond, MaxBackoff: 2 * time.Second}
+
 // send is get of a question that has a body, or none.
-func send[T any](ctx context.Context, a *API, path string, query url.Values, packed []byte) (T, error) {
+func send[T any](ctx context.Context, a *API, path string, query url.Values, packed []byte) (v T, err error) {
+	if a.patience <= 0 {
+		return once[T](ctx, a, path, query, packed)
+	}
+	limit, cancel := context.WithTimeout(ctx, a.patience)
+	defer cancel()
+	var last error // and not that the patience has come to its end
+	err = resilience.Do(limit, patient, func(limit context.Context) (err error) {
+		if v, err = once[T](limit, a, path, query, packed); limit.Err() == nil {
+			last = err
+		}
+		return err
+	})
+	if limit.Err() != nil && ctx.Err() == nil && last != nil {
+		return v, last
+	}
+	return v, err
+}
+
+func once[T any](ctx context.Context, a *API, path string, query url.Values, packed []byte) (T, error) {
 	var v T
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
