@@ -17,7 +17,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
-// testKinds are two small executors: a box with outputs of its own, a module whose inputs and outputs are looked up,
+// testKinds are small executors: a box with outputs of its own, a crate with blocks, a module whose inputs and outputs are looked up,
 // and the action.
 func testKinds() template.Kinds {
 	text := func(name string, required bool) *hcldec.AttrSpec {
@@ -33,6 +33,15 @@ func testKinds() template.Kinds {
 			},
 			Outputs: map[string]template.Output{
 				"url": {Type: cty.String}, "port": {Type: cty.Number}, "password": {Type: cty.String, Sensitive: true},
+			},
+		},
+		"crate": {
+			Name: "crate",
+			Spec: hcldec.ObjectSpec{
+				"image": text("image", false),
+				"expose": &hcldec.BlockListSpec{TypeName: "expose", Nested: hcldec.ObjectSpec{
+					"port": &hcldec.AttrSpec{Name: "port", Type: cty.Number, Required: true},
+				}},
 			},
 		},
 		"module": {

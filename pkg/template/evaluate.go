@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/dynblock"
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -69,7 +70,7 @@ func elementType(v cty.Value) cty.Value {
 
 // Decode evaluates the body and fits its inputs to what Inspect found. The value is an object as Kind.Spec describes.
 func (b *Block) Decode(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
-	v, diags := hcldec.Decode(b.Body, b.Kind.Spec, ctx)
+	v, diags := hcldec.Decode(dynblock.Expand(b.Body, ctx), b.Kind.Spec, ctx)
 	if diags.HasErrors() {
 		for _, d := range diags {
 			if d.Subject != nil && *d.Subject == b.Body.MissingItemRange() {

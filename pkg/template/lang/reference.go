@@ -99,6 +99,10 @@ func (w *walker) Enter(n hclsyntax.Node) hcl.Diagnostics {
 	switch e := n.(type) {
 	case hclsyntax.ChildScope:
 		w.scopes = append(w.scopes, e.LocalNames)
+	case *hclsyntax.Block:
+		if e.Type == Dynamic {
+			w.scopes = append(w.scopes, map[string]struct{}{iterator(e): {}})
+		}
 	case *hclsyntax.RelativeTraversalExpr:
 		if index, ok := e.Source.(*hclsyntax.IndexExpr); ok {
 			w.index(index, e.Traversal, e.SrcRange)
@@ -117,7 +121,8 @@ func (w *walker) Enter(n hclsyntax.Node) hcl.Diagnostics {
 
 // Exit is called behind what is below a node.
 func (w *walker) Exit(n hclsyntax.Node) hcl.Diagnostics {
-	if _, ok := n.(hclsyntax.ChildScope); ok {
+	b, ok := n.(*hclsyntax.Block)
+	if _, is := n.(hclsyntax.ChildScope); is || ok && b.Type == Dynamic {
 		w.scopes = w.scopes[:len(w.scopes)-1]
 	}
 	return nil
