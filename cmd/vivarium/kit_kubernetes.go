@@ -9,11 +9,14 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
 
+// insideCluster is the setting of ports that no node has.
+const insideCluster = "cluster"
+
 // kubernetesOptions reads the variable that Kubernetes' own tools read; a pod has its service account without one. ok is false
 // where this process is in no pod and nothing names a cluster.
 func kubernetesOptions(variables map[string]string, settings config.Kubernetes, key func() *secret.Box, log *slog.Logger) (o kubernetes.Options, ok bool) {
 	o = kubernetes.Options{
-		Context: settings.Context, Namespace: settings.Namespace, IngressClass: settings.IngressClass, StorageClass: settings.StorageClass,
+		Context: settings.Context, Namespace: settings.Namespace, ClusterPorts: settings.Ports == insideCluster, IngressClass: settings.IngressClass, StorageClass: settings.StorageClass,
 		VolumeSize: settings.VolumeSize, Box: key, Log: log,
 	}
 	for _, file := range filepath.SplitList(variables["KUBECONFIG"]) {

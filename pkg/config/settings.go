@@ -92,6 +92,7 @@ type Process struct {
 type Kubernetes struct {
 	Context      string // of the kubeconfig; empty: its current one
 	Namespace    string // empty: one for each environment
+	Ports        string // node or cluster
 	IngressClass string // empty: the cluster's default
 	StorageClass string // empty: the cluster's default
 	VolumeSize   string

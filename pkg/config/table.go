@@ -125,6 +125,8 @@ var table = []Setting{
 		func(s *Settings) *string { return &s.Kubernetes.Context }, anything),
 	text("kubernetes.namespace", "", "", "namespace of all containers, which has to exist; vivarium-ENVIRONMENT unless given",
 		func(s *Settings) *string { return &s.Kubernetes.Namespace }, anything),
+	text("kubernetes.ports", "", "node", "where the ports of containers are to be reached: node, on every node; cluster, within the cluster alone",
+		func(s *Settings) *string { return &s.Kubernetes.Ports }, oneOf("node", "cluster")),
 	text("kubernetes.ingress_class", "", "", "class of the Ingresses; the cluster's default unless given",
 		func(s *Settings) *string { return &s.Kubernetes.IngressClass }, anything),
 	text("kubernetes.storage_class", "", "", "class of the volumes; the cluster's default unless given",

@@ -85,6 +85,7 @@ process {
 kubernetes {
   context       = "" # of the kubeconfig
   namespace     = "" # one for each environment
+  ports         = "node" # cluster: no node has ports of containers
   ingress_class = ""
   storage_class = ""
   volume_size   = "1Gi"

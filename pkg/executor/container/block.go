@@ -23,6 +23,9 @@ const (
 	StopFirst  = "stop_first"
 )
 
+// OnlyOnKubernetes is what other targets say of an account.
+const OnlyOnKubernetes = "service_account is an account of Kubernetes, and there are none here: leave it out"
+
 const (
 	maxReplicas = 100
 	maxPort     = 65535
@@ -38,6 +41,8 @@ type Block struct {
 	Env      map[string]string `json:"env,omitempty"`
 	Files    map[string]string `json:"files,omitempty"`
 	User     string            `json:"user,omitempty"`
+	// ServiceAccount is the account of Kubernetes whose credentials the containers get; "" is none.
+	ServiceAccount string `json:"service_account,omitempty"`
 	Workdir  string            `json:"workdir,omitempty"`
 	Replicas int               `json:"replicas"`
 	// Pull is one of PullMissing, PullAlways and PullNever.

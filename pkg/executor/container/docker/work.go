@@ -40,6 +40,9 @@ func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error)
 	if err != nil {
 		return nil, err
 	}
+	if block.ServiceAccount != "" {
+		return nil, container.Invalid(r, container.OnlyOnKubernetes)
+	}
 	docker, err := e.client()
 	if err != nil {
 		return nil, err

@@ -31,6 +31,8 @@ type Options struct {
 	// Namespace for everything, which has to exist; "" is one for each environment, vivarium-ENVIRONMENT, which is made when
 	// it is not there and removed, if it was made so, with the last resource in it.
 	Namespace string
+	// ClusterPorts keeps ports within the cluster: they are reached at the Service's name, and no node has a port for them.
+	ClusterPorts bool
 	// IngressClass and StorageClass; "" is the cluster's default.
 	IngressClass, StorageClass string
 	// VolumeSize is what a named volume claims; "" is DefaultVolumeSize.

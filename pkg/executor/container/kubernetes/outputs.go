@@ -27,6 +27,10 @@ func (s *session) outputs(ctx context.Context) (executor.Outputs, error) {
 	if len(s.block.Ports) == 0 {
 		return o.Values(s.r), nil
 	}
+	if s.options.ClusterPorts {
+		o.Host, o.Ports = s.at.host(), s.insidePorts()
+		return o.Values(s.r), nil
+	}
 	if len(running) > 0 {
 		o.Host = running[0].Status.HostIP
 	}
@@ -53,6 +57,15 @@ func (s *session) pods(ctx context.Context) (found []corev1.Pod, err error) {
 	}
 	slices.SortFunc(found, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return found, nil
+}
+
+// insidePorts are the same outside of the pods as inside, since nobody but the cluster sees them.
+func (s *session) insidePorts() map[string]int {
+	ports := map[string]int{}
+	for _, p := range s.block.Ports {
+		ports[p.Key()] = p.Container
+	}
+	return ports
 }
 
 // nodePorts are the ports on every node, by the block's.

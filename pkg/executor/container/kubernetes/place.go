@@ -44,6 +44,9 @@ func (e *Executor) place(r executor.Request) place {
 	return p
 }
 
+// host is the Service's name in the cluster's DNS, whatever the cluster calls its domain.
+func (p place) host() string { return p.service + "." + p.namespace + ".svc" }
+
 // lettered begins with a letter, as the name of a Service has to.
 func lettered(name string) string {
 	if name[0] >= '0' && name[0] <= '9' {

@@ -24,6 +24,9 @@ func refuse(r executor.Request, b container.Block) error {
 	if _, _, ok := identity(b.User); !ok {
 		return container.Invalid(r, "user = %q has to be a number on Kubernetes, such as \"1000\" or \"1000:1000\"", b.User)
 	}
+	if b.ServiceAccount != "" && len(validation.IsDNS1123Subdomain(b.ServiceAccount)) > 0 {
+		return container.Invalid(r, "service_account = %q can't be the name of an account: small letters, digits and hyphens", b.ServiceAccount)
+	}
 	for _, name := range slices.Sorted(maps.Keys(b.Labels)) {
 		if len(validation.IsQualifiedName(name)) > 0 {
 			return container.Invalid(r, "labels has %q, which can't be the name of a label or annotation on Kubernetes", name)
@@ -60,7 +63,7 @@ func refuseAdoption(r executor.Request) error {
 // refuseOpen returns an error about a secret where everybody who may look at a Deployment would see it. In env, files,
 // command and entrypoint it comes by way of a Secret.
 func refuseOpen(r executor.Request, b container.Block) error {
-	open := map[string][]string{"image": {b.Image}, "user": {b.User}, "workdir": {b.Workdir}}
+	open := map[string][]string{"image": {b.Image}, "user": {b.User}, "workdir": {b.Workdir}, "service_account": {b.ServiceAccount}}
 	for name, value := range b.Labels {
 		open["labels"] = append(open["labels"], name, value)
 	}

@@ -125,8 +125,12 @@ func (s *session) ownLabels(labels, annotations map[string]string) {
 	}
 }
 
-// strategy never has fewer replicas than there should be, unless two can't run at once.
+// strategy never has fewer replicas than there should be, unless two can't run at once. Of one alone Kubernetes then waits for the
+// end of the old one, which a rolling update does not.
 func (s *session) strategy() appsv1.DeploymentStrategy {
+	if s.block.Update.Order == container.StopFirst && s.block.Replicas == 1 {
+		return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+	}
 	surge, unavailable := intstr.FromInt32(1), intstr.FromInt32(0)
 	if s.block.Update.Order == container.StopFirst {
 		surge, unavailable = unavailable, surge
@@ -145,8 +149,9 @@ func (s *session) pod(data *contents) corev1.PodSpec {
 	return corev1.PodSpec{
 		Containers: []corev1.Container{c}, Volumes: volumes, SecurityContext: s.identity(),
 		TerminationGracePeriodSeconds: pointer(int64(seconds(s.block.StopTimeout))),
-		// It is a container like any other: neither the API's credentials nor variables about its neighbours are given to it.
-		AutomountServiceAccountToken: pointer(false), EnableServiceLinks: pointer(false),
+		// It is a container like any other: neither the API's credentials nor variables about its neighbours are given to it, unless the
+		// block names an account.
+		ServiceAccountName: s.block.ServiceAccount, AutomountServiceAccountToken: pointer(s.block.ServiceAccount != ""), EnableServiceLinks: pointer(false),
 	}
 }
 

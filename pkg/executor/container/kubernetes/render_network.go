@@ -11,10 +11,10 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
 )
 
-// networkObjects are the Service for those inside the cluster, one on the nodes for ports, and the Ingress for what is exposed.
+// networkObjects are the Service for those inside the cluster, one on the nodes for ports unless those stay inside, and the Ingress for what is exposed.
 func (s *session) networkObjects() []object {
 	objects := []object{newObject(services, s.at.service, s.inside())}
-	if len(s.block.Ports) > 0 {
+	if len(s.block.Ports) > 0 && !s.options.ClusterPorts {
 		objects = append(objects, newObject(services, s.portsName(), s.published()))
 	}
 	if len(s.block.Expose) > 0 {

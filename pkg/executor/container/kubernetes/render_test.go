@@ -125,6 +125,7 @@ func TestRefused(t *testing.T) {
 	for inputs, says := range map[string]string{
 		`{"image":"a","restart":"no"}`:                                                              "restart",
 		`{"image":"a","user":"root"}`:                                                               "number",
+		`{"image":"a","service_account":"My Account"}`:                                              "service_account",
 		`{"image":"a","labels":{"a b":"c"}}`:                                                        "labels",
 		`{"image":"a","expose":[{"host":"Notes_","port":80}]}`:                                      "DNS",
 		`{"image":"a","image_":"","labels":{"password":"` + hidden + `"}}`:                          "sensitive value is in labels",
