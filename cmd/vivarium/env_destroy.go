@@ -41,7 +41,7 @@ func newEnvironmentDestroy(x *connection) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&data.Force, "force", false, "go on destroying what a failed destroy depends on")
+	cmd.Flags().BoolVar(&data.Force, "force", false, "go on destroying what a failed destroy depends on, and wait for no other environment and no paused group")
 	cmd.Flags().BoolVar(&data.DespiteConsumers, "despite-consumers", false, "destroy it although other environments use what it puts out")
 	cmd.Flags().BoolVar(&data.FailFast, "fail-fast", false, "stop what runs at the first failure")
 	queueFlag(cmd, &queue)

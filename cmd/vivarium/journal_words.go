@@ -59,7 +59,7 @@ func environmentWords(body any) string {
 	case environment.StatusFailed:
 		return "not all is there: " + because(b.Error)
 	case environment.StatusDestroying:
-		return "destroyed, step by step" + askedBy(b.RequestedBy, b.Planned) + carriesOut(b.Plan)
+		return destroyingWords(b)
 	case environment.StatusDestroyed:
 		return "nothing is left, as was proven of every resource"
 	case environment.StatusDestroyFailed:
@@ -211,6 +211,9 @@ func planningWords(b environment.PublicPlanning) string {
 	if b.Destroy {
 		what = "a destroy"
 	}
+	if b.Order != nil {
+		what += partWords(*b.Order)
+	}
 	text := "it is being found out what " + what + " would change"
 	switch {
 	case b.Order != nil && b.Order.Of != "":
@@ -219,6 +222,30 @@ func planningWords(b environment.PublicPlanning) string {
 		text = what + " is planned first, since it may have to be approved"
 	}
 	return text + askedBy(b.RequestedBy, b.Order != nil && b.Order.Planned)
+}
+
+// partWords names the groups that a command is of alone.
+func partWords(o environment.Order) string {
+	switch {
+	case o.Redeploy != nil:
+		return " that applies " + strings.Join(o.Redeploy.Groups, ", ") + " again,"
+	case o.Retry != nil && o.Retry.Groups != nil:
+		return " that tries " + strings.Join(o.Retry.Groups, ", ") + " again,"
+	case o.Destroy != nil && o.Destroy.Groups != nil:
+		return " of " + strings.Join(o.Destroy.Groups, ", ")
+	}
+	return ""
+}
+
+func destroyingWords(b environment.StatusDestroying) string {
+	text := groupsText(b.Groups) + "destroyed, step by step"
+	if b.Force {
+		text += ", by force"
+	}
+	if b.Resumes != nil {
+		text += ", which does not wait for what is paused (" + strings.Join(b.Resumes, ", ") + ")"
+	}
+	return text + askedBy(b.RequestedBy, b.Planned) + carriesOut(b.Plan)
 }
 
 func wouldCounts(counts map[event.Change]int) map[string]int {

@@ -209,7 +209,7 @@ func (n *Step) held() bool { return n.Asked != nil && n.Asked.Hold != nil && n.S
 
 // concern is which rules are about an operation.
 func (o *Operation) concern() string {
-	if o.Kind == DestroyOperation || (o.Order != nil && o.Order.Destroy != nil) {
+	if o.Kind == DestroyOperation || (o.Order != nil && o.Plan.Destroy) {
 		return ForDestroy
 	}
 	return ForUpdate

@@ -194,7 +194,7 @@ func (c *decision) destroyed(in DestroyInput, hours bool) *fault.Error {
 		}
 	}
 	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(),
-		Hours: hours, Plan: in.Executes.id(), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
+		Hours: hours, Plan: in.Executes.id(), Resumes: c.s.resumedBy(in, nil), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
 	return nil
 }
 
@@ -208,10 +208,9 @@ func (c *decision) retry(in RetryInput) *fault.Error {
 	case in.Groups != nil:
 		return c.retryGroups(in)
 	case c.s.Status == DestroyFailed:
-		return c.destroyed(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.Operation.Force}}, c.s.Operation.Hours)
+		return c.destroyed(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Force: c.s.undone().forced()}}, c.s.undone().byHours())
 	case c.s.Status == Failed && c.s.partly():
-		c.redestroyGroups(in)
-		return nil
+		return c.redestroyGroups(in)
 	case c.s.Status != Failed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing of it failed that could be tried again", c.s.Name, c.s.Status)
 	}

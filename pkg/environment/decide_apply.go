@@ -27,8 +27,8 @@ func (c *decision) apply(in ApplyInput) *fault.Error {
 	if err != nil {
 		return err
 	}
-	if kept.Redeploys != nil {
-		return fault.New(fault.Reject, fault.Conflict, "plan %s was of a redeploy, which goes on by itself once it is approved: send environment.redeploy", in.Plan)
+	if kept.Redeploys != nil || kept.Part != nil {
+		return fault.New(fault.Reject, fault.Conflict, "plan %s was of groups alone, which go on by themselves once it is approved: send the command again that it was made for", in.Plan)
 	}
 	if c.orderedApply(in, kept) {
 		return nil
@@ -96,8 +96,9 @@ func (c *decision) again(kept *KeptPlan) (Resolved, *fault.Error) {
 		resolved.Moves = c.s.movesTo(kept.Origin, resolved)
 		is := resolved
 		is.Nodes, _ = c.s.identify(resolved.Nodes, resolved.Moves)
-		now, _, err = c.proposed(PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: is, redeploys: kept.Redeploys})
-		now = append(now, c.removals(is.Nodes)...)
+		thought := PlanInput{Proposal: event.Proposal{Heal: kept.Heal}, Resolved: is, redeploys: kept.Redeploys, part: kept.Part}
+		now, _, err = c.proposed(thought)
+		now = append(now, c.removals(thought)...)
 	}
 	if err != nil {
 		return resolved, rejected("plan "+kept.Operation+" can't be carried out: ", err, "; plan again")

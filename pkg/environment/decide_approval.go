@@ -148,6 +148,9 @@ func (c *decision) goOn(resolved Resolved) *fault.Error {
 	if order.Redeploy != nil {
 		return c.redeploy(RedeployInput{CommandMeta: meta, Redeploy: *order.Redeploy, executes: k})
 	}
+	if order.Retry != nil {
+		return c.retry(RetryInput{CommandMeta: meta, Retry: *order.Retry, executes: k})
+	}
 	return c.update(UpdateInput{CommandMeta: meta, Update: *order.Update, Resolved: resolved, Origin: k.Origin, Kept: k.Keep, Executes: k})
 }
 
@@ -160,10 +163,15 @@ func (c *decision) still(k *KeptPlan) (resolved Resolved, err *fault.Error) {
 	if err != nil {
 		return resolved, err
 	}
-	if k.Destroy {
+	switch {
+	case k.Destroy && order.Retry != nil:
+		return resolved, nil // it has begun
+	case k.Destroy && k.Part != nil:
+		return resolved, c.undestroyablePart(k.Part, order.Destroy.DespiteConsumers)
+	case k.Destroy:
 		return resolved, c.undestroyable(order.Destroy.DespiteConsumers)
 	}
-	if resolved, err = c.again(k); err != nil || order.Redeploy != nil {
+	if resolved, err = c.again(k); err != nil || order.Update == nil {
 		return resolved, err
 	}
 	if err := used("updated to that", c.s.Name, c.losses(resolved)); err != nil && !order.Update.DespiteConsumers {

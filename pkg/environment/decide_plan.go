@@ -23,11 +23,11 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	}
 	var moved []Moved
 	in.Nodes, moved = c.s.identify(in.Nodes, c.s.movesTo(in.Origin, in.Resolved))
-	if err := c.s.keeps(in.Nodes); err != nil {
+	if err := c.s.keeps(in.Nodes); err != nil && in.part == nil { // what takes part was looked at
 		return err
 	}
 	b := StatusPlanning{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Destroy: in.Destroy,
-		Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters, Given: in.Given, Heal: in.Heal, Redeploys: in.redeploys,
+		Templates: in.Resolved.Templates, Parameters: in.Resolved.Parameters, Given: in.Given, Heal: in.Heal, Redeploys: in.redeploys, Part: in.part,
 		Parallelism: c.Policy.Parallelism, Epoch: c.Epoch, Origin: in.Origin, Changed: in.Changed, Moved: moved, Kept: c.s.promotionKeeps(in), Against: c.against(in)}
 	if o := c.s.Operation; o != nil {
 		b.Parallelism = c.parallelism(o.Parallelism)
@@ -40,14 +40,14 @@ func (c *decision) plan(in PlanInput) *fault.Error {
 	}
 	var err error
 	if in.Destroy {
-		b.Steps, err = c.goodbyes()
+		b.Steps, err = c.goodbyes(in)
 	} else {
 		b.Steps, b.Unchanged, err = c.proposed(in)
 	}
 	if err != nil {
 		return rejected("", err, "")
 	}
-	b.Steps = append(b.Steps, c.removals(in.Nodes)...)
+	b.Steps = append(b.Steps, c.removals(in)...)
 	c.emit(b)
 	return nil
 }
@@ -62,10 +62,10 @@ func (c *decision) proposals(in PlanInput) (steps []Proposed, unchanged int, err
 		}
 		return known(address)
 	}
-	takes := set(c.s.redeployed(in.redeploys))
+	takes := c.takes(in)
 	for _, n := range in.Nodes {
 		heals := (in.Heal && c.off(n)) || slices.Contains(in.redeploys, n.Group)
-		if in.redeploys != nil && !takes[n.Address] {
+		if !takes(n.Address) {
 			unchanged += count(n.Type == ResourceNode)
 			continue
 		}
@@ -94,14 +94,32 @@ func (c *decision) proposed(in PlanInput) (steps []Proposed, unchanged int, err 
 		return nil, 0, err
 	}
 	partings, err := c.partings(in.Nodes)
-	return append(steps, partings...), unchanged, err
+	return append(steps, c.within(in, partings)...), unchanged, err
+}
+
+// takes tells which nodes take part in what is planned.
+func (c *decision) takes(in PlanInput) func(address string) bool {
+	part := in.part
+	if in.redeploys != nil {
+		part = c.s.redeployed(in.redeploys)
+	} else if part == nil {
+		return func(string) bool { return true }
+	}
+	takes := set(part)
+	return func(address string) bool { return takes[address] }
+}
+
+// within are those of the steps that take part in what is planned.
+func (c *decision) within(in PlanInput, steps []Proposed) []Proposed {
+	takes := c.takes(in)
+	return slices.DeleteFunc(steps, func(p Proposed) bool { return !takes(p.Address) })
 }
 
 // goodbyes are the actions that a destroy runs before what they depend on is gone.
-func (c *decision) goodbyes() (steps []Proposed, err error) {
-	farewells := c.s.farewells()
+func (c *decision) goodbyes(in PlanInput) (steps []Proposed, err error) {
+	farewells, takes := c.s.farewells(), c.takes(in)
 	for i := len(c.s.Nodes) - 1; i >= 0 && err == nil; i-- {
-		if n := c.s.Nodes[i]; farewells[i] {
+		if n := c.s.Nodes[i]; farewells[i] && takes(n.Address) {
 			var p Inputs
 			if n.Parting != nil {
 				p, err = c.recalled(n)
@@ -139,14 +157,14 @@ func (c *decision) asIs(n Node, p Inputs) bool {
 }
 
 // removals are the resources that are there and not among the nodes, those first that stand on others.
-func (c *decision) removals(nodes []Node) (steps []Proposed) {
-	stays := identities(nodes)
+func (c *decision) removals(in PlanInput) (steps []Proposed) {
+	stays := identities(in.Nodes)
 	for i := len(c.s.Nodes) - 1; i >= 0; i-- {
 		if n := c.s.Nodes[i]; n.Exists && n.Type == ResourceNode && !stays[n.ID()] {
 			steps = append(steps, Proposed{Node: n.Node, Proposes: event.Destruct, Inputs: n.Inputs})
 		}
 	}
-	return steps
+	return c.within(in, steps)
 }
 
 // proposes records what an executor would change, within the bounds of a plan.

@@ -191,6 +191,7 @@ func (s *State) destroying(b StatusDestroying, at time.Time) {
 	}
 	s.begin(Operation{Kind: DestroyOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals, Force: b.Force, Hours: b.Hours, Groups: b.Groups,
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentDestroy)
+	s.unpause(b.Resumes)
 	if b.Steps != nil {
 		s.destroyingPart(b.Steps)
 		return
@@ -256,7 +257,7 @@ func (s *State) destroyed() {
 
 func (s *State) retrying(b StatusRetrying, at time.Time) {
 	s.Status, s.Epoch, s.Error = Deploying, b.Epoch, nil
-	s.begin(Operation{Kind: RetryOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, FailFast: b.FailFast,
+	s.begin(Operation{Kind: RetryOperation, CommandID: b.CommandID, RequestedBy: b.RequestedBy, Executes: s.KeptPlan(b.Plan), Rules: s.Approvals, FailFast: b.FailFast,
 		Groups: b.Groups, Parallelism: b.Parallelism, StartedAt: at}, event.EnvironmentRetry)
 	if b.Groups != nil {
 		s.retryingPart(b.Steps)
@@ -404,6 +405,9 @@ func (s *State) ready(i int) {
 
 func (s *State) begin(o Operation, command string) {
 	s.Operations++
+	if o.Kind.looks() || o.Kind == RunOperation {
+		o.Undone = s.undone()
+	}
 	o.ID, o.Status, o.Counts = operationID(s.Operations), OperationRunning, map[StepState]int{}
 	s.Operation = &o
 	s.overtake()

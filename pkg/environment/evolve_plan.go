@@ -28,7 +28,7 @@ func (s *State) planning(b StatusPlanning, at time.Time) error {
 		StartedAt: at, Origin: b.Origin, Aside: s.Nodes, Plan: &PlanRecord{Destroy: b.Destroy, Templates: b.Templates, Moved: b.Moved, Before: templates, Steps: []PlannedStep{}, Changed: b.Changed, Against: b.Against,
 			Counts: map[event.Change]int{event.ChangeNone: b.Unchanged}}}, event.EnvironmentPlan)
 	s.Nodes = steps
-	s.Operation.Makes = &KeptPlan{Operation: s.Operation.ID, RequestedBy: b.RequestedBy, Create: !before.exists(), Destroy: b.Destroy, Heal: b.Heal, Redeploys: b.Redeploys,
+	s.Operation.Makes = &KeptPlan{Operation: s.Operation.ID, RequestedBy: b.RequestedBy, Create: !before.exists(), Destroy: b.Destroy, Heal: b.Heal, Redeploys: b.Redeploys, Part: b.Part,
 		Templates: b.Templates, Parameters: b.Parameters, Given: b.Given, Origin: b.Origin, Keep: b.Kept}
 	if adopts {
 		s.Operation.Makes.Flaw = "it takes over what is there already, or gives that up, which environment.adopt does"

@@ -95,11 +95,13 @@ type StatusDestroying struct {
 	Groups []string `json:"groups,omitempty"`
 	Steps  []string `json:"steps,omitempty"`
 	// Hours: it is made again at its next up.
-	Hours       bool   `json:"hours,omitempty"`
-	Force       bool   `json:"force,omitempty"`
-	FailFast    bool   `json:"fail_fast,omitempty"`
-	Parallelism int    `json:"parallelism"`
-	Epoch       uint64 `json:"epoch"`
+	Hours bool `json:"hours,omitempty"`
+	Force bool `json:"force,omitempty"`
+	// Resumes are groups that were paused, for which a destroy by force does not wait.
+	Resumes     []string `json:"resumes,omitempty"`
+	FailFast    bool     `json:"fail_fast,omitempty"`
+	Parallelism int      `json:"parallelism"`
+	Epoch       uint64   `json:"epoch"`
 }
 
 // StatusRetrying: a create operation begins again where the one before failed. Nodes that are deployed take no part.
@@ -110,6 +112,7 @@ type StatusRetrying struct {
 	// Groups are those that are tried again alone, and Steps what that takes; absent: all that failed is.
 	Groups      []string `json:"groups,omitempty"`
 	Steps       []string `json:"steps,omitempty"`
+	Plan        string   `json:"plan,omitempty"` // as in Created
 	FailFast    bool     `json:"fail_fast,omitempty"`
 	Parallelism int      `json:"parallelism"`
 	Epoch       uint64   `json:"epoch"`

@@ -13,6 +13,8 @@ type Order struct {
 	Destroy *event.Destroy `json:"destroy,omitempty"`
 	// Redeploy is one of groups alone.
 	Redeploy *event.Redeploy `json:"redeploy,omitempty"`
+	// Retry is one of groups alone, or goes on with a destroy of groups that has failed.
+	Retry *event.Retry `json:"retry,omitempty"`
 	// Planned: nobody sent a command; its time had come.
 	Planned bool `json:"planned,omitempty"`
 	// Rules: it would change what has to be approved, so everybody whom the rules name now has to approve it.

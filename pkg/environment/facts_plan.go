@@ -22,6 +22,7 @@ type StatusPlanning struct {
 	Given       []string                   `json:"given,omitzero"`
 	Heal        bool                       `json:"heal,omitempty"`
 	Redeploys   []string                   `json:"redeploys,omitempty"` // groups that would be applied again alone
+	Part        []string                   `json:"part,omitzero"`       // what a destroy or a retry of groups would take; not published
 	Moved       []Moved                    `json:"moved,omitempty"`
 	Unchanged   int                        `json:"unchanged"`
 	Parallelism int                        `json:"parallelism"`

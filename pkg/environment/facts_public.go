@@ -58,7 +58,8 @@ type PublicUpdated struct {
 // PublicPlanning is StatusPlanning with the number of its steps instead of the steps.
 type PublicPlanning struct {
 	StatusPlanning
-	Steps int `json:"steps"`
+	Steps int      `json:"steps"`
+	Part  []string `json:"part,omitempty"` // always empty; hides StatusPlanning.Part
 }
 
 // PublicCreated is Created with the number of its nodes instead of the nodes.

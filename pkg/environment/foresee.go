@@ -58,7 +58,7 @@ func (d *Decider) Foresee(s *State, around Surroundings, r Resolved, now time.Ti
 	if unchanged > 0 {
 		f.Counts[event.ChangeNone] = unchanged
 	}
-	for _, p := range append(steps, c.removals(r.Nodes)...) {
+	for _, p := range append(steps, c.removals(in)...) {
 		step := c.foreseen(p)
 		f.Steps = append(f.Steps, step)
 		f.Counts[step.Change]++

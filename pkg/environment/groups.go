@@ -71,19 +71,37 @@ func (c *decision) destroyGroups(in DestroyInput) *fault.Error {
 		return fault.New(fault.Reject, fault.Protected, "%s would be left where it is (retain), and could not be told from what is made again: "+
 			"take that out of its template and update environment %q before", some(retained), c.s.Name)
 	}
-	if err := c.s.protected(func(n *Step) bool { return chosen[c.s.index[n.Address]] }); err != nil {
+	if err := c.undestroyablePart(steps, in.DespiteConsumers); err != nil {
 		return err
 	}
-	if err := used("destroyed in part", c.s.Name, c.usersOf(set(steps))); err != nil && !in.DespiteConsumers {
+	d := in.Destroy
+	if taken, err := c.orderedPart(in, steps, Order{Destroy: &d}); taken {
 		return err
 	}
 	c.begin(in, steps)
 	return nil
 }
 
+// undestroyablePart says why these nodes can't be destroyed alone, nil when they can.
+func (c *decision) undestroyablePart(steps []string, despiteConsumers bool) *fault.Error {
+	goes := set(steps)
+	if err := c.s.protected(func(n *Step) bool { return goes[n.Address] }); err != nil || despiteConsumers {
+		return err
+	}
+	return used("destroyed in part", c.s.Name, c.usersOf(goes))
+}
+
+// orderedPart makes a plan of a destroy of groups first, where it may have to be approved.
+func (c *decision) orderedPart(in DestroyInput, steps []string, order Order) (bool, *fault.Error) {
+	if in.Executes != nil {
+		return false, nil
+	}
+	return c.ordered(ForDestroy, PlanInput{CommandMeta: in.CommandMeta, Proposal: event.Proposal{Destroy: true}, part: steps}, order)
+}
+
 func (c *decision) begin(in DestroyInput, steps []string) {
 	c.emit(StatusDestroying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Steps: steps, Groups: in.Groups,
-		Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
+		Plan: in.Executes.id(), Resumes: c.s.resumedBy(in, steps), Force: in.Force, FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
 }
 
 // divisible says why groups of the environment can't be destroyed alone as it stands, nil when they can.
@@ -93,11 +111,8 @@ func (c *decision) divisible(groups []string) *fault.Error {
 			return fault.New(fault.Reject, fault.NotFound, "environment %q has nothing in a group %q", c.s.Name, g)
 		}
 	}
-	switch {
-	case c.s.Status != Deployed && (c.s.Status != Failed || !c.s.partly()):
+	if c.s.Status != Deployed && (c.s.Status != Failed || !c.s.partly()) {
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: groups are destroyed alone in one that is deployed; retry it, or destroy all of it", c.s.Name, c.s.Status)
-	case c.ruled(ForDestroy, Order{}):
-		return fault.New(fault.Reject, fault.NotApproved, "destroying in environment %q has to be approved, and a plan can't show a part of it: take the group out of the template, and update it", c.s.Name)
 	}
 	return nil
 }
@@ -113,20 +128,39 @@ func (c *decision) usersOf(addresses map[string]bool) (list []Consumer) {
 }
 
 // redestroyGroups goes on with a destroy of groups that has failed.
-func (c *decision) redestroyGroups(in RetryInput) {
-	var steps []string
+func (c *decision) redestroyGroups(in RetryInput) *fault.Error {
+	steps := []string{}
 	for _, n := range c.s.Nodes {
 		if n.Down {
 			steps = append(steps, n.Address)
 		}
 	}
-	c.begin(DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Groups: c.s.downGroups(), Force: c.s.Operation.Force}}, steps)
+	d := DestroyInput{CommandMeta: in.CommandMeta, Destroy: event.Destroy{FailFast: in.FailFast, Groups: c.s.downGroups(), Force: c.s.undone().forced()}, Executes: in.executes}
+	if taken, err := c.orderedPart(d, steps, Order{Retry: &in.Retry}); taken {
+		return err
+	}
+	c.begin(d, steps)
+	return nil
+}
+
+// remainders are what is there still of what is down: its destroy has failed.
+func (s *State) remainders() (list []string) {
+	for _, n := range s.Nodes {
+		if n.Down && n.Exists && n.Type == ResourceNode {
+			list = append(list, n.Address)
+		}
+	}
+	return list
 }
 
 // partStatus is the end of a destroy of groups: the rest is deployed, without what came from them.
 func (c *decision) partStatus(f *Finished) Body {
 	if err := c.unfinished(f); err != nil {
 		return StatusFailed{Operation: f.Operation, Error: err}
+	}
+	if left := c.s.remainders(); left != nil {
+		f.Status, f.Error = OperationFailed, fault.New(fault.GiveUp, fault.Conflict, "what was to be destroyed is, but not what an earlier destroy has left: %s; retry that", some(left))
+		return StatusFailed{Operation: f.Operation, Error: f.Error}
 	}
 	b := StatusDeployed{Operation: f.Operation, Outputs: c.s.Outputs}
 	var all map[string]json.RawMessage

@@ -66,9 +66,33 @@ func TestGroupsThatMayNotBeDestroyed(t *testing.T) {
 		_, answer := st.part(group, event.Destroy{Groups: []string{group}})
 		require.Equal(t, fault.Protected, answer.Error.Code)
 	}
-	st.s.Approvals = []Approval{{For: []string{ForDestroy}, When: WhenAlways}}
-	_, answer := st.part("2", event.Destroy{Groups: []string{"free"}})
-	require.Equal(t, fault.NotApproved, answer.Error.Code)
+}
+
+func TestAGroupOfWhichAnEarlierDestroyHasLeftSomething(t *testing.T) {
+	st := deployed(t, in("db", node("db")), in("app", node("api")))
+	st.part("2", event.Destroy{Groups: []string{"db"}})
+	st.finish("db", broken)
+	st.part("3", event.Destroy{Groups: []string{"app"}})
+	require.Equal(t, []string{"step.complete api", "operation.finished", "environment.failed"}, st.finish("api", nil), "db is there, and is to be gone")
+	require.Contains(t, st.s.Error.Message, "db")
+	types, _ := st.decide(RetryInput{CommandMeta: CommandMeta{CommandID: "4"}})
+	require.Equal(t, []string{"environment.destroying", "step.waiting db"}, types)
+	require.Equal(t, []string{"step.complete db", "operation.finished", "environment.deployed"}, st.finish("db", nil))
+}
+
+// TestALookBetweenADestroyThatFailedAndItsRetry: the retry goes on with what was begun, also where it is an environment's hours.
+func TestALookBetweenADestroyThatFailedAndItsRetry(t *testing.T) {
+	st := deployed(t, node("a"))
+	st.part("2", event.Destroy{Force: true})
+	st.finish("a", broken)
+	st.s.Operation.Hours = true
+	for _, id := range []string{"3", "4"} {
+		st.decide(PlanInput{CommandMeta: CommandMeta{CommandID: id}, Proposal: event.Proposal{Destroy: true}})
+		st.decide(ResultInput{event.Result{TaskRef: st.ref("a"), Runner: "r/1", Plan: &event.Plan{Change: event.ChangeDestroy}}})
+	}
+	st.decide(RetryInput{CommandMeta: CommandMeta{CommandID: "5"}})
+	require.Equal(t, DestroyOperation, st.s.Operation.Kind)
+	require.Equal(t, []bool{true, true}, []bool{st.s.Operation.Force, st.s.Operation.Hours})
 }
 
 func TestOutputsOfAGroupThatOthersUse(t *testing.T) {

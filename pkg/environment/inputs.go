@@ -82,6 +82,7 @@ type (
 	RetryInput struct {
 		CommandMeta
 		event.Retry
+		executes *KeptPlan // as in RedeployInput
 	}
 	PauseInput struct {
 		CommandMeta
@@ -123,6 +124,8 @@ type PlanInput struct {
 	order  *Order // the command that the plan is made for; nil where a plan was asked for
 	// redeploys are the groups that would be applied again, and then nothing else but what that changes.
 	redeploys []string
+	// part are the nodes that a destroy or a retry would be of alone; nil: all.
+	part []string
 }
 
 // RejectInput is a command that was found wanting before it came to the decider: its data or its templates are wrong.

@@ -24,6 +24,7 @@ type KeptPlan struct {
 	Destroy     bool                       `json:",omitempty"`
 	Heal        bool                       `json:",omitempty"`
 	Redeploys   []string                   `json:",omitempty"`
+	Part        []string                   `json:",omitzero"` // what a destroy or a retry of groups takes; nil: it is of all
 	Templates   []Template                 `json:",omitempty"`
 	Parameters  map[string]json.RawMessage `json:",omitempty"` // sensitive ones sealed
 	Given       []string                   `json:",omitzero"`

@@ -72,13 +72,88 @@ func TestARedeployThatHasToBeApproved(t *testing.T) {
 	require.Equal(t, []string{"step.complete api", "step.unchanged web", "environment.validating", "operation.finished", "environment.deployed"}, st.finish("api", nil))
 }
 
-func TestAGroupIsNotTriedAgainAloneWhereThatHasToBeApproved(t *testing.T) {
-	st := newStage(t, in("app", node("api")))
-	st.create("1", event.Create{}, in("app", node("api")))
+func TestARetryOfAGroupThatHasToBeApproved(t *testing.T) {
+	nodes := []Node{in("app", node("api")), node("web", "api"), in("db", node("db"))}
+	st := newStage(t, nodes...)
+	st.create("1", event.Create{}, nodes...)
+	st.plan.order = nodes
 	st.finish("api", broken)
-	st.s.Approvals = []Approval{{For: []string{ForUpdate}, When: WhenAlways}}
-	_, answer := st.decide(RetryInput{CommandMeta: from("2", ""), Retry: event.Retry{Groups: []string{"app"}}})
-	require.Equal(t, fault.NotApproved, answer.Error.Code)
+	st.finish("db", broken)
+	st.s.Approvals = []Approval{{For: []string{ForUpdate}, When: WhenAlways, By: []string{"/bert"}, Expires: time.Hour}}
+	types, answer := st.decide(RetryInput{CommandMeta: from("2", "/anna"), Retry: event.Retry{Groups: []string{"app"}}})
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	require.Equal(t, []string{"environment.planning", "step.waiting api", "step.waiting web"}, types, "of db nothing is asked")
+	for _, step := range []string{"api", "web"} {
+		st.decide(ResultInput{event.Result{TaskRef: st.ref(step), Runner: "r/1", Plan: &event.Plan{Change: event.ChangeCreate}}})
+	}
+	require.Equal(t, StatusAwaitingApproval, st.s.Status)
+	data, err := st.s.Snapshot()
+	require.NoError(t, err)
+	st.s, err = Restore(data)
+	require.NoError(t, err)
+	types, answer = st.decide(ApproveInput{CommandMeta: from("3", "/bert")})
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	require.Equal(t, []string{"operation.approved", "operation.finished", "environment.planned", "environment.retrying", "environment.deploying", "step.waiting api"}, types)
+	for _, step := range []string{"api", "web"} {
+		st.decide(ResultInput{event.Result{TaskRef: st.ref(step), Runner: "r/1", Plan: &event.Plan{Change: event.ChangeCreate}}})
+		types = st.finish(step, nil)
+	}
+	require.Equal(t, []string{"step.complete web", "operation.finished", "environment.failed"}, types)
+	require.Contains(t, st.s.Error.Message, "db")
+	require.NotContains(t, st.s.Error.Message, "api")
+}
+
+func TestADestroyOfAGroupThatHasToBeApproved(t *testing.T) {
+	protected := in("kept", node("disk"))
+	protected.PreventDestroy = true // which a destroy of another group does not mind
+	nodes := []Node{protected, in("app", node("api", "disk"))}
+	st := deployed(t, nodes...)
+	st.s.Approvals = []Approval{{For: []string{ForDestroy}, When: WhenAlways, By: []string{"/bert"}, Expires: time.Hour}}
+	approved := func(id string) []string {
+		st.decide(ResultInput{event.Result{TaskRef: st.ref("api"), Runner: "r/1", Plan: &event.Plan{Change: event.ChangeDestroy}}})
+		require.Equal(t, StatusAwaitingApproval, st.s.Status)
+		require.Equal(t, ForDestroy, st.s.awaiting().Kind)
+		types, answer := st.decide(ApproveInput{CommandMeta: from(id, "/bert")})
+		require.True(t, answer.Accepted, "%v", answer.Error)
+		return types
+	}
+	types, answer := st.decide(DestroyInput{CommandMeta: from("2", "/anna"), Destroy: event.Destroy{Groups: []string{"app"}, Force: true}})
+	require.True(t, answer.Accepted, "%v", answer.Error)
+	require.Equal(t, []string{"environment.planning", "step.waiting api"}, types)
+	began := []string{"operation.approved", "operation.finished", "environment.planned", "environment.destroying", "step.waiting api"}
+	require.Equal(t, began, approved("3"))
+	st.finish("api", broken)
+	require.Equal(t, Failed, st.s.Status)
+
+	types, _ = st.decide(RetryInput{CommandMeta: from("4", "/anna")})
+	require.Equal(t, []string{"environment.planning", "step.waiting api"}, types, "it would go on with that, which has to be approved again")
+	require.Equal(t, began, approved("5"))
+	require.True(t, st.s.Operation.Force, "as it was begun")
+	st.finish("api", nil)
+	require.Equal(t, Deployed, st.s.Status)
+	require.Equal(t, []string{"app"}, st.s.downGroups())
+	require.True(t, st.s.Step("disk").Exists)
+}
+
+func TestADestroyByForceDoesNotWaitForAPause(t *testing.T) {
+	nodes := []Node{in("db", node("db")), in("app", node("api"))}
+	for _, force := range []bool{false, true} {
+		st := deployed(t, nodes...)
+		st.decide(PauseInput{CommandMeta: from("2", "/anna"), Pause: event.Pause{Groups: []string{"db"}}})
+		st.decide(PauseInput{CommandMeta: from("3", "/anna"), Pause: event.Pause{Groups: []string{"app"}}})
+		types, answer := st.part("4", event.Destroy{Groups: []string{"app"}, Force: force})
+		require.True(t, answer.Accepted, "%v", answer.Error)
+		if !force {
+			require.Equal(t, []string{"environment.destroying"}, types)
+			continue
+		}
+		require.Equal(t, []string{"environment.destroying", "step.waiting api"}, types)
+		require.Nil(t, st.s.GroupPause("app"))
+		require.NotNil(t, st.s.GroupPause("db"), "which is not destroyed")
+		st.finish("api", nil)
+		types, _ = st.part("5", event.Destroy{Force: true})
+		require.Equal(t, []string{"environment.destroying", "step.waiting db"}, types)
+	}
 }
 
 func TestWhatFailedOfOneGroupIsTriedAgainAlone(t *testing.T) {

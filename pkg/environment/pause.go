@@ -99,14 +99,33 @@ func (s *State) pauseGroups(b GroupPaused, at time.Time) {
 	s.waitsOtherwise(func(n *Step) bool { return slices.Contains(b.Groups, n.Group) })
 }
 
-func (s *State) resumeGroups(b GroupResumed) {
+// unpause ends the pauses of groups.
+func (s *State) unpause(groups []string) {
 	var left []Pause // records that were taken hold the old ones
 	for _, p := range s.Pauses {
-		if !slices.Contains(b.Groups, p.Group) {
+		if !slices.Contains(groups, p.Group) {
 			left = append(left, p)
 		}
 	}
 	s.Pauses = left
+}
+
+// resumedBy are the paused groups that a destroy is of, if it is by force: that waits for nobody. Without steps it is of all.
+func (s *State) resumedBy(in DestroyInput, steps []string) (groups []string) {
+	if !in.Force {
+		return nil
+	}
+	goes := set(steps)
+	for _, p := range s.Pauses {
+		if steps == nil || slices.ContainsFunc(s.Nodes, func(n *Step) bool { return n.Group == p.Group && goes[n.Address] }) {
+			groups = append(groups, p.Group)
+		}
+	}
+	return groups
+}
+
+func (s *State) resumeGroups(b GroupResumed) {
+	s.unpause(b.Groups)
 	s.remember(Outcome{CommandID: b.CommandID, Command: event.EnvironmentResume})
 	s.waitsOtherwise(func(n *Step) bool { return slices.Contains(b.Groups, n.Group) })
 }

@@ -26,7 +26,7 @@ func (c *decision) redeploy(in RedeployInput) *fault.Error {
 		return fault.New(fault.Reject, fault.Conflict, "%s of environment %q is down: update it first, which makes that again", some(c.s.downGroups()), c.s.Name)
 	}
 	if in.executes == nil {
-		if taken, err := c.orderedRedeploy(in); taken {
+		if taken, err := c.orderedAgain(Order{Redeploy: &in.Redeploy}, PlanInput{CommandMeta: in.CommandMeta, redeploys: in.Groups}); taken {
 			return err
 		}
 	}
@@ -36,9 +36,8 @@ func (c *decision) redeploy(in RedeployInput) *fault.Error {
 	return nil
 }
 
-// orderedRedeploy makes a plan of a redeploy first, where an update has to be approved.
-func (c *decision) orderedRedeploy(in RedeployInput) (bool, *fault.Error) {
-	order := Order{Redeploy: &in.Redeploy}
+// orderedAgain makes a plan of what leads to what is wanted already first, where an update has to be approved.
+func (c *decision) orderedAgain(order Order, in PlanInput) (bool, *fault.Error) {
 	if !c.ruled(ForUpdate, order) {
 		return false, nil
 	}
@@ -48,9 +47,10 @@ func (c *decision) orderedRedeploy(in RedeployInput) (bool, *fault.Error) {
 	}
 	resolved, err := c.Again(KeptPlan{Templates: s.Templates, Parameters: s.Parameters, Given: s.Given})
 	if err != nil {
-		return true, rejected("the redeploy has to be planned first, and can't be: ", err, "")
+		return true, rejected("it has to be planned first, and can't be: ", err, "")
 	}
-	return true, c.plan(PlanInput{CommandMeta: in.CommandMeta, Resolved: resolved, order: &order, redeploys: in.Groups})
+	in.Resolved, in.order = resolved, &order
+	return true, c.plan(in)
 }
 
 // redeployed are the steps of groups that are applied again, and of what depends on them.

@@ -17,9 +17,6 @@ func (c *decision) retryGroups(in RetryInput) *fault.Error {
 	case c.s.Status != Failed:
 		return fault.New(fault.Reject, fault.Conflict, "environment %q is %s: nothing of it failed that could be tried again", c.s.Name, c.s.Status)
 	}
-	if c.ruled(ForUpdate, Order{}) {
-		return fault.New(fault.Reject, fault.NotApproved, "what changes in environment %q has to be approved, and a plan can't show what is tried again of a part: retry it without groups", c.s.Name)
-	}
 	steps, lacking := c.s.retried(in.Groups)
 	switch {
 	case len(lacking) > 0 && len(steps) == 0:
@@ -27,7 +24,12 @@ func (c *decision) retryGroups(in RetryInput) *fault.Error {
 	case len(steps) == 0 && len(c.s.missing()) > 0:
 		return fault.New(fault.Reject, fault.Conflict, "nothing of %s in environment %q failed that could be tried again", some(in.Groups), c.s.Name)
 	}
-	c.emit(StatusRetrying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Groups: in.Groups, Steps: steps,
+	if in.executes == nil {
+		if taken, err := c.orderedAgain(Order{Retry: &in.Retry}, PlanInput{CommandMeta: in.CommandMeta, part: append([]string{}, steps...)}); taken {
+			return err
+		}
+	}
+	c.emit(StatusRetrying{CommandID: in.CommandID, RequestedBy: in.RequestedBy, Operation: c.nextOperation(), Groups: in.Groups, Steps: steps, Plan: in.executes.id(),
 		FailFast: in.FailFast, Parallelism: c.parallelism(c.s.Operation.Parallelism), Epoch: c.Epoch})
 	c.emit(StatusDeploying{Operation: c.s.Operation.ID})
 	return nil

@@ -146,7 +146,9 @@ func (p *planner) check(w *world, f Fact) {
 		p.overtaken(b.Plan)
 	case Redeploying:
 		p.overtaken(b.Plan)
-	case StatusRetrying, StatusRunning:
+	case StatusRetrying:
+		p.overtaken(b.Plan)
+	case StatusRunning:
 		p.overtaken("")
 	case StatusDestroyed:
 		clear(p.saved)

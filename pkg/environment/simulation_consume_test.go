@@ -95,7 +95,7 @@ func (o *others) check(w *world, f Fact) {
 		o.moved = false
 	case StatusDestroying:
 		ordered := w.planner.order
-		despite := o.despite || (b.Plan != "" && ordered != nil && ordered.Destroy != nil && ordered.Destroy.DespiteConsumers)
+		despite := o.despite || (b.Plan != "" && ordered != nil && (ordered.Retry != nil || (ordered.Destroy != nil && ordered.Destroy.DespiteConsumers)))
 		if o.used && o.before != DestroyFailed && (b.Planned || !despite) {
 			w.t.Fatalf("what others use is destroyed")
 		}

@@ -44,7 +44,7 @@ func (w *world) part() {
 		unreadable := may && ruled && answer.Error != nil && answer.Error.Code == fault.NotFound // the template, for the plan
 		require.True(w.t, may == answer.Accepted || unreadable, "%v", answer.Error)
 	default:
-		w.decide(RetryInput{CommandMeta: w.meta(), Retry: event.Retry{Groups: groups, FailFast: rapid.Bool().Draw(w.t, "failfast")}})
+		w.retryPart(groups)
 	}
 }
 
@@ -73,10 +73,14 @@ func (p *parts) check(w *world, f Fact) {
 		for _, g := range b.Groups {
 			delete(p.paused, g)
 		}
+	case StatusDestroying:
+		p.resumed(w, b)
+		w.taken.sees(b.Groups != nil && b.Plan != "", event.EnvironmentDestroy+" of groups as planned")
 	case Redeploying:
 		p.groups, p.again, p.done, w.healing = b.Groups, true, map[string]bool{}, false
 	case StatusRetrying:
 		p.groups, p.again, p.done = b.Groups, false, map[string]bool{}
+		w.taken.sees(b.Plan != "", event.EnvironmentRetry+" of groups as planned")
 	case Created:
 		if p.groups = nil; !b.Planned {
 			p.forget()
@@ -96,6 +100,17 @@ func (p *parts) check(w *world, f Fact) {
 	case StepWaiting:
 		p.offered(w, b)
 	}
+}
+
+// resumed: a destroy by force waits for nobody, and no other ends a pause.
+func (p *parts) resumed(w *world, b StatusDestroying) {
+	for _, g := range b.Resumes {
+		require.True(w.t, b.Force && p.paused[g], "%s was not paused, or goes on although nobody forces it", g)
+		delete(p.paused, g)
+	}
+	w.taken.sees(b.Resumes != nil, event.EnvironmentDestroy+" past a pause")
+	held := func(n *Step) bool { return b.Force && w.state.takesPart(n) && p.paused[n.Group] }
+	require.False(w.t, slices.ContainsFunc(w.state.Nodes, held), "a destroy by force waits for a group that is paused")
 }
 
 // forget: with the environment its pauses are gone.

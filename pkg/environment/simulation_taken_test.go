@@ -56,8 +56,15 @@ func (c *taken) count(in Input, answer *event.Answer) {
 	}
 }
 
+// sees counts what facts show of the ways in which commands are carried out.
+func (c *taken) sees(is bool, way string) {
+	if c != nil && is {
+		c.counts[way]++
+	}
+}
+
 // enough is how many sequences take every command several times, whatever is drawn.
-const enough = 1000
+const enough = 8000
 
 // all fails where a command was never accepted: then it is not drawn, or what is drawn of it is never any good.
 func (c *taken) all(t *testing.T) {
@@ -79,6 +86,7 @@ var ways = []string{
 	event.EnvironmentCreate + " by rule", event.EnvironmentUpdate + " by rule", event.EnvironmentUpdate + " healing", event.EnvironmentUpdate + " moving",
 	event.EnvironmentUpdate + " queued", event.EnvironmentUpdate + " having waited", event.EnvironmentDestroy + " queued",
 	event.EnvironmentDestroy + " having waited", event.EnvironmentDestroy + " of groups", event.EnvironmentDestroy + " by force",
+	event.EnvironmentDestroy + " past a pause", event.EnvironmentDestroy + " of groups as planned", event.EnvironmentRetry + " of groups as planned",
 	event.EnvironmentRetry + " of groups", event.EnvironmentPause + " of groups", event.EnvironmentResume + " of groups",
 	event.EnvironmentSchedule + " lifetime", event.EnvironmentSchedule + " hours", event.EnvironmentSchedule + " drift", event.EnvironmentSchedule + " nothing",
 	event.EnvironmentPlan + " of a destroy", event.EnvironmentPlan + " healing", event.EnvironmentCheck + " of one", event.EnvironmentCheck + " of all",
@@ -92,6 +100,8 @@ func (w *world) attend() bool {
 		w.judge()
 	case slices.ContainsFunc(w.state.Nodes, func(n *Step) bool { return n.State == StateUncertain }) && rapid.IntRange(0, 2).Draw(w.t, "settles") == 0:
 		w.clear(false)
+	case !busy && w.state.Status == Failed && rapid.IntRange(0, 5).Draw(w.t, "mends") == 0:
+		w.retryPart([]string{rapid.SampledFrom([]string{"g", "h"}).Draw(w.t, "part")})
 	case busy && rapid.IntRange(0, 5).Draw(w.t, "waits") == 0:
 		w.settle()
 	case !busy && w.state.Status == Deployed && rapid.IntRange(0, 2).Draw(w.t, "asks") > 0:

@@ -168,6 +168,8 @@ type Operation struct {
 	Heals       bool     `json:",omitempty"` // by itself
 	Groups      []string `json:",omitempty"` // the groups that a destroy, a retry or a redeploy is of; of all else, nil
 	Hours       bool     `json:",omitempty"` // a destroy after which the environment is made again by itself
+	// Undone is the destroy that failed before an operation which changes nothing, and that a retry goes on with.
+	Undone      *Undone `json:",omitempty"`
 	Parallelism int
 	Validating  bool
 	Paused      bool

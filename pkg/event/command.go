@@ -83,8 +83,8 @@ type Update struct {
 
 // Destroy is the data of environment.destroy.
 type Destroy struct {
-	// Force goes on destroying what a failed destroy depends on, and waits for no other environment. It says nothing of those who
-	// use this one: see DespiteConsumers.
+	// Force goes on destroying what a failed destroy depends on, and waits for no other environment and for no group that is paused.
+	// It says nothing of those who use this one: see DespiteConsumers.
 	Force bool `json:"force,omitempty"`
 	// DespiteConsumers destroys it although other environments use what it puts out.
 	DespiteConsumers bool `json:"despite_consumers,omitempty"`

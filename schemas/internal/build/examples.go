@@ -129,7 +129,7 @@ func environmentExamples() []environment.Body {
 			Entrypoints: []environment.Entrypoint{{Name: "web", URL: "https://notes.example.test"}},
 		},
 		environment.StatusFailed{Operation: exampleOperation, Error: failure},
-		environment.StatusDestroying{CommandID: exampleCommand, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
+		environment.StatusDestroying{CommandID: exampleCommand, Force: true, Resumes: []string{"app"}, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.StatusRetrying{CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation, Parallelism: 10, Epoch: 1},
 		environment.Updated{
 			CommandID: exampleCommand, RequestedBy: exampleSource, Operation: exampleOperation,
