@@ -108,6 +108,7 @@ func (s *instance) join(e event.Signal) {
 	if e.OfferFrom != nil {
 		r.OfferFrom = *e.OfferFrom
 	}
+	s.acceptAgain(ctx)
 	if err := s.become(r); err != nil {
 		s.log.Error("the role can't be written", "error", err)
 	}

@@ -7,9 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/memory"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -163,7 +165,22 @@ func (s *instance) takeOver(ctx context.Context, p promoted, force bool) error {
 	}
 	why := "this side took over"
 	s.log.Warn("this side takes over", "epoch", p.Epoch, "forced", force, "steps_from", p.OfferFrom)
+	s.signals.Say(ctx, func(e *event.Signal) { // or others of this side go on refusing commands until this one is back
+		e.Role, e.Epoch, e.OfferFrom = string(wire.Primary), p.Epoch, &p.OfferFrom
+	})
+	s.acceptAgain(ctx)
 	return s.become(role{Primary: true, Epoch: p.Epoch, Since: claim.At, Why: why, OfferFrom: p.OfferFrom, Other: s.follower.Status().Address})
+}
+
+// acceptAgain leaves commands on the bus for the primary that this process becomes: what it does before, such as telling a Consul that does
+// not answer, can take seconds.
+func (s *instance) acceptAgain(ctx context.Context) {
+	if !s.up.Load() || s.refuser == nil {
+		return // it has not begun to answer
+	}
+	if err := s.refuser.Stop(ctx); err != nil {
+		s.log.Warn("commands could not be left alone", "error", err)
+	}
 }
 
 // journal writes a fact of the cluster, and with it the epoch, which fences whoever writes under a lower one.
