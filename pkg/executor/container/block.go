@@ -38,13 +38,13 @@ type Block struct {
 	Command    []string `json:"command,omitempty"`
 	Entrypoint []string `json:"entrypoint,omitempty"`
 	// Env and Files (by absolute path) may hold secrets in clear.
-	Env      map[string]string `json:"env,omitempty"`
-	Files    map[string]string `json:"files,omitempty"`
-	User     string            `json:"user,omitempty"`
+	Env   map[string]string `json:"env,omitempty"`
+	Files map[string]string `json:"files,omitempty"`
+	User  string            `json:"user,omitempty"`
 	// ServiceAccount is the account of Kubernetes whose credentials the containers get; "" is none.
 	ServiceAccount string `json:"service_account,omitempty"`
-	Workdir  string            `json:"workdir,omitempty"`
-	Replicas int               `json:"replicas"`
+	Workdir        string `json:"workdir,omitempty"`
+	Replicas       int    `json:"replicas"`
 	// Pull is one of PullMissing, PullAlways and PullNever.
 	Pull string `json:"pull"`
 	// Restart is one of RestartAlways, RestartOnFailure, RestartNo and RestartUnlessStopped.
