@@ -3,7 +3,12 @@ package container
 import (
 	"path"
 	"time"
+
+	"github.com/vivarium-env/vivarium/pkg/fault"
 )
+
+// Unhealthy: a replica does not get healthy within its window, or ends again and again.
+const Unhealthy fault.Code = "unhealthy"
 
 // The words of the block.
 const (
@@ -101,6 +106,19 @@ type Health struct {
 	Timeout     Duration `json:"timeout"`
 	Retries     int      `json:"retries"`
 	StartPeriod Duration `json:"start_period"`
+}
+
+// Port is the one that the runner asks, 0 for none.
+func (h *Health) Port() int {
+	switch {
+	case h == nil:
+		return 0
+	case h.HTTP != nil:
+		return h.HTTP.Port
+	case h.TCP != nil:
+		return h.TCP.Port
+	}
+	return 0
 }
 
 // HTTPCheck passes with any status from 200 to 399.

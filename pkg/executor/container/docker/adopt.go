@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -91,7 +92,7 @@ func (w *work) whose(ctx context.Context, f found) (ours bool, err error) {
 
 func (w *work) anothers(f found, m mark) error {
 	return fault.New(fault.GiveUp, fault.Exists, "%s can't be taken over: the container %q on Docker at %s is that of %s in the environment %q",
-		w.r.Step, f.called(), w.place.shown, m[container.LabelStep], m[container.LabelEnvironment])
+		w.r.Step, f.Called(), w.place.shown, m[container.LabelStep], m[container.LabelEnvironment])
 }
 
 // foreign is somebody else's container, to be compared with the block.
@@ -110,7 +111,7 @@ func (w *work) foreign(ctx context.Context, f found) (*found, error) {
 		hidden = append(hidden, envPath(name))
 	}
 	shown := maps.Clone(m)
-	shown[labelHidden] = asJSON(hidden)
+	shown[labelHidden] = replicas.JSON(hidden)
 	taken := f.alike(shown, image)
 	taken.beyond = append(w.strange(f, image), w.health(ctx, taken)...)
 	return &taken, nil
@@ -139,7 +140,7 @@ func (w *work) claim(ctx context.Context) error {
 	if err := w.remember(ctx, m); err != nil {
 		return err
 	}
-	w.say("%s is taken over", w.taking.called())
+	replicas.Say(w.r, "%s is taken over", w.taking.Called())
 	w.taking = nil // the mark is found from now on
 	return nil
 }

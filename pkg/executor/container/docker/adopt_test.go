@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -58,14 +59,14 @@ const simpleInputs = `{"image":"sample:1","pull":"never","restart":"no"}`
 // take adopts what the id names.
 func (b *bed) take(f found) {
 	b.Helper()
-	b.request.Adopt = json.RawMessage(asJSON(f.ID))
+	b.request.Adopt = json.RawMessage(replicas.JSON(f.ID))
 	got, err := b.Adopt(b.Context(), b.request)
 	require.NoError(b.T, err)
 	values := map[string]json.RawMessage{}
 	for name, v := range got {
 		values[name] = v.Value
 	}
-	b.request.Outputs, b.request.Adopt = json.RawMessage(asJSON(values)), nil
+	b.request.Outputs, b.request.Adopt = json.RawMessage(replicas.JSON(values)), nil
 }
 
 // requireGone wants neither the container nor its mark.
@@ -116,7 +117,7 @@ func TestAdoptLeavesItAlone(t *testing.T) {
 		_, err = b.docker.CopyToContainer(t.Context(), id, client.CopyToContainerOptions{DestinationPath: "/", Content: &archive})
 		require.NoError(t, err)
 	})
-	b.request.Adopt = json.RawMessage(asJSON(f.called()))
+	b.request.Adopt = json.RawMessage(replicas.JSON(f.Called()))
 	eventually(t, func() bool { return len(b.plan().Differences) == 0 })
 	require.Equal(t, event.ChangeNone, b.plan().Change)
 	require.Empty(t, b.containers(), "a plan marks nothing")
@@ -126,11 +127,11 @@ func TestAdoptLeavesItAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, f.State.StartedAt, now.State.StartedAt, "it was not started again")
 	require.Equal(t, f.State.Pid, now.State.Pid)
-	require.Equal(t, []string{f.called()}, b.containers())
+	require.Equal(t, []string{f.Called()}, b.containers())
 	require.Equal(t, event.Observation{Presence: event.Present}, b.observe())
 	require.Equal(t, event.ChangeNone, b.plan().Change)
 	b.apply()
-	require.Equal(t, []string{f.called()}, b.containers())
+	require.Equal(t, []string{f.Called()}, b.containers())
 
 	_, err = b.docker.ContainerPause(t.Context(), f.ID, client.ContainerPauseOptions{})
 	require.NoError(t, err)
@@ -142,7 +143,7 @@ func TestAdoptLeavesItAlone(t *testing.T) {
 	require.Equal(t, event.Plan{Change: event.ChangeReplace, Differences: []event.Difference{
 		{Path: "env.VERSION", Change: event.ChangeUpdate, Before: "1", After: "2"}}}, b.plan())
 	o := b.apply()
-	require.NotEqual(t, []string{f.called()}, o.Names)
+	require.NotEqual(t, []string{f.Called()}, o.Names)
 	require.Equal(t, o.Names, b.containers())
 	b.requireGone(w, f)
 	require.Equal(t, event.Observation{Presence: event.Present}, b.observe())
@@ -160,7 +161,7 @@ func TestAdoptTellsWhatIsOther(t *testing.T) {
 		PortBindings: network.PortMap{network.MustParsePort("8080/tcp"): {{HostIP: netip.MustParseAddr("127.0.0.1")}}},
 	}
 	f := w.handmade(t, o)
-	b.request.Adopt = json.RawMessage(asJSON(f.ID))
+	b.request.Adopt = json.RawMessage(replicas.JSON(f.ID))
 	plan := b.plan()
 	require.Equal(t, event.ChangeReplace, plan.Change)
 	var paths []string
@@ -172,13 +173,13 @@ func TestAdoptTellsWhatIsOther(t *testing.T) {
 		"docker.Hostname", "docker.MemorySwap", "docker.PidMode", "docker.ReadonlyRootfs", "docker.RestartPolicy.MaximumRetryCount", "docker.SecurityOpt", "docker.StopSignal",
 		"docker.Tmpfs", "docker.Tty", "port.8080 on the host",
 	}, paths)
-	require.NotContains(t, asJSON(plan), "others-secret")
+	require.NotContains(t, replicas.JSON(plan), "others-secret")
 	require.Contains(t, plan.Differences, event.Difference{Path: "docker.Hostname", Change: event.ChangeDestroy, Before: "special"})
 	require.Empty(t, b.containers())
 	b.take(f) // all the same
 	b.requireGone(w, f)
 	require.Equal(t, event.ChangeNone, b.plan().Change)
-	b.request.Adopt = json.RawMessage(asJSON(f.ID)) // an attempt that is made again
+	b.request.Adopt = json.RawMessage(replicas.JSON(f.ID)) // an attempt that is made again
 	require.Equal(t, event.ChangeNone, b.plan().Change)
 	_, err := b.Adopt(t.Context(), b.request)
 	require.NoError(t, err)
@@ -190,7 +191,7 @@ func TestAdoptCutOff(t *testing.T) {
 	o := simple()
 	o.Config = &container.Config{Image: sample, Hostname: "special"}
 	f := w.handmade(t, o)
-	b.request.Adopt = json.RawMessage(asJSON(f.ID))
+	b.request.Adopt = json.RawMessage(replicas.JSON(f.ID))
 	cut, err := b.begin(t.Context(), b.request)
 	require.NoError(t, err)
 	require.NoError(t, cut.take(t.Context()))
@@ -209,7 +210,7 @@ func TestAdoptStopped(t *testing.T) {
 	f := w.handmade(t, o)
 	_, err := b.docker.ContainerStop(t.Context(), f.ID, client.ContainerStopOptions{})
 	require.NoError(t, err)
-	b.request.Adopt = json.RawMessage(asJSON(f.ID))
+	b.request.Adopt = json.RawMessage(replicas.JSON(f.ID))
 	require.Equal(t, event.Plan{Change: event.ChangeUpdate, Differences: []event.Difference{
 		{Path: "replica 1", Change: event.ChangeReplace, Before: "exited (code 0)", After: "running"}}}, b.plan())
 }
@@ -220,7 +221,7 @@ func TestAdoptSick(t *testing.T) {
 	o := simple()
 	o.Config = &container.Config{Image: sample, Env: []string{"UNHEALTHY=no database"}}
 	f := w.handmade(t, o)
-	b.request.Adopt = json.RawMessage(asJSON(f.ID))
+	b.request.Adopt = json.RawMessage(replicas.JSON(f.ID))
 	require.Equal(t, "replica 1 health", b.plan().Differences[0].Path)
 }
 
@@ -243,12 +244,12 @@ func TestAdoptedIsFound(t *testing.T) {
 			require.Equal(t, event.Observation{Presence: event.Present}, b.observe())
 			plan, err := b.Plan(t.Context(), b.request, event.Destruct)
 			require.NoError(t, err)
-			require.Equal(t, []event.Difference{{Path: "container " + f.called(), Change: event.ChangeDestroy}}, plan.Differences)
+			require.Equal(t, []event.Difference{{Path: "container " + f.Called(), Change: event.ChangeDestroy}}, plan.Differences)
 			b.apply()
 			m, err := w.holder(t.Context(), f.ID)
 			require.NoError(t, err)
 			require.NotNil(t, m, "an apply makes the mark again")
-			require.Equal(t, []string{f.called()}, b.containers())
+			require.Equal(t, []string{f.Called()}, b.containers())
 			lose(b, f)
 			require.NoError(t, b.Destroy(t.Context(), b.request))
 			b.requireGone(w, f)
@@ -264,7 +265,7 @@ func TestAdoptAnothers(t *testing.T) {
 	f := w.handmade(t, simple())
 	other := *b
 	other.request.Environment += "-other"
-	other.request.Adopt, other.request.State = json.RawMessage(asJSON(f.ID)), nil
+	other.request.Adopt, other.request.State = json.RawMessage(replicas.JSON(f.ID)), nil
 	late, err := other.begin(t.Context(), other.request)
 	require.NoError(t, err)
 	require.NoError(t, late.take(t.Context()))
@@ -277,7 +278,7 @@ func TestAdoptAnothers(t *testing.T) {
 	require.NoError(t, b.Destroy(t.Context(), b.request))
 
 	made := b.apply()
-	other.request.Adopt = json.RawMessage(asJSON(made.Names[0]))
+	other.request.Adopt = json.RawMessage(replicas.JSON(made.Names[0]))
 	_, err = other.Adopt(t.Context(), other.request)
 	require.Equal(t, fault.Exists, fault.From(err).Code)
 	for _, id := range []string{`true`, `""`, `"a/b"`, `null`, `["x"]`} {

@@ -5,15 +5,11 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
-	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
-
-// shownBytes is how much of a value people see.
-const shownBytes = 200
 
 // compare says in what a container is other than the block wants; none is as wanted, running or not. imageID is that of
 // the image it should be of, "" to leave that aside.
@@ -36,7 +32,7 @@ func (w *work) compare(ctx context.Context, f found, imageID string) ([]event.Di
 	differences := w.differ(want, have, hidden)
 	differences = append(differences, w.differFiles(f, hidden)...)
 	if imageID != "" && imageID != f.Image && want["image"] == have["image"] {
-		differences = append(differences, event.Difference{Path: "image", Change: event.ChangeUpdate, Before: short(f.Image), After: short(imageID)})
+		differences = append(differences, event.Difference{Path: "image", Change: event.ChangeUpdate, Before: replicas.Short(f.Image), After: replicas.Short(imageID)})
 	}
 	if differences = f.oddities(differences); len(differences) > 0 {
 		return differences, nil
@@ -82,24 +78,10 @@ func (w *work) differ(want, have map[string]string, hidden []string) (difference
 		case !asked:
 			d.Change = event.ChangeDestroy
 		}
-		d.Before, d.After, d.Sensitive = w.shown(before, after, slices.Contains(hidden, path))
+		d.Before, d.After, d.Sensitive = replicas.Shown(w.r, before, after, slices.Contains(hidden, path))
 		differences = append(differences, d)
 	}
 	return differences
-}
-
-// shown are two values for people; hidden is what was a secret.
-func (w *work) shown(before, after string, hidden bool) (string, string, bool) {
-	if !hidden && w.r.Mask(before) == before && w.r.Mask(after) == after {
-		return cut(before, shownBytes), cut(after, shownBytes), false
-	}
-	if before != "" {
-		before = secret.Shown
-	}
-	if after != "" {
-		after = secret.Shown
-	}
-	return before, after, true
 }
 
 // differFiles shows no contents, only which file has another one.
@@ -111,10 +93,4 @@ func (w *work) differFiles(f found, hidden []string) (differences []event.Differ
 		differences = append(differences, event.Difference{Path: path, Change: d.Change, Sensitive: slices.Contains(hidden, path)})
 	}
 	return differences
-}
-
-// short is the beginning of an image's id, as Docker's tools show it.
-func short(id string) string {
-	id = strings.TrimPrefix(id, "sha256:")
-	return id[:min(12, len(id))]
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/executor/executortest"
 )
 
@@ -64,7 +65,7 @@ func TestContract(t *testing.T) {
 			f := w.handmade(t, client.ContainerCreateOptions{Config: &dcontainer.Config{Image: sample, Env: []string{"VERSION=1"}},
 				HostConfig: &dcontainer.HostConfig{RestartPolicy: dcontainer.RestartPolicy{Name: "always"}}})
 			require.Eventually(t, func() bool { return w.ping(t.Context(), f) == "" }, patience, 10*time.Millisecond)
-			return json.RawMessage(asJSON(f.called()))
+			return json.RawMessage(replicas.JSON(f.Called()))
 		},
 		Changed: func(lines []string) bool {
 			return strings.Contains(strings.Join(lines, "\n"), "is started") || strings.Contains(strings.Join(lines, "\n"), "is removed")

@@ -13,5 +13,6 @@
 // process is. They, and the environment, can be read by whoever may use the engine, as always with Docker; labels and names,
 // which travel further, hold nothing but keyed hashes.
 //
-// Imports: the block (container), the executor port and what it is made of, and Docker's client.
+// Imports: the block (container), what it shares with process (internal/replicas), the executor port and what it is made of, and
+// Docker's client.
 package docker

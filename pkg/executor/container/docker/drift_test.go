@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 // TestDrift: what somebody does behind our back is seen, said in words, and mended.
@@ -91,7 +92,7 @@ func TestImageMovesOn(t *testing.T) {
 	require.False(t, b.observe().Drifted)
 	plan := b.plan()
 	require.Equal(t, event.ChangeReplace, plan.Change)
-	require.Equal(t, []event.Difference{{Path: "image", Change: event.ChangeUpdate, Before: short(before.ImageID), After: plan.Differences[0].After}}, plan.Differences)
+	require.Equal(t, []event.Difference{{Path: "image", Change: event.ChangeUpdate, Before: replicas.Short(before.ImageID), After: plan.Differences[0].After}}, plan.Differences)
 	after := b.apply()
 	require.NotEqual(t, before.ImageID, after.ImageID)
 	require.True(t, strings.HasPrefix(after.ImageID, "sha256:"+plan.Differences[0].After))

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
@@ -46,7 +46,7 @@ type TLS struct {
 type Executor struct {
 	options Options
 	place   place
-	probe   *http.Client
+	probe   replicas.Prober
 
 	mu   sync.Mutex
 	made *client.Client // once it could be made
@@ -75,10 +75,7 @@ func New(o Options) *Executor {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Executor{options: o, place: parsePlace(o.Host), probe: &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &Executor{options: o, place: parsePlace(o.Host), probe: replicas.NewProber()}
 }
 
 // Close lets go of idle connections; the executor can still be used.
@@ -151,7 +148,7 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 		return err
 	}
 	for i, f := range found {
-		w.progress("removing", i, len(found))
+		replicas.Progress(w.r, "removing", i, len(found))
 		if err := w.remove(ctx, f); err != nil {
 			return err
 		}
@@ -184,7 +181,7 @@ func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb
 	}
 	var plan event.Plan
 	if verb == event.Destruct {
-		plan, err = w.planDestroy(ctx)
+		plan, err = w.target().PlanDestroy(ctx)
 	} else if err = w.take(ctx); err == nil {
 		plan, err = w.plan(ctx)
 	}

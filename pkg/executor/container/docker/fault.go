@@ -8,6 +8,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -49,15 +50,7 @@ func (w *work) fault(ctx context.Context, err error) error {
 func (w *work) said(err error) string {
 	const enough = 500
 	text := strings.TrimPrefix(err.Error(), "Error response from daemon: ")
-	return cut(w.r.Mask(strings.Join(strings.Fields(text), " ")), enough)
-}
-
-// cut shortens a text to about n bytes.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "") + "…"
+	return replicas.Cut(w.r.Mask(strings.Join(strings.Fields(text), " ")), enough)
 }
 
 // missing is the error where an image is not there and can't be had.

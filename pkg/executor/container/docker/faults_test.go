@@ -10,11 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	dcontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -54,16 +55,16 @@ func TestPortTaken(t *testing.T) {
 
 func TestNeverHealthy(t *testing.T) {
 	b := newBed(t, `{"image":"sample:1","pull":"never","env":{"UNHEALTHY":"no database"},"update":{"health_timeout":"1s"},"health":{"command":["/app","check","http://127.0.0.1:8080/health"],"interval":"200ms"}}`)
-	f := b.fails(Unhealthy, "health check said", "no database", "serving on port 8080")
+	f := b.fails(container.Unhealthy, "health check said", "no database", "serving on port 8080")
 	require.Equal(t, fault.GiveUp, f.Disposition)
 	require.Empty(t, b.containers())
 
 	b.inputs(`{"image":"sample:1","pull":"never","env":{"COMPLAIN":"no configuration","EXIT":"3"}}`)
-	b.fails(Unhealthy, "again and again", "code 3", "no configuration")
+	b.fails(container.Unhealthy, "again and again", "code 3", "no configuration")
 	require.Empty(t, b.containers())
 
 	b.inputs(`{"image":"sample:1","pull":"never","restart":"no","env":{"EXIT":"3"}}`)
-	b.fails(Unhealthy, "exited (code 3)")
+	b.fails(container.Unhealthy, "exited (code 3)")
 
 	b.inputs(`{"image":"sample:1","pull":"never","command":["check","http://127.0.0.1:8080/health"],"entrypoint":["/nothing"]}`)
 	b.fails(fault.Invalid, "/nothing")
@@ -85,7 +86,7 @@ func TestNameTaken(t *testing.T) {
 	name := b.apply().Names[0]
 	require.NoError(t, b.Destroy(t.Context(), b.request))
 
-	foreign, err := b.docker.ContainerCreate(t.Context(), client.ContainerCreateOptions{Name: name, Config: &container.Config{Image: sample}})
+	foreign, err := b.docker.ContainerCreate(t.Context(), client.ContainerCreateOptions{Name: name, Config: &dcontainer.Config{Image: sample}})
 	require.NoError(t, err)
 	f := b.fails(fault.Exists, name, "somebody else's")
 	require.Equal(t, fault.GiveUp, f.Disposition)

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/api/types/image"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 // A container is compared as a flat map, from the paths that people read in a plan to texts: what the block wants, and what
@@ -58,15 +59,15 @@ func (w *work) wanted(base *image.InspectResponse) map[string]string {
 // wantedOfImage follows Docker's rules: an entrypoint of the block's own takes the image's command away.
 func (w *work) wantedOfImage(flat map[string]string, base *image.InspectResponse) {
 	b := w.block
-	flat["command"], flat["entrypoint"] = list(b.Command), list(b.Entrypoint)
+	flat["command"], flat["entrypoint"] = replicas.Words(b.Command), replicas.Words(b.Entrypoint)
 	flat["user"], flat["workdir"] = b.User, b.Workdir
 	if base == nil || base.Config == nil {
 		return
 	}
 	if len(b.Entrypoint) == 0 {
-		flat["entrypoint"] = list(base.Config.Entrypoint)
+		flat["entrypoint"] = replicas.Words(base.Config.Entrypoint)
 		if len(b.Command) == 0 {
-			flat["command"] = list(base.Config.Cmd)
+			flat["command"] = replicas.Words(base.Config.Cmd)
 		}
 	}
 	fill(flat, "user", base.Config.User)
@@ -86,7 +87,7 @@ func fill(flat map[string]string, path, otherwise string) {
 func actual(c dcontainer.InspectResponse, base *image.InspectResponse) map[string]string {
 	flat := map[string]string{
 		"image": c.Config.Image, "restart": string(c.HostConfig.RestartPolicy.Name), "networks": strings.Join(connected(c), ", "),
-		"command": list(c.Config.Cmd), "entrypoint": list(c.Config.Entrypoint), "user": c.Config.User, "workdir": c.Config.WorkingDir,
+		"command": replicas.Words(c.Config.Cmd), "entrypoint": replicas.Words(c.Config.Entrypoint), "user": c.Config.User, "workdir": c.Config.WorkingDir,
 	}
 	if c.Config.StopTimeout != nil {
 		flat["stop_timeout"] = (time.Duration(*c.Config.StopTimeout) * time.Second).String()
@@ -150,7 +151,7 @@ func health(flat map[string]string, h *dcontainer.HealthConfig) {
 		flat["health"] = notByDocker
 		return
 	}
-	flat["health"] = fmt.Sprintf("%s every %s, at most %s, %d times, after %s", list(h.Test[1:]), h.Interval, h.Timeout, h.Retries, h.StartPeriod)
+	flat["health"] = fmt.Sprintf("%s every %s, at most %s, %d times, after %s", replicas.Words(h.Test[1:]), h.Interval, h.Timeout, h.Retries, h.StartPeriod)
 }
 
 // notByDocker is the health of a container that the runner asks, or nobody does.
@@ -168,13 +169,6 @@ func volumeText(source string, readOnly bool) string {
 		return source + " (read-only)"
 	}
 	return source
-}
-
-func list(words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
-	return asJSON(words)
 }
 
 func seconds(d container.Duration) string { return time.Duration(d).String() }

@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 func byName(replicas []event.ReplicaUsage) []event.ReplicaUsage {
@@ -128,6 +129,6 @@ func (f *follower) readOn(ctx context.Context, id string, r *reading) {
 		}
 		f.taking.Lock()
 		defer f.taking.Unlock()
-		f.line(r.from.Add(-1), stream, f.prefix(c)+line)
+		f.line(r.from.Add(-1), stream, replicas.Prefix(f.block, c)+line)
 	})
 }

@@ -70,13 +70,13 @@ func (w *work) mine(f found) bool {
 	return f.Config.Labels[container.LabelEnvironment] == w.r.Environment && f.Config.Labels[container.LabelStep] == w.r.Step
 }
 
-// replica is the number that a container has, 0 for one that has none.
-func (f found) replica() int {
+// Number is the one that a container has, 0 for one that has none.
+func (f found) Number() int {
 	n, _ := strconv.Atoi(f.Config.Labels[container.LabelReplica])
 	return n
 }
 
-func (f found) called() string { return strings.TrimPrefix(f.Name, "/") }
+func (f found) Called() string { return strings.TrimPrefix(f.Name, "/") }
 
 // hidden are the paths of what held a secret when the container was made.
 func (f found) hidden() (paths []string) {
@@ -84,8 +84,8 @@ func (f found) hidden() (paths []string) {
 	return paths
 }
 
-// asItShouldBe tells whether it runs, or has done what it was to do once.
-func (f found) asItShouldBe(b container.Block) bool {
+// AsItShouldBe tells whether it runs, or has done what it was to do once.
+func (f found) AsItShouldBe(b container.Block) bool {
 	s := f.State
 	return s.Running && !s.Paused || s.Status == dcontainer.StateRestarting || f.completed(b)
 }
@@ -96,8 +96,8 @@ func (f found) completed(b container.Block) bool {
 	return once && b.Health == nil && f.State.Status == dcontainer.StateExited && f.State.ExitCode == 0
 }
 
-// state is how it is, in a word or two.
-func (f found) state() string {
+// Word is how it is, in a word or two.
+func (f found) Word() string {
 	switch {
 	case f.State.OOMKilled:
 		return "killed for want of memory"

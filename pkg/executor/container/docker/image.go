@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -63,7 +64,7 @@ func (w *work) ensureImage(ctx context.Context) error {
 
 // pull goes on as long as the step's own deadline allows: images are large.
 func (w *work) pull(ctx context.Context) error {
-	w.say("pulling %s", w.block.Image)
+	replicas.Say(w.r, "pulling %s", w.block.Image)
 	start := time.Now()
 	stream, err := w.docker.ImagePull(ctx, w.block.Image, client.ImagePullOptions{})
 	if err != nil {
@@ -80,10 +81,10 @@ func (w *work) pull(ctx context.Context) error {
 		}
 		if message.ID != "" {
 			layers[message.ID] = message.Status == "Pull complete" || message.Status == "Already exists"
-			w.progress("pulling "+w.block.Image, done(layers), len(layers))
+			replicas.Progress(w.r, "pulling "+w.block.Image, done(layers), len(layers))
 		}
 	}
-	w.say("pulled %s in %s", w.block.Image, time.Since(start).Round(time.Millisecond))
+	replicas.Say(w.r, "pulled %s in %s", w.block.Image, time.Since(start).Round(time.Millisecond))
 	return nil
 }
 

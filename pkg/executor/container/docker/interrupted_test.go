@@ -142,5 +142,5 @@ func TestCancelledUpdateLeavesTheOldOneRunning(t *testing.T) {
 	require.NoError(t, err)
 	f, _, err := w.inspect(t.Context(), first.Names[0])
 	require.NoError(t, err)
-	require.Equal(t, "running", f.state())
+	require.Equal(t, "running", f.Word())
 }

@@ -3,13 +3,13 @@ package docker
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 // Labels of a container besides those that say whose it is.
@@ -27,10 +27,10 @@ func (w *work) labels(replica int) map[string]string {
 	labels[container.LabelReplica] = strconv.Itoa(replica)
 	labels[container.LabelHash] = w.hash
 	if files := w.fileHashes(); len(files) > 0 {
-		labels[labelFiles] = asJSON(files)
+		labels[labelFiles] = replicas.JSON(files)
 	}
 	if hidden := w.hidden(); len(hidden) > 0 {
-		labels[labelHidden] = asJSON(hidden)
+		labels[labelHidden] = replicas.JSON(hidden)
 	}
 	return labels
 }
@@ -110,13 +110,4 @@ func (w *work) route(labels map[string]string, id, retry string, e container.Exp
 func (w *work) routeID() string {
 	sum := sha256.Sum256([]byte(w.r.Environment + "\x00" + w.r.Step))
 	return container.Slug(w.r.Environment) + "-" + container.Service(w.r) + "-" + hex.EncodeToString(sum[:4])
-}
-
-// asJSON writes maps and lists of strings, which can always be written; keys come in order.
-func asJSON(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return string(text)
 }

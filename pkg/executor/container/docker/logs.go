@@ -3,7 +3,6 @@ package docker
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -12,13 +11,13 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
+
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 const (
 	// lineBytes bounds a line; what is longer comes in pieces.
 	lineBytes = 16 << 10
-	// tailLines is how many lines an error ends with.
-	tailLines = 10
 	// quiet is how long a container that has become healthy may be silent before its lines are no longer waited for.
 	quiet = 100 * time.Millisecond
 )
@@ -75,7 +74,7 @@ func (w *work) read(ctx context.Context, f found, o client.ContainerLogsOptions,
 func (w *work) tail(ctx context.Context, f found) (last []string) {
 	ctx, cancel := context.WithTimeout(ctx, w.options.Timeout)
 	defer cancel()
-	_ = w.read(ctx, f, client.ContainerLogsOptions{Tail: strconv.Itoa(tailLines)}, func(_, line string) { last = append(last, cut(line, shownBytes)) })
+	_ = w.read(ctx, f, client.ContainerLogsOptions{Tail: strconv.Itoa(replicas.TailLines)}, func(_, line string) { last = append(last, replicas.Cut(line, replicas.ShownBytes)) })
 	return last
 }
 
@@ -89,7 +88,7 @@ func (w *work) echo(ctx context.Context, f found) (off func()) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		_ = w.read(ctx, f, client.ContainerLogsOptions{Follow: true}, func(stream, line string) {
-			w.r.Log(stream, w.r.Mask(w.prefix(f)+line))
+			w.r.Log(stream, w.r.Mask(replicas.Prefix(w.block, f)+line))
 			select {
 			case heard <- struct{}{}:
 			default:
@@ -111,12 +110,4 @@ func (w *work) echo(ctx context.Context, f found) (off func()) {
 			}
 		}
 	}
-}
-
-// prefix tells the replicas apart where there are several.
-func (w *work) prefix(f found) string {
-	if w.block.Replicas < 2 {
-		return ""
-	}
-	return fmt.Sprintf("[%d] ", f.replica())
 }

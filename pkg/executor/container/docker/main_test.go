@@ -189,7 +189,7 @@ func (b *bed) containers() []string {
 	all, err := w.list(b.Context())
 	require.NoError(b.T, err)
 	for _, f := range all {
-		names = append(names, f.called())
+		names = append(names, f.Called())
 	}
 	return names
 }

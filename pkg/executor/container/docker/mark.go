@@ -11,6 +11,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -50,10 +51,10 @@ func (w *work) markOf(ctx context.Context, f found) (mark, error) {
 		m[labelImage] = w.block.Image
 	}
 	if len(files) > 0 {
-		m[labelFiles] = asJSON(files)
+		m[labelFiles] = replicas.JSON(files)
 	}
 	if hidden := w.hidden(); len(hidden) > 0 {
-		m[labelHidden] = asJSON(hidden)
+		m[labelHidden] = replicas.JSON(hidden)
 	}
 	return m, nil
 }
@@ -105,7 +106,7 @@ func (w *work) hold(ctx context.Context, m mark) error {
 	}
 	if !has.of(w.r) {
 		return fault.New(fault.GiveUp, fault.Exists, "%s can't take over the container %s on Docker at %s, which %s in the environment %q has just taken over",
-			w.r.Step, short(m.id()), w.place.shown, has[container.LabelStep], has[container.LabelEnvironment])
+			w.r.Step, replicas.Short(m.id()), w.place.shown, has[container.LabelStep], has[container.LabelEnvironment])
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ func (w *work) remember(ctx context.Context, m mark) error {
 	}
 	var text []byte
 	if m != nil {
-		text = []byte(asJSON(m))
+		text = []byte(replicas.JSON(m))
 	}
 	if err := w.r.SaveState(ctx, text); err != nil {
 		return err

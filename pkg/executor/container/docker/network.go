@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -55,7 +56,7 @@ func (w *work) makeNetwork(ctx context.Context, name string) error {
 	return w.call(ctx, func(ctx context.Context) error {
 		_, err := w.docker.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: container.Owner(w.r)})
 		if err == nil {
-			w.say("network %s is made", name)
+			replicas.Say(w.r, "network %s is made", name)
 		}
 		return err
 	})
@@ -74,7 +75,7 @@ func (w *work) settleNetwork(ctx context.Context, there []network.Summary) error
 			return err
 		}
 	}
-	return pause(ctx, poll)
+	return replicas.Pause(ctx, poll)
 }
 
 // ambiguous tells whether a network of the block is there more than once.

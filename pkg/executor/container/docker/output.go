@@ -14,10 +14,10 @@ func (w *work) outputs(ctx context.Context) (executor.Outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return a.replica() - b.replica() })
+	slices.SortStableFunc(all, func(a, b found) int { return a.Number() - b.Number() })
 	o := container.Outputs{ImageID: w.image.ID, URL: w.block.URL(), Host: w.place.host, Ports: map[string]int{}}
 	for i, f := range all {
-		o.Names = append(o.Names, f.called())
+		o.Names = append(o.Names, f.Called())
 		if address := f.address(w.firstNetwork()); address.IsValid() {
 			o.Addresses = append(o.Addresses, address.String())
 		}

@@ -15,7 +15,7 @@ func (w *work) left(ctx context.Context) (names []string, err error) {
 		return nil, err
 	}
 	for _, f := range all {
-		names = append(names, "container "+f.called())
+		names = append(names, "container "+f.Called())
 	}
 	networks, err := w.ownNetworks(ctx)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/test/ports"
 )
 
@@ -126,7 +127,7 @@ func TestReturnsToTheOldOne(t *testing.T) {
 				timeout = ""
 			}
 			b.inputs(`{"image":"sample:1","pull":"never","env":{"VERSION":"v2","UNHEALTHY":"no database","COMPLAIN":"can't find it"},%s%s%s}`, extra, timeout, healthy)
-			f := b.fails(Unhealthy, "no database", "503", "can't find it", "is not healthy")
+			f := b.fails(container.Unhealthy, "no database", "503", "can't find it", "is not healthy")
 			require.NotContains(t, f.Message, "v1")
 			require.Equal(t, first.Names, b.containers(), "the new one is gone")
 			eventually(t, func() bool {

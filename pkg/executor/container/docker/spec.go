@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"net/netip"
@@ -15,15 +14,10 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
-// nameHash is how much of the fingerprint is in a container's name: a new one can stand beside the old one.
-const nameHash = 8
-
-// name of a replica: the environment, the resource and the replica's number for people, and what makes it unique.
-func (w *work) name(replica int) string {
-	return fmt.Sprintf("%s-%s-%d-%s", container.Slug(w.r.Environment), container.Service(w.r), replica, w.hash[:nameHash])
-}
+func (w *work) name(n int) string { return replicas.Name(w.r, n, w.hash) }
 
 // spec is what the engine is told about a replica.
 func (w *work) spec(replica int) client.ContainerCreateOptions {

@@ -7,6 +7,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -46,7 +47,7 @@ func (w *work) startOnce(ctx context.Context, n int) (f found, err error) {
 	if err := w.run(ctx, f); err != nil {
 		return f, w.portInTheWay(ctx, err)
 	}
-	w.say("%s is started", w.name(n))
+	replicas.Say(w.r, "%s is started", w.name(n))
 	f, _, err = w.inspect(ctx, id)
 	return f, err
 }
@@ -138,7 +139,7 @@ func (w *work) remove(ctx context.Context, f found) error {
 	if err := w.discard(ctx, f); err != nil {
 		return err
 	}
-	w.say("%s is removed", f.called())
+	replicas.Say(w.r, "%s is removed", f.Called())
 	return nil
 }
 
@@ -151,14 +152,14 @@ func (w *work) discard(ctx context.Context, f found) error {
 			case cerrdefs.IsNotFound(err):
 				return nil
 			case cerrdefs.IsConflict(err):
-				return fault.Wrap(err, fault.Retry, fault.Busy, "%s is being removed by somebody else", f.called())
+				return fault.Wrap(err, fault.Retry, fault.Busy, "%s is being removed by somebody else", f.Called())
 			}
 			return err
 		})
 		if !fault.Is(err, fault.Busy) {
 			return err
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := replicas.Pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}

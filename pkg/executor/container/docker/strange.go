@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 // compared are the parts of a container's host configuration that are compared as what the block says, or that say where
@@ -34,7 +35,7 @@ func (w *work) strange(f found, image *image.InspectResponse) []event.Difference
 	var differences []event.Difference
 	for _, path := range slices.Sorted(maps.Keys(odd)) {
 		d := event.Difference{Path: w.r.Mask(path), Change: event.ChangeDestroy}
-		d.Before, d.After, d.Sensitive = w.shown(odd[path], "", false)
+		d.Before, d.After, d.Sensitive = replicas.Shown(w.r, odd[path], "", false)
 		differences = append(differences, d)
 	}
 	return append(differences, w.unnamed(f)...)
@@ -84,7 +85,7 @@ func plainly(value any) string {
 	if text, is := value.(string); is {
 		return text
 	}
-	return asJSON(value)
+	return replicas.JSON(value)
 }
 
 func processOddities(odd map[string]string, f found, image *image.InspectResponse) {
@@ -129,7 +130,7 @@ func portOddities(odd map[string]string, f found) {
 	for port, bindings := range f.HostConfig.PortBindings {
 		chosen := func(b network.PortBinding) bool { return b.HostIP.IsValid() && !b.HostIP.IsUnspecified() }
 		if len(bindings) > 1 || slices.ContainsFunc(bindings, chosen) {
-			odd["port."+container.Port{Container: int(port.Num()), Protocol: string(port.Proto())}.Key()+" on the host"] = asJSON(bindings)
+			odd["port."+container.Port{Container: int(port.Num()), Protocol: string(port.Proto())}.Key()+" on the host"] = replicas.JSON(bindings)
 		}
 	}
 }
@@ -142,7 +143,7 @@ func (w *work) unnamed(f found) (differences []event.Difference) {
 			continue
 		}
 		n := f.NetworkSettings.Networks[on]
-		if f.called() != name && !slices.Contains(n.Aliases, name) && !slices.Contains(n.DNSNames, name) {
+		if f.Called() != name && !slices.Contains(n.Aliases, name) && !slices.Contains(n.DNSNames, name) {
 			differences = append(differences, event.Difference{Path: w.r.Mask("networks." + on + ".name"), Change: event.ChangeCreate, After: name})
 		}
 	}

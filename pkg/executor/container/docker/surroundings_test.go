@@ -9,11 +9,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/moby/moby/api/types/container"
+	dcontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -160,7 +161,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	d := b.plan().Differences
 	require.Contains(t, d, event.Difference{Path: "env.PASSWORD", Change: event.ChangeUpdate, Before: "(sensitive)", After: "(sensitive)", Sensitive: true})
 	require.Contains(t, d, event.Difference{Path: "files./password", Change: event.ChangeUpdate, Sensitive: true})
-	f := b.fails(Unhealthy, "(sensitive) is wrong")
+	f := b.fails(container.Unhealthy, "(sensitive) is wrong")
 	require.NotContains(t, f.Error(), newer)
 	b.inputs(`{"image":"sample:1","pull":"never"}`)
 	for _, d := range append(b.plan().Differences, b.observe().Differences...) {
@@ -174,7 +175,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 // TestOthersAreLeftAlone: what belongs to another step of the environment stays.
 func TestOthersAreLeftAlone(t *testing.T) {
 	b := newBed(t, `{"image":"sample:1","pull":"never"}`)
-	foreign, err := b.docker.ContainerCreate(t.Context(), client.ContainerCreateOptions{Name: "others-own", Config: &container.Config{
+	foreign, err := b.docker.ContainerCreate(t.Context(), client.ContainerCreateOptions{Name: "others-own", Config: &dcontainer.Config{
 		Image: sample, Labels: map[string]string{"vivarium.environment": b.request.Environment, "vivarium.step": "t.container.another"}}})
 	require.NoError(t, err)
 	b.apply()

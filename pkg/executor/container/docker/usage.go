@@ -41,7 +41,7 @@ func (e *Executor) Usage(ctx context.Context, r executor.Request) (event.Usage, 
 
 // usage of one container; one that does not run uses nothing.
 func (w *work) usage(ctx context.Context, f found) (event.ReplicaUsage, error) {
-	u := event.ReplicaUsage{Name: f.called(), State: string(f.State.Status), MemoryLimit: f.HostConfig.Memory}
+	u := event.ReplicaUsage{Name: f.Called(), State: string(f.State.Status), MemoryLimit: f.HostConfig.Memory}
 	if !f.State.Running {
 		return u, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 // labelKeep is on volumes that stay when their step is destroyed.
@@ -97,7 +98,7 @@ func (w *work) removeVolume(ctx context.Context, name string) error {
 		return err
 	}
 	if used {
-		w.say("volume %s is left to the containers that still use it", name)
+		replicas.Say(w.r, "volume %s is left to the containers that still use it", name)
 		return nil
 	}
 	return w.call(ctx, func(ctx context.Context) error {

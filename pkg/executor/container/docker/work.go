@@ -2,15 +2,13 @@ package docker
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
@@ -72,32 +70,14 @@ func (w *work) fingerprint(imageID string) (string, error) {
 	return container.Fingerprint(w.box(), w.r, b, imageID)
 }
 
-// say logs a line for people.
-func (w *work) say(format string, args ...any) {
-	if w.r.Log != nil {
-		w.r.Log("out", w.r.Mask(fmt.Sprintf(format, args...)))
-	}
-}
-
-func (w *work) progress(message string, done, total int) {
-	if w.r.Progress != nil {
-		w.r.Progress(event.Progress{Message: w.r.Mask(message), Done: done, Total: total})
+// target is what the call does with the replicas, by what Docker can do with a container.
+func (w *work) target() replicas.Target[found] {
+	return replicas.Target[found]{
+		Request: w.r, Block: w.block, Compare: w.compare, Healthy: w.healthy, Replace: w.replace, Remove: w.remove, Drift: w.drift, Left: w.left,
 	}
 }
 
 // grace is a context for what has to be put right although the work was cancelled.
 func (w *work) grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), w.options.Grace)
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fault.From(ctx.Err())
-	}
 }

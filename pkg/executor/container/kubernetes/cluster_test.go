@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -125,7 +126,7 @@ func TestUnhealthyReturns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.log.Take()
 			_, err := s.apply(c.inputs)
-			require.True(t, fault.Is(err, Unhealthy), "%v", err)
+			require.True(t, fault.Is(err, container.Unhealthy), "%v", err)
 			require.Equal(t, fault.GiveUp, fault.From(err).Disposition)
 			require.ErrorContains(t, err, c.says)
 			require.ErrorContains(t, err, "the former revision runs again")
@@ -154,7 +155,7 @@ func (s *stage) template() any {
 func TestUnhealthyFirst(t *testing.T) {
 	s := newStage(t, Options{})
 	_, err := s.apply(fmt.Sprintf(`{"image":%q,"env":{"EXIT":"7"},%s}`, sample, strings.Replace(plainly, "150s", "4s", 1)))
-	require.True(t, fault.Is(err, Unhealthy), "%v", err)
+	require.True(t, fault.Is(err, container.Unhealthy), "%v", err)
 	require.ErrorContains(t, err, "ended with status 7")
 	s.applied(fmt.Sprintf(`{"image":%q,%s}`, sample, plainly))
 }

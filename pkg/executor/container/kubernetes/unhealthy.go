@@ -8,11 +8,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
-
-// Unhealthy: the new replicas did not get healthy in time.
-const Unhealthy fault.Code = "unhealthy"
 
 // backAgain is how long the former revision has to get healthy again, whose own timeout is not known any more.
 const backAgain = 2 * time.Minute
@@ -35,7 +33,7 @@ func (s *session) unhealthy(ctx context.Context, is live, o object) error {
 			}
 		}
 	}
-	return fault.New(fault.GiveUp, Unhealthy, "the replicas of %s did not get healthy within %s: %s; %s", s.r.Step, timeoutOf(s), reason, outcome)
+	return fault.New(fault.GiveUp, container.Unhealthy, "the replicas of %s did not get healthy within %s: %s; %s", s.r.Step, timeoutOf(s), reason, outcome)
 }
 
 func timeoutOf(s *session) string {

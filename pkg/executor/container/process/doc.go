@@ -14,5 +14,6 @@
 // After a restart of the machine nothing runs, since nobody knows the secrets: the next look sees that, and healing, or an apply,
 // starts it again.
 //
-// Imports: the block (container), the executor port and what it is made of, and its supervisor. It needs Linux.
+// Imports: the block (container), what it shares with docker (internal/replicas), the executor port and what it is made of, and its
+// supervisor. It needs Linux.
 package process

@@ -3,12 +3,12 @@ package process
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
@@ -36,7 +36,7 @@ type Options struct {
 // Executor runs processes. It is safe for concurrent use, also by several runners of one folder.
 type Executor struct {
 	options Options
-	probe   *http.Client
+	probe   replicas.Prober
 	digests digests
 }
 
@@ -54,10 +54,7 @@ func New(o Options) *Executor {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Executor{options: o, digests: digests{known: map[string]digest{}}, probe: &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &Executor{options: o, digests: digests{known: map[string]digest{}}, probe: replicas.NewProber()}
 }
 
 // Kind is the block of all targets, less that nothing is taken over here.
@@ -95,7 +92,7 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 		return err
 	}
 	for i, f := range all {
-		w.progress("ending", i, len(all))
+		replicas.Progress(w.r, "ending", i, len(all))
 		if err := w.remove(ctx, f); err != nil {
 			return err
 		}
@@ -103,7 +100,7 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 	if err := w.removeVolumes(ctx); err != nil {
 		return err
 	}
-	return w.prove()
+	return w.prove(ctx)
 }
 
 // Observe compares what is there with the block.
@@ -123,9 +120,9 @@ func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb
 	}
 	var plan event.Plan
 	if verb == event.Destruct {
-		plan, err = w.planDestroy()
+		plan, err = w.target().PlanDestroy(ctx)
 	} else {
-		plan, err = w.plan()
+		plan, err = w.plan(ctx)
 	}
 	return executor.Plan{Plan: plan}, err
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
-	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 )
 
 // noContext is for what is done at once, or not at all.
@@ -24,7 +24,7 @@ const filePrefix = "files."
 func (w *work) wanted() map[string]string {
 	b := w.block
 	flat := map[string]string{
-		"image": b.Image, "command": list(b.Command), "entrypoint": list(b.Entrypoint), "user": b.User, "workdir": b.Workdir,
+		"image": b.Image, "command": replicas.Words(b.Command), "entrypoint": replicas.Words(b.Entrypoint), "user": b.User, "workdir": b.Workdir,
 		"restart": b.Restart, "stop_timeout": time.Duration(b.StopTimeout).String(),
 	}
 	for name, value := range b.Env {
@@ -85,11 +85,11 @@ func (w *work) hashOf(path, text string) string {
 
 // compare says in what a replica is other than the block wants; none is as wanted, running or not. imageID is that of the program that it
 // should be of, "" to leave that aside.
-func (w *work) compare(f found, imageID string) ([]event.Difference, error) {
+func (w *work) compare(_ context.Context, f found, imageID string) ([]event.Difference, error) {
 	want := w.wanted()
 	differences := w.differ(want, f.Flat, f.Hidden)
 	if imageID != "" && imageID != f.ImageID && want["image"] == f.Flat["image"] {
-		differences = append(differences, event.Difference{Path: "image", Change: event.ChangeUpdate, Before: short(f.ImageID), After: short(imageID)})
+		differences = append(differences, event.Difference{Path: "image", Change: event.ChangeUpdate, Before: replicas.Short(f.ImageID), After: replicas.Short(imageID)})
 	}
 	if len(differences) > 0 {
 		return differences, nil
@@ -139,30 +139,7 @@ func (w *work) show(d *event.Difference, path, before, after string, secretly bo
 		d.Sensitive = secretly || w.r.Mask(content) != content
 		return
 	}
-	if !secretly && w.r.Mask(before) == before && w.r.Mask(after) == after {
-		d.Before, d.After = cut(before, shownBytes), cut(after, shownBytes)
-		return
-	}
-	d.Sensitive = true
-	if before != "" {
-		d.Before = secret.Shown
-	}
-	if after != "" {
-		d.After = secret.Shown
-	}
-}
-
-// short is the beginning of a program's id.
-func short(id string) string {
-	id = strings.TrimPrefix(id, "sha256:")
-	return id[:min(12, len(id))]
-}
-
-func list(words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
-	return asJSON(words)
+	d.Before, d.After, d.Sensitive = replicas.Shown(w.r, before, after, secretly)
 }
 
 func pairs(m map[string]string) []string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -37,7 +38,7 @@ func (e *Executor) Usage(ctx context.Context, r executor.Request) (event.Usage, 
 		before[i] = supervisor.Uses(f.ID)
 	}
 	begin := time.Now()
-	if err := pause(ctx, measured); err != nil {
+	if err := replicas.Pause(ctx, measured); err != nil {
 		return event.Usage{}, err
 	}
 	u := event.Usage{Time: time.Now().UTC()}
@@ -45,7 +46,7 @@ func (e *Executor) Usage(ctx context.Context, r executor.Request) (event.Usage, 
 		now := supervisor.Uses(f.ID)
 		used := max(float64(now.Ticks)-float64(before[i].Ticks), 0) // less where one of its processes has ended
 		u.Replicas = append(u.Replicas, event.ReplicaUsage{
-			Name: f.name, State: f.stateWord(), CPU: used / ticks / time.Since(begin).Seconds(), Memory: now.Memory,
+			Name: f.name, State: f.Word(), CPU: used / ticks / time.Since(begin).Seconds(), Memory: now.Memory,
 		})
 	}
 	slices.SortFunc(u.Replicas, func(a, b event.ReplicaUsage) int { return cmp.Compare(a.Name, b.Name) })
@@ -73,7 +74,7 @@ func (e *Executor) Follow(ctx context.Context, r executor.Request, since time.Ti
 			err = w.readOn(ctx, all, readers, since, line)
 		}
 		if err == nil {
-			err = pause(ctx, followEvery)
+			err = replicas.Pause(ctx, followEvery)
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -88,7 +89,7 @@ func (e *Executor) Follow(ctx context.Context, r executor.Request, since time.Ti
 func (w *work) readOn(ctx context.Context, all []found, readers map[string]*supervisor.Reader, since time.Time, line func(time.Time, string, string)) error {
 	there := map[string]string{} // the prefix by the id
 	for _, f := range all {
-		there[f.ID] = w.prefix(f)
+		there[f.ID] = replicas.Prefix(w.block, f)
 		if readers[f.ID] == nil {
 			readers[f.ID] = supervisor.Read(f.folder)
 		}

@@ -94,20 +94,6 @@ func (w *work) args() []string {
 	return append(args, w.block.Command...)
 }
 
-// probePort is the port that the runner asks, 0 for none.
-func (w *work) probePort() int {
-	h := w.block.Health
-	switch {
-	case h == nil:
-		return 0
-	case h.HTTP != nil:
-		return h.HTTP.Port
-	case h.TCP != nil:
-		return h.TCP.Port
-	}
-	return 0
-}
-
 // stopFirst tells whether old and new can't be there at once.
 func (w *work) stopFirst() bool {
 	return w.block.Update.Order == container.StopFirst || len(w.ports()) > 0

@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/executor/internal/process"
 )
 
@@ -22,39 +21,12 @@ const host = "127.0.0.1"
 // ping asks once; "" is the answer of a healthy process, else it says what was wrong.
 func (w *work) ping(ctx context.Context, f found) string {
 	h := w.block.Health
+	if len(h.Command) == 0 {
+		return w.probe.Ping(ctx, *h, net.JoinHostPort(host, strconv.Itoa(h.Port())))
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Timeout))
 	defer cancel()
-	at := net.JoinHostPort(host, strconv.Itoa(w.probePort()))
-	switch {
-	case len(h.Command) > 0:
-		return w.check(ctx, f)
-	case h.HTTP != nil:
-		return w.get(ctx, "http://"+at+h.HTTP.Path)
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", at)
-	if err != nil {
-		return fmt.Sprintf("port %d accepts no connection", w.probePort())
-	}
-	_ = conn.Close()
-	return ""
-}
-
-func (w *work) get(ctx context.Context, url string) string {
-	h := w.block.Health.HTTP
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return fmt.Sprintf("%q is no path that can be asked for", h.Path)
-	}
-	answer, err := w.probe.Do(request)
-	if err != nil {
-		return fmt.Sprintf("%s on port %d does not answer", h.Path, h.Port)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode >= 200 && answer.StatusCode < 400 {
-		return ""
-	}
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, shownBytes))
-	return fmt.Sprintf("%s on port %d answers %s %q", h.Path, h.Port, answer.Status, text)
+	return w.check(ctx, f)
 }
 
 // check runs the block's command as the program is run: with its variables, in its folder, as its user.
@@ -80,5 +52,5 @@ func (w *work) check(ctx context.Context, f found) string {
 	case cmd.ProcessState == nil:
 		return fmt.Sprintf("its health check can't be run: %s", err)
 	}
-	return fmt.Sprintf("its health check said (code %d) %q", cmd.ProcessState.ExitCode(), cut(strings.TrimSpace(said.String()), shownBytes))
+	return fmt.Sprintf("its health check said (code %d) %q", cmd.ProcessState.ExitCode(), replicas.Cut(strings.TrimSpace(said.String()), replicas.ShownBytes))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 	"github.com/vivarium-env/vivarium/pkg/executor/executortest"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -47,7 +48,7 @@ func TestItIsReplacedAndComesBack(t *testing.T) {
 
 	b.inputs(serving(port, `,"VERSION":"2","UNHEALTHY":"no good"`, `,"update":{"health_timeout":"300ms"}`))
 	require.Contains(t, b.plan().Differences, event.Difference{Path: "env.VERSION", Change: event.ChangeUpdate, Before: "1", After: "2"})
-	b.fails(Unhealthy, "no good", "serving on port")
+	b.fails(container.Unhealthy, "no good", "serving on port")
 	eventually(t, func() bool { text, err := ask(port, "/"); return err == nil && text == "1" })
 	require.Equal(t, "hunter2-hunter2", b.from(port, "/env?name=PASSWORD"), "with what only its supervisor knew")
 	require.Len(t, b.all(), 1)
@@ -97,7 +98,7 @@ func TestItIsStartedAgain(t *testing.T) {
 
 func TestWhatEndsAgainAndAgain(t *testing.T) {
 	b := newBed(t, `{"image":"app","env":{"EXIT":"4","SAY":"the reason"}}`)
-	b.fails(Unhealthy, "ends again and again, last with code 4", "the reason")
+	b.fails(container.Unhealthy, "ends again and again, last with code 4", "the reason")
 	require.Empty(t, b.all())
 }
 

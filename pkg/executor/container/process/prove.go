@@ -1,7 +1,9 @@
 package process
 
 import (
+	"context"
 	"slices"
+	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -9,7 +11,7 @@ import (
 
 // left are the things of the step that are there: replicas, volumes that it made and nobody uses, and processes of replicas that
 // this work has removed.
-func (w *work) left() (names []string, err error) {
+func (w *work) left(context.Context) (names []string, err error) {
 	all, err := w.list()
 	if err != nil {
 		return nil, err
@@ -34,10 +36,10 @@ func (w *work) left() (names []string, err error) {
 }
 
 // prove looks that nothing is left.
-func (w *work) prove() error {
-	names, err := w.left()
+func (w *work) prove(ctx context.Context) error {
+	names, err := w.left(ctx)
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	return fault.New(fault.Retry, fault.OrphanSuspected, "%s is destroyed, but this machine still has: %s", w.r.Step, w.r.Mask(describe(names)))
+	return fault.New(fault.Retry, fault.OrphanSuspected, "%s is destroyed, but this machine still has: %s", w.r.Step, w.r.Mask(strings.Join(names, ", ")))
 }

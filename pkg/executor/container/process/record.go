@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 )
 
@@ -55,7 +56,7 @@ type found struct {
 
 // list are the step's replicas, whatever state they are in, the newest first.
 func (w *work) list() (all []found, err error) {
-	named, err := w.everything(w.prefixOfNames())
+	named, err := w.everything(replicas.NamePrefix(w.r))
 	if err != nil {
 		return nil, err
 	}
@@ -112,31 +113,23 @@ func (w *work) mine(r record) bool {
 	return r.Labels[container.LabelEnvironment] == w.r.Environment && r.Labels[container.LabelStep] == w.r.Step
 }
 
-// nameHash is how much of the fingerprint is in a replica's name: a new one can stand beside the old one.
-const nameHash = 8
+func (w *work) name(n int) string { return replicas.Name(w.r, n, w.hash) }
 
-func (w *work) name(replica int) string {
-	return fmt.Sprintf("%s%d-%s", w.prefixOfNames(), replica, w.hash[:nameHash])
-}
-
-// prefixOfNames is what the names of all replicas of the step begin with; those of others may, too.
-func (w *work) prefixOfNames() string {
-	return container.Slug(w.r.Environment) + "-" + container.Service(w.r) + "-"
-}
-
-// replica is the number that it has, 0 for none.
-func (f found) replica() int {
+// Number is the one that it has, 0 for none.
+func (f found) Number() int {
 	n, _ := strconv.Atoi(f.Labels[container.LabelReplica])
 	return n
 }
+
+func (f found) Called() string { return f.name }
 
 // up: it runs, or will in a moment.
 func (f found) up() bool {
 	return f.alive && (f.state.Phase == supervisor.Running || f.state.Phase == supervisor.Restarting)
 }
 
-// asItShouldBe tells whether it runs, or has done what it was to do once.
-func (f found) asItShouldBe(b container.Block) bool { return f.up() || f.completed(b) }
+// AsItShouldBe tells whether it runs, or has done what it was to do once.
+func (f found) AsItShouldBe(b container.Block) bool { return f.up() || f.completed(b) }
 
 // completed: one that is not started again has ended well.
 func (f found) completed(b container.Block) bool {
@@ -144,8 +137,8 @@ func (f found) completed(b container.Block) bool {
 	return once && b.Health == nil && !f.alive && f.state.Phase == supervisor.Exited && f.state.ExitCode == 0
 }
 
-// stateWord is how it is, in a few words.
-func (f found) stateWord() string {
+// Word is how it is, in a few words.
+func (f found) Word() string {
 	switch {
 	case f.alive:
 		return string(f.state.Phase)
@@ -168,13 +161,4 @@ func write(file string, v any) error {
 		return err
 	}
 	return os.Rename(fresh, file)
-}
-
-// asJSON writes maps and lists of strings, which can always be written; keys come in order.
-func asJSON(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -42,9 +43,9 @@ func (w *work) start(ctx context.Context, n int) (f found, err error) {
 		if ctx.Err() != nil {
 			return f, fault.From(ctx.Err())
 		}
-		return f, fault.Wrap(err, fault.GiveUp, fault.ExecutorFailed, "%s can't be started: %s", w.r.Step, cut(w.r.Mask(said(err)), shownBytes))
+		return f, fault.Wrap(err, fault.GiveUp, fault.ExecutorFailed, "%s can't be started: %s", w.r.Step, replicas.Cut(w.r.Mask(said(err)), replicas.ShownBytes))
 	}
-	w.say("%s is started", name)
+	replicas.Say(w.r, "%s is started", name)
 	f, _, err = w.look(name)
 	return f, err
 }
@@ -156,6 +157,6 @@ func (w *work) removeWithin(ctx context.Context, f found, stopTimeout time.Durat
 		return w.fault(ctx, err)
 	}
 	w.ended = append(w.ended, f)
-	w.say("%s is removed", f.name)
+	replicas.Say(w.r, "%s is removed", f.name)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/process/supervisor"
 )
 
@@ -136,7 +137,7 @@ func (w *work) removeVolumes(ctx context.Context) error {
 		if err := os.RemoveAll(w.volumeFolder(name)); err != nil {
 			return w.fault(noContext, err)
 		}
-		w.say("volume %s is removed", name)
+		replicas.Say(w.r, "volume %s is removed", name)
 	}
 	return nil
 }

@@ -9,11 +9,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/internal/replicas"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
@@ -82,7 +81,7 @@ func (w *work) refuse() string {
 // ports are those that the program is going to listen on, as far as the block says so.
 func (w *work) ports() []container.Port {
 	ports := slices.Clone(w.block.Ports)
-	if n := w.probePort(); n != 0 && !slices.ContainsFunc(ports, func(p container.Port) bool { return p.Container == n && p.Protocol == container.TCP }) {
+	if n := w.block.Health.Port(); n != 0 && !slices.ContainsFunc(ports, func(p container.Port) bool { return p.Container == n && p.Protocol == container.TCP }) {
 		ports = append(ports, container.Port{Container: n, Protocol: container.TCP})
 	}
 	return ports
@@ -122,16 +121,10 @@ func (w *work) box() *secret.Box {
 	return w.options.Key()
 }
 
-// say logs a line for people.
-func (w *work) say(format string, args ...any) {
-	if w.r.Log != nil {
-		w.r.Log("out", w.r.Mask(fmt.Sprintf(format, args...)))
-	}
-}
-
-func (w *work) progress(message string, done, total int) {
-	if w.r.Progress != nil {
-		w.r.Progress(event.Progress{Message: w.r.Mask(message), Done: done, Total: total})
+// target is what the call does with the replicas, by what can be done with a process.
+func (w *work) target() replicas.Target[found] {
+	return replicas.Target[found]{
+		Request: w.r, Block: w.block, Compare: w.compare, Healthy: w.healthy, Replace: w.replace, Remove: w.remove, Drift: w.health, Left: w.left,
 	}
 }
 
@@ -151,7 +144,7 @@ func (w *work) fault(ctx context.Context, err error) error {
 	case errors.As(err, &f):
 		return f
 	}
-	return fault.Wrap(err, fault.Retry, fault.ExecutorFailed, "this machine could not do what %s needs: %s", w.r.Step, cut(w.r.Mask(said(err)), shownBytes))
+	return fault.Wrap(err, fault.Retry, fault.ExecutorFailed, "this machine could not do what %s needs: %s", w.r.Step, replicas.Cut(w.r.Mask(said(err)), replicas.ShownBytes))
 }
 
 // said is an error of the system, with the file that it is about.
@@ -161,27 +154,4 @@ func said(err error) string {
 		err = p
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")
-}
-
-// shownBytes is how much of a value people see.
-const shownBytes = 200
-
-// cut shortens a text to about n bytes.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "") + "…"
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fault.From(ctx.Err())
-	}
 }
