@@ -33,9 +33,10 @@ demo-full: build ## the sample on a real RabbitMQ, Consul, Vault, Docker and Tra
 	$(GO) build -o bin/demo-full ./test/demo
 	@exec bin/demo-full -program $(BINARY)
 
-bootstrap-demo: build ## a Vivarium that manages itself, from configuration repositories, on this machine (STAY=1 leaves it)
-	$(GO) build -o bin/bootstrap-demo ./test/bootstrap/demo
-	@exec bin/bootstrap-demo -program $(BINARY) $(if $(STAY),-stay)
+bootstrap-demo: export CGO_ENABLED = 0
+bootstrap-demo: build ## a Vivarium that manages itself, from configuration repositories, on this machine: LOCATION=process or local (STAY=1 leaves it)
+	$(GO) build -trimpath -o bin/bootstrap-demo ./test/bootstrap/demo
+	@exec bin/bootstrap-demo -program $(BINARY) -location $(or $(LOCATION),process) $(if $(STAY),-stay)
 
 check: lint unit ## build, vet, lint and the tests that need no server
 
@@ -66,7 +67,7 @@ test-kubernetes: ## the tests on a real Kubernetes cluster of one node, which it
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/deployments -run Cluster
 
 test-bootstrap: ## a bootstrap killed at every step, and the one in Docker with images packed for it (root, Debian; some minutes)
-	VIVARIUM_FAULTS=long VIVARIUM_BOOTSTRAP=local $(GO) test -count=1 -timeout 40m -v ./test/bootstrap
+	VIVARIUM_FAULTS=long VIVARIUM_BOOTSTRAP=local $(GO) test -count=1 -timeout 60m -v ./test/bootstrap
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; 10,000 stories of the decider; prints a table
 	$(GO) test -count=1 -timeout 30m -run 'TestSimulation$$' ./pkg/environment -rapid.checks=10000 -rapid.nofailfile

@@ -33,10 +33,10 @@ type bootstrapFlags struct {
 	Keys         string    `hcl:"keys,optional"`
 	Given        cty.Value `hcl:"parameters,optional"`
 
-	config        string
-	params        []string
-	plan, destroy bool
-	parameters    map[string]json.RawMessage
+	config                string
+	params                []string
+	plan, destroy, update bool
+	parameters            map[string]json.RawMessage
 }
 
 func newBootstrap(c *cli) *cobra.Command {
@@ -46,7 +46,8 @@ func newBootstrap(c *cli) *cobra.Command {
 		Short: "Raise a Vivarium that manages itself: broker, Consul, Vault and the service, as an environment",
 		Long: "Raises what Vivarium itself stands on, and the service, as an environment like any other: by an engine of its own in a work folder.\n" +
 			"Then it hands that environment over to the service, as its environment zero, and has it create the further environments that the\n" +
-			"configuration repositories define. Run again, it goes on where it was; what is there already stays as it is.\n\n" +
+			"configuration repositories define. Run again, it goes on where it was; what is there already stays as it is, and where this run would have\n" +
+			"another environment zero (another template, other parameters), it says what would change: --update does that.\n\n" +
 			"Repositories PREFIXtemplates (folders with a template.hcl) and PREFIXenvironments (files with environment blocks) are those of\n" +
 			"--github-organisation, or lie below --git-base. A template \"meta\" in the first takes the place of the one that comes with this program.\n\n" +
 			"--keys FILE is where Vault's unseal keys, its root token and the cluster's key are written, for their owner alone, and nowhere else:\n" +
@@ -72,6 +73,7 @@ func newBootstrap(c *cli) *cobra.Command {
 	flags.StringVar(&f.config, "config", "", "HCL file that says the same: location = \"process\", and parameters = {...}")
 	flags.StringArrayVar(&f.params, "param", nil, "NAME=VALUE of the template meta (may be repeated)")
 	flags.BoolVar(&f.plan, "plan", false, "show what would be done, and do nothing")
+	flags.BoolVar(&f.update, "update", false, "bring an environment zero that is there to the template and the parameters of this run, which else only says what would change")
 	flags.BoolVar(&f.destroy, "destroy", false, "destroy what was raised, and prove it")
 	return cmd
 }
@@ -101,6 +103,8 @@ func (f *bootstrapFlags) read(cmd *cobra.Command) error {
 		return usage("--github-organisation and --git-base both say where repositories are: give one")
 	case f.GitBase != "" && !strings.Contains(f.GitBase, "://"):
 		return usage("--git-base has to be a URL, such as https://git.example.test/team or file:///srv/git")
+	case f.update && (f.plan || f.destroy):
+		return usage("--update is neither --plan nor --destroy; without it a run says what would change")
 	case f.Keys == "" && !f.plan:
 		return usage("say where Vault's keys are to be written with --keys FILE, or --keys - to be shown them once")
 	}

@@ -20,7 +20,7 @@ import (
 // taken back first, and the engine of the work folder does it.
 func (x *raising) destroy(ctx context.Context) error {
 	x.meta = x.folder.Path("shipped")
-	if err := writeShipped(x.meta); err != nil {
+	if err := writeShipped(x.meta, "."); err != nil {
 		return err
 	}
 	dir := x.folder.Path("data")

@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/docker"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
 // programFolders are where packages have programs that are not in PATH, or of which PATH has a wrapper.
@@ -126,7 +127,11 @@ func (x *raising) with(ctx context.Context, dir string, work func(*instance) err
 func (x *raising) environmentZero(ctx context.Context) (out found, err error) {
 	x.title("Environment zero")
 	err = x.with(ctx, x.folder.Path("data"), func(s *instance) error {
-		if err := x.deploy(ctx, s); err != nil {
+		err := x.deploy(ctx, s)
+		if err != nil && x.keys.Lost() {
+			err = x.anew(ctx, s, err)
+		}
+		if err != nil {
 			return err
 		}
 		record, err := s.store.Environment(ctx, bootstrap.Environment)
@@ -160,6 +165,9 @@ func (x *raising) deploy(ctx context.Context, s *instance) error {
 	status := record.Status
 	switch {
 	case fault.Is(err, fault.NotFound) || status == environment.Destroyed || status == environment.Planned:
+		if err := x.vacant(ctx); err != nil {
+			return err
+		}
 		data, err := x.create(ctx, s)
 		if err != nil {
 			return err
@@ -183,24 +191,38 @@ func (x *raising) deploy(ctx context.Context, s *instance) error {
 	return x.order(ctx, s, event.EnvironmentRetry, event.Retry{}, environment.Deployed)
 }
 
-// create is what environment zero is made of. A template of somebody else's need not have all the parameters.
+// create is what environment zero is made of.
 func (x *raising) create(ctx context.Context, s *instance) (event.Create, error) {
 	t, err := s.catalogue.Get(ctx, bootstrap.Environment)
 	if err != nil {
 		return event.Create{}, err
 	}
-	self, err := os.Executable()
+	given, err := x.wanted(t)
 	if err != nil {
 		return event.Create{}, err
+	}
+	if x.f.Location == onThisDocker {
+		if err := x.serviceFolder(); err != nil {
+			return event.Create{}, err
+		}
+	}
+	return event.Create{
+		Templates: []string{bootstrap.Environment}, Parameters: given,
+		Description: "Vivarium itself and what it stands on: environment zero", Tags: []string{"environment-zero"},
+	}, nil
+}
+
+// wanted are the parameters of this run: those that were given, and ours where the template has them. One of somebody else's need not.
+func (x *raising) wanted(t *template.Template) (map[string]json.RawMessage, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
 	ours := map[string]any{
 		"location": x.f.Location, "program": self, "key": x.keyText(), "folder": x.site(), "programs": x.programs(), "catalogue": x.further,
 	}
 	if x.f.Location == onThisDocker {
 		ours["program"], ours["engine"] = "/usr/bin/vivarium", strings.TrimPrefix(x.engineAddress(), "unix://")
-		if err := x.serviceFolder(); err != nil {
-			return event.Create{}, err
-		}
 	}
 	given := maps.Clone(x.f.parameters)
 	for _, p := range t.Parameters() {
@@ -209,13 +231,10 @@ func (x *raising) create(ctx context.Context, s *instance) (event.Create, error)
 			continue
 		}
 		if given[p.Name], err = json.Marshal(v); err != nil {
-			return event.Create{}, err
+			return nil, err
 		}
 	}
-	return event.Create{
-		Templates: []string{bootstrap.Environment}, Parameters: given,
-		Description: "Vivarium itself and what it stands on: environment zero", Tags: []string{"environment-zero"},
-	}, nil
+	return given, nil
 }
 
 func (x *raising) keyText() string {

@@ -99,6 +99,10 @@ func (x *raising) ready(ctx context.Context, address string) error {
 
 // goOn is what the service does itself from now on: it is asked whether environment zero is as it should be, and to make the others.
 func (x *raising) goOn(ctx context.Context) error {
+	bus, err := x.found(ctx)
+	if err != nil {
+		return err
+	}
 	api := client.NewAPI(x.folder.Progress().API, nil).Patient(upTime)
 	if err := x.wake(ctx); err != nil {
 		return err
@@ -110,17 +114,9 @@ func (x *raising) goOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bus, err := x.bus(ctx)
-	if err != nil {
-		return err
-	}
 	x.title("The service")
-	if record.Status == environment.Deployed {
-		if err := x.unchanged(ctx, api, bus); err != nil {
-			return err
-		}
-	} else {
-		x.say("  %s is %s.", bootstrap.Environment, record.Status)
+	if err := x.compare(ctx, api, bus, record); err != nil {
+		return err
 	}
 	var failed []string
 	for _, d := range x.definitions {
@@ -136,38 +132,6 @@ func (x *raising) goOn(ctx context.Context) error {
 	if len(failed) > 0 {
 		return fmt.Errorf("%d environments are not deployed: %v; see to them with `vivarium env show`, and run this again or create them yourself", len(failed), failed)
 	}
-	return nil
-}
-
-// bus is the service's, as environment zero puts it out in the store that was handed over.
-func (x *raising) bus(ctx context.Context) (address string, err error) {
-	err = withSQLite(ctx, x.folder.Path("data", "store.db"), func(s store.Store) error {
-		record, err := s.Environment(ctx, bootstrap.Environment)
-		if err != nil {
-			return err
-		}
-		out, err := x.outputs(record)
-		address = out.Bus
-		return err
-	})
-	return address, err
-}
-
-// unchanged has the service plan environment zero.
-func (x *raising) unchanged(ctx context.Context, api *client.API, bus string) error {
-	o := order{command: event.EnvironmentPlan, environment: bootstrap.Environment, data: json.RawMessage("{}")}
-	plan, operation, err := x.on(bus).asked(ctx, api, o)
-	if fault.Is(err, fault.Busy) {
-		x.say("  %s is being worked on: no plan is made.", bootstrap.Environment)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if changes(plan) > 0 {
-		return x.plan(x.out, o, operation, plan)
-	}
-	x.say("  %s is the service's environment zero now, and its plan says: no change (%d resources).", bootstrap.Environment, plan.Counts[event.ChangeNone])
 	return nil
 }
 

@@ -44,6 +44,9 @@ func (x *raising) preview(ctx context.Context) (err error) {
 }
 
 func (x *raising) planned(ctx context.Context, s *instance) error {
+	if err := x.vacant(ctx); err != nil {
+		return err
+	}
 	create, err := x.create(ctx, s)
 	if err != nil {
 		return err

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 
 	shipped "github.com/vivarium-env/vivarium/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
@@ -92,7 +94,8 @@ func (x *raising) title(text string) { x.say("\n%s", x.style(x.out).bold(text)) 
 
 // prepare fetches and reads everything, and compiles it, below a folder; nothing else is changed.
 func (x *raising) prepare(ctx context.Context, dir string) (err error) {
-	source := bootstrap.Source{Organisation: x.f.Organisation, Base: x.f.GitBase, Prefix: x.f.Prefix, Token: x.variables["GITHUB_TOKEN"]}
+	source := bootstrap.Source{Organisation: x.f.Organisation, Base: x.f.GitBase, Prefix: x.f.Prefix,
+		Token: x.variables["GITHUB_TOKEN"], API: strings.TrimRight(x.variables["GITHUB_API_URL"], "/")}
 	if x.repositories, err = source.Find(ctx); err != nil {
 		return err
 	}
@@ -105,7 +108,7 @@ func (x *raising) prepare(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	x.meta = filepath.Join(dir, "shipped")
-	if err := writeShipped(x.meta); err != nil {
+	if err := writeShipped(x.meta, "."); err != nil {
 		return err
 	}
 	x.further = x.meta
@@ -120,23 +123,24 @@ func (x *raising) prepare(ctx context.Context, dir string) (err error) {
 	return x.define(ctx)
 }
 
-// theirs takes the catalogue of a repository, and its template "meta" where it has one.
+// theirs takes the catalogue of a repository, and its template "meta" where it has one; where it has none, the one that comes with this program is put
+// beside, so that the service finds it when it is to be updated. The service reads the checkout: a later run brings it up to date.
 func (x *raising) theirs(ctx context.Context, r bootstrap.Repository, kinds template.Kinds) (err error) {
 	if x.catalogue, err = bootstrap.Check(ctx, r, kinds); err != nil {
 		return err
 	}
-	if x.further = r.URL; x.f.Location == onThisDocker {
-		x.further = r.Dir // there is no git in the service's image, and no way to a folder of this machine but a mount
-	}
 	_, err = x.catalogue.Get(ctx, bootstrap.Environment)
-	switch {
-	case err == nil:
-		x.meta = r.Dir
-	case !fault.Is(err, fault.UnknownTemplate):
-		return err
+	if fault.Is(err, fault.UnknownTemplate) {
+		if err = writeShipped(filepath.Join(r.Dir, shippedFolder), bootstrap.Environment); err == nil {
+			_, err = x.catalogue.Get(ctx, bootstrap.Environment)
+		}
 	}
-	return nil
+	x.meta, x.further = r.Dir, r.Dir
+	return err
 }
+
+// shippedFolder in a checkout is the template that comes with this program; no repository has a folder of the name by chance.
+const shippedFolder = "vivarium-shipped-" + bootstrap.Environment
 
 // define reads the environments that are to be made, and sees that there is a template for each.
 func (x *raising) define(ctx context.Context) (err error) {
@@ -172,12 +176,12 @@ func (x *raising) showRepositories() {
 	}
 }
 
-// writeShipped writes the templates that come with this program, as they are in this version of it.
-func writeShipped(dir string) error {
+// writeShipped writes a folder of the templates that come with this program, "." for all, as they are in this version of it.
+func writeShipped(dir, folder string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	templates, err := fs.Sub(shipped.Templates, "templates")
+	templates, err := fs.Sub(shipped.Templates, path.Join("templates", folder))
 	if err == nil {
 		err = os.CopyFS(dir, templates)
 	}

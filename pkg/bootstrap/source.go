@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,9 +55,14 @@ type Repository struct {
 // Find lists the repositories whose names begin with the prefix. Of a server of git that can't list, the two names that mean something are
 // asked for. A wrong organisation, or a base at which nothing answers, is an error that says so.
 func (s Source) Find(ctx context.Context) (list []Repository, err error) {
-	switch {
-	case s.Organisation == "" && s.Base == "":
+	if s.Organisation == "" && s.Base == "" {
 		return nil, nil
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, fault.Wrap(err, fault.Reject, fault.Unavailable, "configuration repositories are fetched by git, which can't be run: there is none in PATH. Install it "+
+			"(Debian: apt-get install git), or raise what comes with this program: without --git-base and --github-organisation")
+	}
+	switch {
 	case s.Base == "":
 		list, err = s.github(ctx)
 	case strings.HasPrefix(s.Base, "file://"):

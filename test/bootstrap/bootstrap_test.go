@@ -1,12 +1,10 @@
 package bootstrap
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -37,33 +35,28 @@ var all = append([]string{
 	"deploying  greeting", "deployed   greeting",
 }, moments...)
 
-func build(t *testing.T, variables ...string) string {
-	program := filepath.Join(t.TempDir(), "vivarium")
+// place is one with a program that was built for it, in a folder whose name is short enough for what makes sockets in it.
+func place(t *testing.T, ctx context.Context) *Place {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "vivarium-bootstrap-test-")
+	require.NoError(t, err)
+	program := filepath.Join(dir, "vivarium")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "../../cmd/vivarium")
-	cmd.Env = append(os.Environ(), variables...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // for an image with nothing else in it
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	return program
+	p, err := New(ctx, dir, program, os.Stderr)
+	require.NoError(t, err)
+	t.Cleanup(func() { p.end(t) })
+	return p
 }
 
 // killed runs the bootstrap until it prints the text, and kills it there; without the text it ends by itself.
 func killed(t *testing.T, cmd *exec.Cmd, at string) (out string, ended error) {
 	t.Helper()
-	pipe, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	cmd.Stderr = cmd.Stdout
-	require.NoError(t, cmd.Start())
 	var b strings.Builder
-	lines := bufio.NewScanner(pipe)
-	for lines.Scan() {
-		b.WriteString(lines.Text() + "\n")
-		if at != "" && strings.Contains(lines.Text(), at) {
-			require.NoError(t, cmd.Process.Kill())
-			_, _ = io.Copy(io.Discard, pipe) // until it is gone
-			break
-		}
-	}
-	return b.String(), cmd.Wait()
+	_, err := RunUntil(cmd, at, &b)
+	return b.String(), err
 }
 
 // TestBootstrapIsKilledAndRunAgain is the whole of it: raised from configuration repositories, killed at several moments, raised
@@ -74,49 +67,42 @@ func TestBootstrapIsKilledAndRunAgain(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "vivarium-bootstrap-test-") // a name short enough for what makes sockets in it
-	require.NoError(t, err)
-	p, err := New(ctx, dir, build(t), os.Stderr)
-	require.NoError(t, err)
-	t.Cleanup(func() { p.end(t) })
+	p := place(t, ctx)
+	p.lives(t, ctx, func() { p.loses(t) })
+}
 
+// lives is the life of a place; lose is the end of its machine, after which the machine is there again.
+func (p *Place) lives(t *testing.T, ctx context.Context, lose func()) {
+	t.Helper()
 	out, err := p.Bootstrap(ctx, "--plan").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "Nothing was done.")
 	require.NoDirExists(t, p.Work())
 	require.NoFileExists(t, p.Keys())
 
-	at := moments
-	if os.Getenv("VIVARIUM_FAULTS") == "long" {
-		at = all
-	}
-	printed := ""
-	for _, moment := range at {
-		out, _ := killed(t, p.Bootstrap(ctx), moment)
-		printed += out
-	}
-	text, err := killed(t, p.Bootstrap(ctx), "")
-	require.NoError(t, err, "%s\nand before:\n%s", text, printed)
-	require.Contains(t, text, "no change")
+	printed := p.raised(t, ctx)
 	p.shows(t, ctx)
-
-	text, err = killed(t, p.Bootstrap(ctx), "")
+	text, err := killed(t, p.Bootstrap(ctx), "")
 	require.NoError(t, err, "run again, it finds everything there: %s", text)
 	require.Contains(t, text, Further+" is deployed already")
 	p.keepsSecrets(t, printed+text)
 	p.refuses(t, ctx)
 
-	p.loses(t)
+	lose()
 	text, err = killed(t, p.Bootstrap(ctx), "")
 	require.NoError(t, err, "after a restart of the machine: %s", text)
-	require.Contains(t, text, "is started again")
+	if p.engine == nil { // which starts by itself what ran
+		require.Contains(t, text, "is started again")
+	}
 	p.shows(t, ctx)
 
 	out, err = p.Command(ctx, "env", "update", "meta", "--param", "log_level=debug", "--wait", "--data-dir", p.Data()).CombinedOutput()
 	require.NoError(t, err, "the service and its runner replace themselves: %s", out)
 	require.Contains(t, string(out), "complete   container.server")
+	require.Contains(t, string(out), "complete   container.runner")
 	require.NotContains(t, string(out), "container.consul", "what is not concerned is left alone")
 	p.shows(t, ctx)
+	p.changes(t, ctx)
 
 	out, err = p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data()).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -124,10 +110,27 @@ func TestBootstrapIsKilledAndRunAgain(t *testing.T) {
 	require.Error(t, err, text)
 	text, err = killed(t, p.Destroy(ctx), "")
 	require.NoError(t, err, text)
-	left, err := p.Left()
+	left, err := p.Left(ctx)
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.NoDirExists(t, p.Work())
+}
+
+// raised is a bootstrap that is killed at every moment, and run again to its end.
+func (p *Place) raised(t *testing.T, ctx context.Context) (printed string) {
+	t.Helper()
+	at := moments
+	if os.Getenv("VIVARIUM_FAULTS") == "long" {
+		at = all
+	}
+	for _, moment := range at {
+		out, _ := killed(t, p.Bootstrap(ctx), moment)
+		printed += out
+	}
+	text, err := killed(t, p.Bootstrap(ctx), "")
+	require.NoError(t, err, "%s\nand before:\n%s", text, printed)
+	require.Contains(t, text, "no change")
+	return printed + text
 }
 
 // loses ends all processes as the end of the machine would.
@@ -221,8 +224,12 @@ func (p *Place) makesRoomForNobody(t *testing.T, ctx context.Context) {
 	second := []string{"--work", filepath.Join(p.Dir, "second"), "--keys", filepath.Join(p.Dir, "second.json")}
 	out, err := p.Bootstrap(ctx, second...).CombinedOutput()
 	require.Error(t, err, "%s", out)
-	require.Contains(t, string(out), "is another program's on this machine")
-	require.Contains(t, string(out), "run the same command again")
+	if p.engine != nil {
+		require.Contains(t, string(out), "has an environment \"meta\" already, which is not this work folder's")
+	} else {
+		require.Contains(t, string(out), "is another program's on this machine")
+		require.Contains(t, string(out), "run the same command again")
+	}
 	out, err = p.Bootstrap(ctx, append(second, "--destroy")...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.NoDirExists(t, second[1])
@@ -232,14 +239,15 @@ func (p *Place) makesRoomForNobody(t *testing.T, ctx context.Context) {
 func (p *Place) end(t *testing.T) {
 	ctx := context.Background()
 	if t.Failed() {
+		_ = p.Bootstrap(ctx).Run()                                                                     // so that somebody is there to destroy the other
 		_ = p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data()).Run() // it may not be there
 		out, err := p.Destroy(ctx).CombinedOutput()
 		t.Logf("destroying what is left: %v\n%s", err, out)
 	}
-	left, err := p.Left()
+	left, err := p.Left(ctx)
 	require.NoError(t, err)
 	if len(left) > 0 {
-		t.Errorf("processes are left in %s: %q", p.Dir, left)
+		t.Errorf("something is left of %s: %q", p.Dir, left)
 		return
 	}
 	require.NoError(t, os.RemoveAll(p.Dir))

@@ -28,23 +28,32 @@ var tools = []string{"sh", "sed", "grep", "awk", "basename", "dirname", "readlin
 // trees are what they are made of.
 var trees = []string{"/usr/lib/erlang", "/usr/lib/rabbitmq"}
 
-// pack gives the engine all images.
+// pack gives the engine all images that it lacks.
 func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
-	for name, program := range map[string][2]string{
-		"boot/consul:1": {"consul", "usr/bin/consul"}, "boot/vault:1": {"vault", "usr/bin/vault"}, "boot/vivarium:1": {p.Program, "usr/bin/vivarium"},
-	} {
-		file, err := p.find(program[0])
+	for name, program := range map[string]string{"consul": "consul", "vault": "vault", "vivarium": p.Program} {
+		err := lacking(ctx, d, "boot/"+name+":1", func() error { return p.packProgram(ctx, d, "boot/"+name+":1", program, "usr/bin/"+name) })
 		if err != nil {
-			return err
-		}
-		archive, err := servers.FileSystem(file, program[1])
-		if err != nil {
-			return err
-		}
-		if err := d.Import(ctx, name, bytes.NewReader(archive), "ENV PATH=/usr/bin"); err != nil {
 			return err
 		}
 	}
+	return lacking(ctx, d, brokerImage, func() error { return p.packBroker(ctx, d) })
+}
+
+const brokerImage = "boot/rabbitmq:1"
+
+func (p *Place) packProgram(ctx context.Context, d *servers.Docker, image, program, at string) error {
+	file, err := p.find(program)
+	if err != nil {
+		return err
+	}
+	archive, err := servers.FileSystem(file, at)
+	if err != nil {
+		return err
+	}
+	return d.Import(ctx, image, bytes.NewReader(archive), "ENV PATH=/usr/bin")
+}
+
+func (p *Place) packBroker(ctx context.Context, d *servers.Docker) error {
 	archive, err := p.broker(ctx)
 	if err != nil {
 		return err
@@ -54,7 +63,7 @@ func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
 	if err != nil || len(homes) == 0 {
 		return errors.Join(err, errors.New("this machine's RabbitMQ is not where Debian has it"))
 	}
-	return d.Import(ctx, "boot/rabbitmq:1", archive, "ENV PATH="+homes[0]+":/usr/bin:/bin LANG=C.UTF-8")
+	return d.Import(ctx, brokerImage, archive, "ENV PATH="+homes[0]+":/usr/bin:/bin LANG=C.UTF-8")
 }
 
 // find looks in the PATH of the place.

@@ -2,9 +2,11 @@ package bootstrap
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -22,11 +24,12 @@ type Place struct {
 	Dir string
 	// Program is the built vivarium.
 	Program string
-	// Location is process or local, and Docker the engine's address for the latter.
-	Location, Docker string
+	// Location is process or local.
+	Location string
 
-	path  string // of PATH, with Consul and Vault
-	ports []int  // the API's is the first
+	engine *servers.Docker // of the location local
+	path   string          // of PATH, with Consul and Vault
+	ports  []int           // the API's is the first
 }
 
 // Further is the environment that the configuration repository defines.
@@ -56,7 +59,8 @@ const definition = `environment "greeting" {
 }
 `
 
-// New has the programs, finds ports that are free, and makes the repositories demo-templates and demo-environments below dir.
+// New has the programs, finds ports that are free, and makes the repositories demo-templates and demo-environments below dir; where they were made
+// before, it takes the place up again.
 func New(ctx context.Context, dir, program string, progress io.Writer) (*Place, error) {
 	p := &Place{Dir: dir, Program: program, Location: "process"}
 	consul, err := servers.ConsulBinary(ctx, progress)
@@ -71,30 +75,57 @@ func New(ctx context.Context, dir, program string, progress io.Writer) (*Place, 
 		return nil, err
 	}
 	p.path = strings.Join([]string{filepath.Dir(consul), filepath.Dir(vault), os.Getenv("PATH")}, string(filepath.ListSeparator))
+	if known, err := p.recall(); err != nil || known {
+		return p, err
+	}
 	if p.ports, err = ports.Free(11); err != nil {
 		return nil, err
 	}
 	return p, errors.Join(
 		p.repository(ctx, "demo-templates", "greeting/template.hcl", template),
 		p.repository(ctx, "demo-environments", "greeting.hcl", definition),
+		p.remember(),
 	)
 }
 
+// recall is for a folder that was a place before: its ports are the same, or what was begun there can't go on.
+func (p *Place) recall() (known bool, err error) {
+	text, err := os.ReadFile(p.note())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return true, errors.Join(err, json.Unmarshal(text, &p.ports))
+}
+
+func (p *Place) remember() error {
+	text, err := json.Marshal(p.ports)
+	return errors.Join(err, os.WriteFile(p.note(), text, 0o600))
+}
+
+func (p *Place) note() string { return filepath.Join(p.Dir, "ports.json") }
+
 func (p *Place) repository(ctx context.Context, name, file, text string) error {
 	dir := filepath.Join(p.Dir, "git", name)
-	at := filepath.Join(dir, file)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o644)); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main"}, {"add", "."},
-		{"-c", "user.name=demo", "-c", "user.email=demo@example.test", "commit", "--quiet", "-m", "begin"},
-	} {
-		cmd := exec.CommandContext(ctx, "git", args...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("git %s: %w: %s", args[0], err, out)
-		}
+	return errors.Join(p.git(ctx, name, "init", "--quiet", "--initial-branch=main"), p.commit(ctx, name, file, text))
+}
+
+// commit writes a file of a repository.
+func (p *Place) commit(ctx context.Context, name, file, text string) error {
+	at := filepath.Join(p.Dir, "git", name, file)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o644)); err != nil { //nolint:gosec // a repository may be read
+		return err
+	}
+	return errors.Join(p.git(ctx, name, "add", "."), p.git(ctx, name, "-c", "user.name=demo", "-c", "user.email=demo@example.test", "commit", "--quiet", "-m", "Write "+file))
+}
+
+func (p *Place) git(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = filepath.Join(p.Dir, "git", name)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("git %s: %w: %s", args[0], err, out)
 	}
 	return nil
 }
@@ -114,7 +145,7 @@ func (p *Place) Data() string { return filepath.Join(p.Work(), "site", "volumes"
 // Bootstrap is the command, with further arguments.
 func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
 	n := p.ports
-	if p.Docker != "" {
+	if p.engine != nil {
 		args = append([]string{"--param", images}, args...)
 	}
 	return p.Command(ctx, append([]string{
@@ -142,16 +173,21 @@ func (p *Place) Command(ctx context.Context, args ...string) *exec.Cmd {
 		}
 	}
 	cmd.Env = append(cmd.Env, "PATH="+p.path)
-	if p.Docker != "" {
-		cmd.Env = append(cmd.Env, "DOCKER_HOST="+p.Docker)
+	if p.engine != nil {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+p.engine.Host())
 	}
 	return cmd
 }
 
-// Left are processes of the place that still run, by their command lines.
-func (p *Place) Left() ([]string, error) {
-	left, err := p.left()
-	return slices.Sorted(maps.Values(left)), err
+// Left are processes of the place that still run, by their command lines, and what its engine has.
+func (p *Place) Left(ctx context.Context) ([]string, error) {
+	running, err := p.left()
+	left := slices.Sorted(maps.Values(running))
+	if err != nil || p.engine == nil {
+		return left, err
+	}
+	more, err := p.leftInDocker(ctx)
+	return append(left, more...), err
 }
 
 // left are the same by their numbers: whose command line or working folder has the work folder in it.

@@ -64,7 +64,7 @@ resource "container" "broker" {
   })
 
   volume {
-    name = "broker"
+    name = "${local.volumes}broker"
     path = "/broker/data"
   }
   port { container = param.amqp_port }
@@ -121,7 +121,7 @@ resource "container" "consul" {
   }
 
   volume {
-    name = "consul"
+    name = "${local.volumes}consul"
     path = "/consul/data"
   }
   port { container = param.consul_ports.http }
@@ -167,7 +167,7 @@ resource "container" "vault" {
   }
 
   volume {
-    name = "vault"
+    name = "${local.volumes}vault"
     path = "/vault/data"
   }
   port { container = param.vault_ports.http }

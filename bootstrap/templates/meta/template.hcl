@@ -145,6 +145,7 @@ locals {
   docker   = param.location == "local"
   networks = ["host"]
   root     = local.docker ? "0:0" : null
+  volumes  = local.docker ? "vivarium-" : "" # a name that nobody else has
 }
 
 group "base" {

@@ -24,6 +24,8 @@ type KeysFile struct {
 	// ClusterKey seals what the journal keeps, base64 of 32 bytes.
 	ClusterKey string     `json:"cluster_key"`
 	Vault      *VaultKeys `json:"vault,omitempty"`
+	// Begun is the Vault that is asked for keys, from before the question until its answer is kept.
+	Begun string `json:"vault_begun,omitempty"`
 }
 
 // Keys are the operator's keys: in memory, and in the file that the operator has named, mode 0600, if one was. Safe for concurrent use.
@@ -77,11 +79,25 @@ func (k *Keys) of(address string) *VaultKeys {
 	return held.Vault
 }
 
-// writable finds out, before Vault says what it says once, whether it can be kept.
-func (k *Keys) writable() error { return k.change(func(*KeysFile) {}) }
+// Lost tells whether a Vault was asked for its keys, and its answer did not get here: who asked was killed meanwhile. Then nobody has them, so
+// nobody can have put anything into that Vault.
+func (k *Keys) Lost() bool {
+	held := k.Held()
+	return held.Begun != "" && k.of(held.Begun) == nil
+}
+
+// Forget forgets the question whose answer was lost, once that Vault is gone.
+func (k *Keys) Forget() error { return k.change(func(f *KeysFile) { f.Begun = "" }) }
+
+// begin notes that a Vault is asked, and finds out, before it says what it says once, whether that can be kept.
+func (k *Keys) begin(address string) error {
+	return k.change(func(f *KeysFile) { f.Begun = address })
+}
 
 // setVault keeps them in memory in any case; the error is about the file.
-func (k *Keys) setVault(v VaultKeys) error { return k.change(func(f *KeysFile) { f.Vault = &v }) }
+func (k *Keys) setVault(v VaultKeys) error {
+	return k.change(func(f *KeysFile) { f.Vault, f.Begun = &v, "" })
+}
 
 // change replaces the file as a whole, and it is on the disk when change returns.
 func (k *Keys) change(how func(*KeysFile)) error {

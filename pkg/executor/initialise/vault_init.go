@@ -32,7 +32,7 @@ func (w *vaultWork) initialise(ctx context.Context) error {
 		return fault.New(fault.GiveUp, fault.SecretUnavailable, "Vault at %s is not initialised, and this runner has no place for its keys: "+
 			"`vivarium bootstrap` has", w.b.Address)
 	}
-	if err := w.o.Keys.writable(); err != nil {
+	if err := w.o.Keys.begin(w.b.Address); err != nil {
 		return err
 	}
 	answer, err := w.vault.Sys().InitWithContext(ctx, &api.InitRequest{SecretShares: w.b.Shares, SecretThreshold: w.b.Threshold})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/vault/api"
@@ -87,4 +88,28 @@ func TestVaultKeysAreKeptAndNeeded(t *testing.T) {
 	certificate, err := client(t, v.Address(), held.RootToken).Logical().WriteWithContext(ctx, "pki/issue/r", map[string]any{"common_name": "a.example.test", "ttl": "1h"})
 	require.NoError(t, err)
 	require.Contains(t, certificate.Data["certificate"], "BEGIN CERTIFICATE")
+}
+
+// TestKeysThatAreLostAreKnownToBe: Vault was asked, and who asked was killed before its answer was kept.
+func TestKeysThatAreLostAreKnownToBe(t *testing.T) {
+	v, ctx := startVault(t, servers.VaultOptions{Uninitialised: true}), t.Context()
+	file := filepath.Join(t.TempDir(), "keys.json")
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{"cluster_key":"x","vault_begun":%q}`, v.Address()), 0o600))
+	_, err := client(t, v.Address(), "").Sys().InitWithContext(ctx, &api.InitRequest{SecretShares: 1, SecretThreshold: 1})
+	require.NoError(t, err)
+	keys, err := initialise.OpenKeys(file)
+	require.NoError(t, err)
+	require.True(t, keys.Lost())
+	r := request(fmt.Sprintf(`{"address":%q,"role":"r","role_id":"id","secret_id":"secret","policy":""}`, v.Address()))
+	_, err = kind(t, initialise.Options{Keys: keys}, initialise.VaultName).Apply(ctx, r)
+	require.True(t, fault.Is(err, fault.SecretUnavailable), "%v", err)
+	require.NoError(t, keys.Forget())
+	keys, err = initialise.OpenKeys(file)
+	require.NoError(t, err)
+	require.False(t, keys.Lost())
+
+	fresh := startVault(t, servers.VaultOptions{Uninitialised: true})
+	_, err = kind(t, initialise.Options{Keys: keys}, initialise.VaultName).Apply(ctx, request(strings.ReplaceAll(string(r.Inputs), v.Address(), fresh.Address())))
+	require.NoError(t, err)
+	require.False(t, keys.Lost(), "its answer is kept")
 }
