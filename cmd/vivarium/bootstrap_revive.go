@@ -48,8 +48,26 @@ func (x *raising) revive(ctx context.Context) (err error) {
 	if _, err := x.copyStore(ctx, dir); err != nil {
 		return err
 	}
-	err = x.with(ctx, dir, func(s *instance) error { return x.heal(ctx, s) })
+	err = x.with(ctx, dir, func(s *instance) error {
+		opening := x.unsealing(ctx)
+		defer opening()
+		return x.heal(ctx, s)
+	})
 	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// unsealing unseals Vault as soon as it answers, until end is called: the service, which is started after it, takes the broker's
+// credentials from there.
+func (x *raising) unsealing(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for ctx.Err() == nil && initialise.Unseal(ctx, x.keys.Keys) != nil {
+			_ = resilience.Pause(ctx, time.Second)
+		}
+	}()
+	return func() { cancel(); <-over }
 }
 
 // heal looks at the processes alone: what is within servers can't be asked while they are gone, and is still in their storage.

@@ -89,7 +89,7 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 	if address, err = x.c.located(ctx, address); err != nil {
 		return nil, nil, err
 	}
-	b, err := dial(ctx, address, "vivarium-cli", slog.New(slog.DiscardHandler))
+	b, err := dial(ctx, address, "vivarium-cli", nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,13 +101,16 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 	}, nil
 }
 
-// dial connects to a bus that runs elsewhere.
-func dial(ctx context.Context, address, name string, log *slog.Logger) (bus.Bus, error) {
+// dial connects to a bus that runs elsewhere; the login may be nil.
+func dial(ctx context.Context, address, name string, login *busLogin, log *slog.Logger) (bus.Bus, error) {
+	if err := login.fits(address); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	switch scheme, _, _ := strings.Cut(address, "://"); scheme {
 	case "amqp", "amqps":
-		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Log: log}))
+		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Login: login.source(), Log: log}))
 	case "nats":
 		return asBus(nats.Connect(ctx, nats.Options{URL: address, Name: name, Log: log}))
 	default:

@@ -76,6 +76,8 @@ type instance struct {
 	embedded     *nats.Embedded
 	bus          bus.Bus // nil in a secondary
 	busURL       string
+	busLogin     *busLogin // nil where the address says who connects
+	announced    announced
 	catalogue    *template.Catalogue
 	api          *api.Server
 	orchestrator *orchestrator.Orchestrator

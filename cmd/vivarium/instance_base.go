@@ -79,8 +79,7 @@ func (s *instance) openBus(ctx context.Context) (err error) {
 		if s.busURL, err = s.consul.bus(ctx, s.settings.Bus); err != nil {
 			return err
 		}
-		s.bus, err = dial(ctx, s.busURL, s.id, log)
-		return err
+		return s.dialBus(ctx, log)
 	}
 	token, err := s.token()
 	if err != nil {
@@ -103,7 +102,7 @@ func (s *instance) closeBus(ctx context.Context) error {
 	if s.bus == nil {
 		return nil
 	}
-	err := s.bus.Close(ctx)
+	err := errors.Join(s.bus.Close(ctx), s.busLogin.stop(ctx))
 	if s.embedded != nil {
 		err = errors.Join(err, s.embedded.Stop(ctx))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/environment"
@@ -53,12 +54,39 @@ func (s *instance) stopRunner(ctx context.Context) error {
 	return s.serving.Stop(ctx)
 }
 
-// announce lets commands on this machine find the server.
-func (s *instance) announce(context.Context) error {
-	return writeDiscovery(s.dir, discovery{
-		API: s.apiURL(), Bus: s.busURL, PID: os.Getpid(), Cluster: s.settings.PrimaryClusterName,
-		Primary: s.settings.Primary, Version: version, Started: time.Now().UTC(),
-	})
+// announced is what commands on this machine find the server by, once it is there.
+type announced struct {
+	mu   sync.Mutex
+	what *discovery
 }
 
-func (s *instance) withdraw(context.Context) error { return removeDiscovery(s.dir) }
+// announce lets commands on this machine find the server.
+func (s *instance) announce(context.Context) error {
+	s.announced.mu.Lock()
+	defer s.announced.mu.Unlock()
+	s.announced.what = &discovery{
+		API: s.apiURL(), Bus: s.busLogin.address(s.busURL), PID: os.Getpid(), Cluster: s.settings.PrimaryClusterName,
+		Primary: s.settings.Primary, Version: version, Started: time.Now().UTC(),
+	}
+	return writeDiscovery(s.dir, *s.announced.what)
+}
+
+// announceBus is called when the credentials of the bus have changed.
+func (s *instance) announceBus() {
+	s.announced.mu.Lock()
+	defer s.announced.mu.Unlock()
+	if s.announced.what == nil {
+		return
+	}
+	s.announced.what.Bus = s.busLogin.address(s.busURL)
+	if err := writeDiscovery(s.dir, *s.announced.what); err != nil {
+		s.log.Warn("commands on this machine may not find the bus", "error", err)
+	}
+}
+
+func (s *instance) withdraw(context.Context) error {
+	s.announced.mu.Lock()
+	defer s.announced.mu.Unlock()
+	s.announced.what = nil
+	return removeDiscovery(s.dir)
+}

@@ -70,7 +70,15 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, held.release()) }()
-	b, err := dial(ctx, address, k.name, log.With("part", "bus"))
+	login, err := newBusLogin(settings, c.variables, log)
+	if err != nil {
+		return err
+	}
+	if err := login.start(ctx, nil); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, login.stopWithin()) }()
+	b, err := dial(ctx, address, k.name, login, log.With("part", "bus"))
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,16 @@ func busURL(text string) error {
 	return nil
 }
 
+func issuedBy(text string) error {
+	if text == "" {
+		return nil
+	}
+	if engine, path, _ := strings.Cut(strings.TrimPrefix(text, "vault:"), "/"); !strings.HasPrefix(text, "vault:") || engine == "" || path == "" {
+		return errors.New("has to be vault: and a path that issues credentials, such as vault:rabbitmq/creds/vivarium")
+	}
+	return nil
+}
+
 func storeURL(text string) error {
 	if text == "sqlite" || (strings.HasPrefix(text, "sqlite:") && strings.TrimPrefix(text, "sqlite:") != "") {
 		return nil

@@ -10,6 +10,8 @@ type Settings struct {
 	PrimaryClusterName string
 	// Bus is "embedded", or amqp://, amqps:// or nats:// with credentials, or consul:// and the name of a service.
 	Bus string
+	// BusCredentials is "vault:" and the path in Vault that issues the credentials of the bus, where Bus has none; empty: none.
+	BusCredentials string
 	// Store is "sqlite" (a file in DataDir), "sqlite:PATH", or arangodb:// or arangodb+tls:// with credentials.
 	Store string
 	// StoreUser and StorePassword stand in for credentials that Store does not have; StoreVault names a secret with them.

@@ -158,6 +158,9 @@ func (p *Place) shows(t *testing.T, ctx context.Context) {
 		names = append(names, e.Name+" "+e.Status)
 	}
 	require.ElementsMatch(t, []string{"meta deployed", Further + " deployed"}, names)
+	found, err := os.ReadFile(filepath.Join(p.Data(), "server.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(found), "amqp://approle-", "the broker's credentials are issued by Vault")
 	out, err = p.Command(ctx, "env", "plan", "meta", "--data-dir", p.Data(), "--detailed-exitcode").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

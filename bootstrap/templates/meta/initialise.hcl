@@ -1,6 +1,6 @@
 resource "rabbitmq_cluster" "broker" {
   group         = "base"
-  description   = "The virtual host of the service, and its user"
+  description   = "The virtual host of the service, and a user for people"
   address       = "http://${resource.container.broker.outputs.host}:${param.management_port}"
   administrator = "administrator"
   password      = resource.derived_secret.broker_administrator.outputs.value
@@ -48,7 +48,32 @@ resource "vault_cluster" "vault" {
     path "sys/policies/acl/*" { capabilities = ["create", "read", "update", "delete", "list"] }
     path "sys/mounts" { capabilities = ["read"] }
     path "sys/mounts/*" { capabilities = ["create", "read", "update"] }
+    path "sys/mounts/rabbitmq" { capabilities = ["create", "read", "update", "delete"] }
+    path "rabbitmq/*" { capabilities = ["create", "read", "update", "delete", "list"] }
     path "sys/auth" { capabilities = ["read"] }
     path "sys/auth/approle" { capabilities = ["create", "read", "update", "sudo"] }
   EOT
+}
+
+# Not there with broker_credentials = "key".
+resource "vault_rabbitmq" "broker" {
+  for_each      = toset(local.issued ? ["vault"] : [])
+  group         = "base"
+  description   = "Vault issues the service's credentials at RabbitMQ, for a while each"
+  address       = resource.vault_cluster.vault.outputs.address
+  role_id       = resource.derived_secret.vault_role.outputs.value
+  secret_id     = resource.derived_secret.vault_secret.outputs.value
+  broker        = resource.rabbitmq_cluster.broker.outputs.address
+  administrator = "administrator"
+  password      = resource.derived_secret.broker_administrator.outputs.value
+  role          = local.user
+  virtual_host  = resource.rabbitmq_cluster.broker.outputs.virtual_host
+  ttl           = param.broker_credentials_life.ttl
+  max_ttl       = param.broker_credentials_life.max_ttl
+
+  login {
+    name      = "server"
+    role_id   = resource.derived_secret.server_role.outputs.value
+    secret_id = resource.derived_secret.server_secret.outputs.value
+  }
 }

@@ -12,7 +12,7 @@ resource "derived_secret" "broker_administrator" {
 
 resource "derived_secret" "broker_user" {
   group       = "base"
-  description = "Password of the service at RabbitMQ"
+  description = "Password at RabbitMQ of people and of this bootstrap; of the service, too, where Vault issues none"
 }
 
 resource "derived_secret" "gossip" {
@@ -39,9 +39,21 @@ resource "derived_secret" "consul_service" {
   form        = "uuid"
 }
 
+resource "derived_secret" "server_role" {
+  group       = "base"
+  description = "One half of the server's login to Vault, by which it has the broker's credentials and nothing else"
+  form        = "uuid"
+}
+
+resource "derived_secret" "server_secret" {
+  group       = "base"
+  description = "The other half"
+  form        = "uuid"
+}
+
 resource "derived_secret" "vault_role" {
   group       = "base"
-  description = "One half of the service's login to Vault"
+  description = "One half of the runner's login to Vault"
   form        = "uuid"
 }
 

@@ -1,4 +1,12 @@
-# The server has the data and no credentials but those of the bus and of Consul; the runner has the credentials and no data.
+# The server has the data and no credentials but those of the bus (or a login that may have these of Vault) and of Consul; the runner has
+# the credentials and no data.
+
+locals {
+  # Without a user, where Vault says who connects.
+  broker = local.issued ? "amqp://${local.host}:${param.amqp_port}/${local.user}" : local.bus
+  # What the server and the runner take their credentials from; each logs in as itself.
+  credentials = local.issued ? "vault:${resource.vault_rabbitmq.broker["vault"].outputs.path}" : ""
+}
 
 resource "container" "server" {
   group        = "service"
@@ -11,9 +19,14 @@ resource "container" "server" {
   stop_timeout = "40s"
   depends_on   = [resource.rabbitmq_cluster.broker]
 
-  env = {
+  env = merge(local.issued ? {
+    VAULT_ADDR      = resource.vault_rabbitmq.broker["vault"].outputs.address
+    VAULT_ROLE_ID   = resource.derived_secret.server_role.outputs.value
+    VAULT_SECRET_ID = resource.derived_secret.server_secret.outputs.value
+    } : {}, {
     VIVARIUM_KEY                  = param.key
-    VIVARIUM_BUS                  = local.bus
+    VIVARIUM_BUS                  = local.broker
+    VIVARIUM_BUS_CREDENTIALS      = local.credentials
     VIVARIUM_DATA_DIR             = "/vivarium/data"
     VIVARIUM_LISTEN               = "${local.host}:${param.api_port}"
     VIVARIUM_CATALOGUE            = local.docker ? "/vivarium/templates" : param.catalogue
@@ -22,7 +35,7 @@ resource "container" "server" {
     VIVARIUM_CONSUL               = resource.consul_cluster.consul.outputs.address
     VIVARIUM_CONSUL_TOKEN         = resource.derived_secret.consul_service.outputs.value
     VIVARIUM_LOG_LEVEL            = param.log_level
-  }
+  })
 
   volume {
     name      = local.docker ? null : "service"
@@ -63,7 +76,8 @@ resource "container" "runner" {
     VIVARIUM_PROCESS_FOLDER   = param.folder
     VIVARIUM_PROCESS_PROGRAMS = join(",", param.programs)
     }, {
-    VIVARIUM_BUS              = local.bus
+    VIVARIUM_BUS              = local.broker
+    VIVARIUM_BUS_CREDENTIALS  = local.credentials
     VIVARIUM_CONSUL           = resource.consul_cluster.consul.outputs.address
     VIVARIUM_CONSUL_TOKEN     = resource.derived_secret.consul_service.outputs.value
     VIVARIUM_LOG_LEVEL        = param.log_level

@@ -1,7 +1,7 @@
 # What Vivarium itself stands on, on one machine, as supervised processes or in Docker: RabbitMQ, Consul, Vault, and the service (a
 # server and a runner). `vivarium bootstrap` makes it with an engine of its own, and hands it over to that very service.
 #
-# Passwords and tokens are worked out from the cluster's key, so they are kept nowhere. Start here, then secrets.hcl, base.hcl,
+# Passwords and tokens are worked out from the cluster's key, so they are kept nowhere; the service's own at the broker come from Vault. Start here, then secrets.hcl, base.hcl,
 # initialise.hcl and service.hcl.
 
 template "meta" {
@@ -115,6 +115,23 @@ parameter "vault_shares" {
   }
 }
 
+parameter "broker_credentials" {
+  type        = string
+  default     = "vault"
+  description = "Where the service's credentials at RabbitMQ come from: vault issues them for a while (it needs the secrets engine rabbitmq, which only minimal builds lack), key works them out from the cluster's key, once for all."
+
+  validation {
+    condition     = contains(["vault", "key"], param.broker_credentials)
+    error_message = "vault or key."
+  }
+}
+
+parameter "broker_credentials_life" {
+  type        = object({ ttl = string, max_ttl = string })
+  default     = { ttl = "1h", max_ttl = "24h" }
+  description = "How long credentials live that Vault issues, unless they are renewed, and at all."
+}
+
 parameter "images" {
   type = object({ broker = string, consul = string, vault = string, service = string })
   default = {
@@ -139,6 +156,7 @@ locals {
   vault  = "http://${local.host}:${param.vault_ports.http}"
   bus    = "amqp://${local.user}:${resource.derived_secret.broker_user.outputs.value}@${local.host}:${param.amqp_port}/${local.user}"
   user   = "vivarium"
+  issued = param.broker_credentials == "vault"
 
   # Everything is on the machine's own network, so that addresses are the same for whoever asks: the engine of a bootstrap, the
   # runner, people.

@@ -69,11 +69,12 @@ func (b *Bus) Declare(ctx context.Context, t bus.Topology) error {
 	if err := b.running.Open(); err != nil {
 		return err
 	}
-	conn, err := b.publish.get(ctx)
+	conn, err := b.publish.hold(ctx)
 	if err != nil {
 		return err
 	}
-	if err := declare(conn, t); err != nil {
+	defer conn.release()
+	if err := declare(conn.Connection, t); err != nil {
 		return err
 	}
 	b.mu.Lock()

@@ -53,6 +53,7 @@ func (b *Bus) Consume(ctx context.Context, o bus.ConsumeOptions, handle func(bus
 
 // stream is one channel of a consumer.
 type stream struct {
+	conn       *connection
 	ch         *amqp091.Channel
 	deliveries <-chan amqp091.Delivery
 	lost       chan *amqp091.Error
@@ -63,30 +64,32 @@ type stream struct {
 const consumerTag = "vivarium"
 
 func (c *consumer) open(ctx context.Context) (*stream, error) {
-	ch, err := c.b.consume.channel(ctx)
+	s, err := c.b.consume.stream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := ch.Qos(c.o.Prefetch, 0, false); err != nil {
-		return nil, driver.Unavailable(err, "consuming from %q failed", c.o.Queue)
+	if err := c.consume(s); err != nil {
+		s.end()
+		return nil, err
 	}
-	s := &stream{
-		ch:        ch,
-		lost:      ch.NotifyClose(make(chan *amqp091.Error, 1)),
-		cancelled: ch.NotifyCancel(make(chan string, 1)),
+	return s, nil
+}
+
+func (c *consumer) consume(s *stream) (err error) {
+	if err := s.ch.Qos(c.o.Prefetch, 0, false); err != nil {
+		return driver.Unavailable(err, "consuming from %q failed", c.o.Queue)
 	}
-	s.deliveries, err = ch.Consume(c.o.Queue, consumerTag, false, false, false, false, nil)
+	s.deliveries, err = s.ch.Consume(c.o.Queue, consumerTag, false, false, false, false, nil)
 	switch {
 	case err == nil:
-		s.ledger = newLedger(ch)
-		return s, nil
+		s.ledger = newLedger(s.ch)
+		return nil
 	case code(err) == amqp091.NotFound:
-		return nil, fault.Wrap(err, fault.GiveUp, fault.NotFound, "there is no queue %q on the broker; has a server declared it?", c.o.Queue)
+		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "there is no queue %q on the broker; has a server declared it?", c.o.Queue)
 	case code(err) == amqp091.AccessRefused:
-		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "the broker does not let the bus's user read the queue %q", c.o.Queue)
+		return fault.Wrap(err, fault.GiveUp, fault.Invalid, "the broker does not let the bus's user read the queue %q", c.o.Queue)
 	default:
-		_ = ch.Close()
-		return nil, driver.Unavailable(err, "consuming from %q failed", c.o.Queue)
+		return driver.Unavailable(err, "consuming from %q failed", c.o.Queue)
 	}
 }
 
@@ -99,7 +102,7 @@ func (c *consumer) run(s *stream) {
 		if c.Ctx.Err() != nil {
 			break
 		}
-		_ = s.ch.Close()
+		s.end()
 		if c.o.Lost != nil {
 			c.o.Lost()
 		}
@@ -108,6 +111,7 @@ func (c *consumer) run(s *stream) {
 	close(c.Stopped)
 	if s != nil {
 		c.retire(s)
+		s.end()
 	}
 }
 
@@ -138,6 +142,9 @@ func (c *consumer) serve(s *stream) {
 		case queue := <-s.cancelled:
 			c.log.Warn("the broker ended the consumer", "consumer", queue)
 			return
+		case <-s.conn.retired:
+			c.move(s)
+			return
 		default:
 		}
 		select {
@@ -148,17 +155,47 @@ func (c *consumer) serve(s *stream) {
 			if c.Ctx.Err() != nil || s.ch.IsClosed() {
 				return // not in the ledger, so it goes back with the channel
 			}
-			one := newDelivery(c, s.ledger, &d)
-			s.ledger.add(one)
-			c.handle(one)
+			c.hand(s, &d)
 		case <-c.Ctx.Done():
 			return
 		case <-s.lost:
 			return
 		case <-s.cancelled:
 			return
+		case <-s.conn.retired:
+			c.move(s)
+			return
 		}
 	}
+}
+
+func (c *consumer) hand(s *stream, d *amqp091.Delivery) {
+	one := newDelivery(c, s.ledger, d)
+	s.ledger.add(one)
+	c.handle(one)
+}
+
+// move lets go of the channel of a connection that has a successor, once what was handed out is settled, if that is soon: then none
+// of it is delivered again. What was delivered and not handed out is so now, too, but for a partition, whose queue would pass
+// to another server meanwhile: there it goes back in order.
+func (c *consumer) move(s *stream) {
+	if !isPartition(c.o.Queue) && s.ch.Cancel(consumerTag, false) == nil {
+		for d := range s.deliveries {
+			c.hand(s, &d)
+		}
+	}
+	grace := time.NewTimer(handOver)
+	defer grace.Stop()
+	select {
+	case <-s.ledger.quiet():
+	case <-s.ledger.ended:
+	case <-c.Ctx.Done():
+		return
+	case <-c.Closing:
+		return
+	case <-grace.C:
+	}
+	s.close()
 }
 
 // retire lets go of the channel of a stopped consumer. What was handed out may still be acknowledged on it, what was not
@@ -190,6 +227,12 @@ func (c *consumer) retire(s *stream) {
 	case <-c.Closing:
 	}
 	s.close()
+}
+
+// end gives up the channel, and lets the connection go.
+func (s *stream) end() {
+	_ = s.ch.Close()
+	s.conn.release()
 }
 
 // close writes what is settled and ends the channel.

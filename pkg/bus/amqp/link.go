@@ -29,10 +29,13 @@ type link struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
+	spare  sync.WaitGroup // connections that have a successor and are not closed yet
+	// refused is the user whom the broker has refused in the last attempt; used by who connects alone.
+	refused string
 
 	mu      sync.Mutex
-	conn    *amqp091.Connection // nil while there is none
-	changed chan struct{}       // closed when conn changes, then replaced
+	conn    *connection   // nil while there is none
+	changed chan struct{} // closed when conn changes, then replaced
 	since   time.Time
 	server  string
 	failure string
@@ -66,33 +69,47 @@ func (l *link) start(ctx context.Context) error {
 func (l *link) close() {
 	l.cancel()
 	<-l.done
+	l.spare.Wait()
 }
 
-// keep replaces the connection whenever it is lost.
-func (l *link) keep(conn *amqp091.Connection) {
+// keep replaces the connection whenever it is lost, or its login is spent.
+func (l *link) keep(conn *connection) {
 	defer close(l.done)
 	for conn != nil {
-		lost := conn.NotifyClose(make(chan *amqp091.Error, 1))
+		conn = l.next(conn)
+	}
+}
+
+// next waits for the connection behind this one; it is nil when the link has ended.
+func (l *link) next(conn *connection) *connection {
+	lost, spent := conn.NotifyClose(make(chan *amqp091.Error, 1)), conn.spent
+	for {
 		select {
+		case <-spent:
+			if next := l.replace(conn); next != nil {
+				return next
+			}
+			spent = nil // it was lost meanwhile, or the link has ended
 		case why := <-lost:
 			l.set(nil, explain(why))
 			l.log.Warn("the connection to the broker is lost; connecting again", "reason", explain(why))
+			next, _ := l.connect(l.ctx, false)
+			if next != nil {
+				l.log.Info("connected to the broker again")
+			}
+			return next
 		case <-l.ctx.Done():
 			l.set(nil, "closed")
 			_ = conn.CloseDeadline(time.Now().Add(dialTimeout))
-			return
-		}
-		conn, _ = l.connect(l.ctx, false)
-		if conn != nil {
-			l.log.Info("connected to the broker again")
+			return nil
 		}
 	}
 }
 
 // connect tries until it has a connection or ctx ends. The first time, what only a person can put right is an error
 // at once; later the broker had taken us before, so it is waited for.
-func (l *link) connect(ctx context.Context, first bool) (*amqp091.Connection, error) {
-	var conn *amqp091.Connection
+func (l *link) connect(ctx context.Context, first bool) (*connection, error) {
+	var conn *connection
 	var last error
 	r := retrier.New(retrier.LimitedExponentialBackoff(8, driver.FirstBackoff, driver.LastBackoff), retries{onlyPassing: first}).WithInfiniteRetry()
 	r.SetJitter(0.25)
@@ -110,6 +127,8 @@ func (l *link) connect(ctx context.Context, first bool) (*amqp091.Connection, er
 	case err == nil:
 		l.set(conn, "")
 		return conn, nil
+	case ctx.Err() != nil && errors.Is(last, errNoLogin):
+		return nil, fault.Wrap(last, fault.Wait, fault.Unavailable, "there are no credentials for the broker at %s: %s", l.address, fault.From(last).Message)
 	case ctx.Err() != nil:
 		return nil, fault.Wrap(ctx.Err(), fault.Wait, fault.Unavailable, "the broker at %s does not answer: %v", l.address, last)
 	default:
@@ -126,7 +145,7 @@ func (r retries) Classify(err error) retrier.Action {
 	switch {
 	case err == nil:
 		return retrier.Succeed
-	case r.onlyPassing && errors.As(err, &f) && f.Disposition == fault.Reject:
+	case r.onlyPassing && errors.As(err, &f) && (f.Disposition == fault.Reject || f.Disposition == fault.GiveUp):
 		return retrier.Fail
 	default:
 		return retrier.Retry
@@ -134,13 +153,18 @@ func (r retries) Classify(err error) retrier.Action {
 }
 
 // dial makes one attempt.
-func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
+func (l *link) dial(ctx context.Context) (*connection, error) {
+	login, err := l.login(ctx)
+	if err != nil {
+		return nil, err
+	}
 	properties := amqp091.NewConnectionProperties()
 	properties.SetClientConnectionName(l.o.Name + " " + l.purpose)
 	conn, err := amqp091.DialConfig(l.o.URL, amqp091.Config{
 		Heartbeat:       l.o.Heartbeat,
 		TLSClientConfig: l.o.TLS,
 		Properties:      properties,
+		SASL:            login.sasl(),
 		Dial: func(network, address string) (net.Conn, error) {
 			d := net.Dialer{Timeout: dialTimeout}
 			c, err := d.DialContext(ctx, network, address)
@@ -151,24 +175,28 @@ func (l *link) dial(ctx context.Context) (*amqp091.Connection, error) {
 		},
 	})
 	if err != nil {
-		return nil, l.refused(err)
+		return nil, l.refusal(err, login)
 	}
+	l.refused = ""
 	if err := l.prepare(conn); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	return conn, nil
+	return &connection{Connection: conn, spent: login.Spent, retired: make(chan struct{})}, nil
 }
 
-// refused says why there is no connection, in words without credentials.
-func (l *link) refused(err error) error {
+// refusal says why there is no connection, in words without credentials.
+func (l *link) refusal(err error, login Login) error {
+	if errors.Is(err, amqp091.ErrCredentials) || code(err) == amqp091.AccessRefused {
+		l.refused = login.User
+	}
 	if errors.Is(err, amqp091.ErrCredentials) || errors.Is(err, amqp091.ErrSASL) || errors.Is(err, amqp091.ErrVhost) || code(err) == amqp091.AccessRefused || code(err) == amqp091.NotAllowed {
 		return fault.Wrap(err, fault.Reject, fault.Invalid, "the broker at %s refuses the user or the virtual host of the bus's address; check both", l.address)
 	}
 	return fmt.Errorf("connecting to %s: %w", l.address, err)
 }
 
-func (l *link) set(conn *amqp091.Connection, failure string) {
+func (l *link) set(conn *connection, failure string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failure = failure
@@ -181,42 +209,6 @@ func (l *link) set(conn *amqp091.Connection, failure string) {
 	}
 	close(l.changed)
 	l.changed = make(chan struct{})
-}
-
-// get waits for a connection.
-func (l *link) get(ctx context.Context) (*amqp091.Connection, error) {
-	for {
-		l.mu.Lock()
-		conn, changed := l.conn, l.changed
-		l.mu.Unlock()
-		if conn != nil && !conn.IsClosed() {
-			return conn, nil
-		}
-		if conn != nil {
-			// Closed, and keep has not seen it yet; it will change.
-			l.log.Debug("waiting for a new connection")
-		}
-		select {
-		case <-changed:
-		case <-l.ctx.Done():
-			return nil, driver.ErrClosed
-		case <-ctx.Done():
-			return nil, fault.Wrap(ctx.Err(), fault.Wait, fault.Unavailable, "the connection to the broker at %s is down", l.address)
-		}
-	}
-}
-
-// channel waits for a connection and opens a channel on it.
-func (l *link) channel(ctx context.Context) (*amqp091.Channel, error) {
-	conn, err := l.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ch, err := conn.Channel()
-	if err != nil {
-		return nil, driver.Unavailable(err, "the broker at %s gave no channel", l.address)
-	}
-	return ch, nil
 }
 
 func (l *link) status() bus.Status {

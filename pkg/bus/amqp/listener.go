@@ -48,23 +48,30 @@ func (b *Bus) Listen(ctx context.Context, topics []bus.Address, handle func(*bus
 
 // open makes the queue, if it is not there any more, and consumes from it.
 func (l *listener) open(ctx context.Context) (*stream, error) {
-	ch, err := l.b.consume.channel(ctx)
+	s, err := l.b.consume.stream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{ch: ch, lost: ch.NotifyClose(make(chan *amqp091.Error, 1)), cancelled: ch.NotifyCancel(make(chan string, 1))}
-	if _, err := ch.QueueDeclare(l.queue, true, false, false, false, amqp091.Table{amqp091.QueueTTLArg: int64(listenerExpiry)}); err != nil {
-		return nil, refusal(err, "queue", l.queue)
-	}
-	for _, topic := range l.topics {
-		if err := l.bind(ch, topic); err != nil {
-			return nil, err
-		}
-	}
-	if s.deliveries, err = ch.Consume(l.queue, consumerTag, true, false, false, false, nil); err != nil {
-		return nil, driver.Unavailable(err, "listening failed")
+	if err := l.consume(s); err != nil {
+		s.end()
+		return nil, err
 	}
 	return s, nil
+}
+
+func (l *listener) consume(s *stream) (err error) {
+	if _, err := s.ch.QueueDeclare(l.queue, true, false, false, false, amqp091.Table{amqp091.QueueTTLArg: int64(listenerExpiry)}); err != nil {
+		return refusal(err, "queue", l.queue)
+	}
+	for _, topic := range l.topics {
+		if err := l.bind(s.ch, topic); err != nil {
+			return err
+		}
+	}
+	if s.deliveries, err = s.ch.Consume(l.queue, consumerTag, true, false, false, false, nil); err != nil {
+		return driver.Unavailable(err, "listening failed")
+	}
+	return nil
 }
 
 // bind makes our own exchanges, too: who listens may be there before the first server.
@@ -92,10 +99,10 @@ func (l *listener) run(s *stream) {
 		l.serve(s)
 		if l.ctx.Err() != nil {
 			_, _ = s.ch.QueueDelete(l.queue, false, false, false)
-			_ = s.ch.Close()
+			s.end()
 			return
 		}
-		_ = s.ch.Close()
+		s.end()
 		s = l.reopen()
 	}
 }
@@ -124,9 +131,22 @@ func (l *listener) serve(s *stream) {
 			l.handle(decode(&d))
 		case <-s.cancelled:
 			return
+		case <-s.conn.retired:
+			l.move(s)
+			return
 		case <-l.ctx.Done():
 			return
 		}
+	}
+}
+
+// move takes what the broker has sent already, which it would not send again, and leaves the queue to the next connection.
+func (l *listener) move(s *stream) {
+	if s.ch.Cancel(consumerTag, false) != nil {
+		return
+	}
+	for d := range s.deliveries {
+		l.handle(decode(&d))
 	}
 }
 

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -14,10 +15,21 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
+// Login is who connects.
+type Login struct {
+	User, Password string
+	// Spent is closed when connections that were made with it are to be replaced by others; nil is never.
+	Spent <-chan struct{}
+}
+
 // Options say which broker, and as whom.
 type Options struct {
 	// URL is amqp://user:password@host:port/vhost, or amqps:// for TLS.
 	URL string
+	// Login is asked before every connection is made, and counts instead of who is in URL; nil takes that. refused is the user whom
+	// the broker has refused just now, "" at first and after a connection that was lost. It is called by several goroutines. Of its
+	// errors those that only a person can put right (fault.Reject, fault.GiveUp) are Dial's at once; later all are waited for.
+	Login func(ctx context.Context, refused string) (Login, error)
 	// Name is shown for the connections in the broker's management; empty is "vivarium".
 	Name string
 	// Log takes warnings about lost connections and such; nil logs nothing.

@@ -13,7 +13,7 @@ import (
 // session is the life of one publishing channel.
 type session struct {
 	p        *pipeline
-	conn     *amqp091.Connection
+	conn     *connection
 	ch       *amqp091.Channel
 	confirms chan amqp091.Confirmation
 	returns  chan amqp091.Return
@@ -22,15 +22,16 @@ type session struct {
 }
 
 func (p *pipeline) openSession() (*session, error) {
-	conn, err := p.link.get(p.ctx)
+	conn, err := p.link.hold(p.ctx)
 	if err != nil {
 		return nil, err
 	}
 	ch, err := conn.Channel()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = ch.Confirm(false)
 	}
-	if err := ch.Confirm(false); err != nil {
+	if err != nil {
+		conn.release()
 		return nil, err
 	}
 	return &session{
@@ -43,27 +44,35 @@ func (p *pipeline) openSession() (*session, error) {
 	}, nil
 }
 
-// run writes until the channel ends, and then reports what is unconfirmed.
+// run writes until the channel ends, and then reports what is unconfirmed. Nothing is where the connection was only replaced.
 func (s *session) run() {
+	defer s.conn.release()
 	confirmed := make(chan struct{})
 	go func() { defer close(confirmed); s.confirm() }()
 	why := s.write()
 	_ = s.ch.Close()
 	<-confirmed
-	s.p.fail(why)
+	if why != nil {
+		s.p.fail(why)
+	}
 }
 
-// write sends what comes until the channel or the pipeline ends, and returns how to report what is left.
+// write sends what comes until the channel or the pipeline ends, and returns how to report what is left; nil when the connection
+// has a successor and the broker has confirmed all that was written on this one, so that the order holds.
 func (s *session) write() error {
 	tick := time.NewTicker(confirmTimeout / 4)
 	defer tick.Stop()
+	retired := s.conn.retired
 	for {
-		for it := s.p.next(); it != nil; it = s.p.next() {
-			if err := s.publish(it); err != nil {
-				return s.reason(nil)
-			}
+		if err := s.flush(); err != nil {
+			return s.reason(nil)
+		}
+		if s.conn.isRetired() && s.p.confirmed() {
+			return nil
 		}
 		select {
+		case <-retired:
+			retired = nil // once; from now on only confirms are waited for
 		case <-s.p.wake:
 		case why := <-s.lost:
 			return s.reason(why)
@@ -76,6 +85,20 @@ func (s *session) write() error {
 			return driver.ErrClosed
 		}
 	}
+}
+
+// flush writes what is taken and has room, unless the connection has a successor.
+func (s *session) flush() error {
+	for !s.conn.isRetired() {
+		it := s.p.next()
+		if it == nil {
+			return nil
+		}
+		if err := s.publish(it); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reason tells a lost connection from a broker that ended only this channel: the same messages would end the next one.
@@ -115,6 +138,13 @@ func (p *pipeline) overdue(since time.Time) bool {
 	return len(p.sent) > 0 && p.sent[0].at.Before(since)
 }
 
+// confirmed tells whether nothing is written and not confirmed.
+func (p *pipeline) confirmed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sent) == 0
+}
+
 // publish writes one message; an error ends the session.
 func (s *session) publish(it *item) error {
 	to := it.m.To
@@ -139,7 +169,7 @@ func (s *session) publish(it *item) error {
 // delayed messages.
 func (s *session) exchange(name string) error {
 	if strings.HasPrefix(name, retryExchange) {
-		return declareRetry(s.conn, name)
+		return declareRetry(s.conn.Connection, name)
 	}
 	ch, err := s.conn.Channel()
 	if err != nil {

@@ -7,6 +7,9 @@ primary_cluster_name = "local"
 
 # Where messages travel: "embedded" is NATS inside the server; else amqp://, amqps:// or nats://.
 bus = "embedded"
+# Where the credentials of an AMQP broker come from when its address has none: what Vault issues at this path to the login that
+# VAULT_ADDR, VAULT_ROLE_ID and VAULT_SECRET_ID make.
+bus_credentials = "" # such as "vault:rabbitmq/creds/vivarium"
 
 # "sqlite" is a file in the data folder; "sqlite:/var/lib/vivarium/store.db" another one;
 # "arangodb://user:password@host1:8529,host2:8529/vivarium" a database of ArangoDB, with arangodb+tls:// for TLS.

@@ -43,6 +43,7 @@ func New(o Options) []executor.Executor {
 		&cluster{o, consulKind(), beginConsul},
 		&cluster{o, vaultKind(), beginVault},
 		&cluster{o, rabbitKind(), beginRabbit},
+		&cluster{o, issuerKind(), beginIssuer},
 	}
 }
 

@@ -302,6 +302,11 @@ func (w *vaultWork) remove(ctx context.Context) error {
 	if err := w.login(ctx); err != nil {
 		return err
 	}
+	return w.revoke(ctx)
+}
+
+// revoke takes away what grant has made.
+func (w *vaultWork) revoke(ctx context.Context) error {
 	there, err := w.policy(ctx)
 	if err != nil || there == "" {
 		return err

@@ -54,7 +54,7 @@ func (c *Client) explain(ctx context.Context, op operation, err error) error {
 		return c.unreachable(err)
 	case code == statusForbidden:
 		return fault.Wrap(err, fault.GiveUp, PermissionDenied,
-			"%s denies %s: the policies of the runner's token have to give it the capability %q on %q", c.target(), op.what, op.need, op.path)
+			"%s denies %s: the policies of the token in use have to give it the capability %q on %q", c.target(), op.what, op.need, op.path)
 	case code == http.StatusNotFound:
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound,
 			"%s knows nothing at %q (%s): enable the secrets engine or authentication method there, and create the role that is named%s",

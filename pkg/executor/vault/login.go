@@ -119,7 +119,7 @@ func (c *Client) login(ctx context.Context) error {
 	switch {
 	case err != nil && clientError(err):
 		return fault.Wrap(err, fault.GiveUp, LoginFailed,
-			"%s refuses the runner's login at %q: check the role, the credentials of the runner and that they have not expired", c.target(), path)
+			"%s refuses the login at %q: check the role, the credentials that log in and that they have not expired", c.target(), path)
 	case err != nil:
 		return c.explain(ctx, operation{what: "logging in", path: path, need: "update"}, err)
 	case secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "":
