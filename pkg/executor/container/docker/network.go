@@ -62,10 +62,21 @@ func (w *work) makeNetwork(ctx context.Context, name string) error {
 	})
 }
 
-// settleNetwork removes those of ours that nobody is in, but for the oldest, by which all runners agree.
+// settleNetwork removes those of ours that nobody is in, but for the oldest, by which all runners agree; one that somebody is in already
+// comes before that: it was the only one when he came.
 func (w *work) settleNetwork(ctx context.Context, there []network.Summary) error {
+	empty := map[string]int{}
+	for _, n := range there {
+		used, err := w.used(ctx, "network", n.ID)
+		if err != nil {
+			return err
+		}
+		if !used {
+			empty[n.ID] = 1
+		}
+	}
 	slices.SortFunc(there, func(a, b network.Summary) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(empty[a.ID], empty[b.ID]), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	})
 	for _, n := range there[1:] {
 		if n.Labels[container.LabelEnvironment] == "" {
@@ -78,12 +89,9 @@ func (w *work) settleNetwork(ctx context.Context, there []network.Summary) error
 	return replicas.Pause(ctx, poll)
 }
 
-// ambiguous tells whether a network of the block is there more than once.
-func (w *work) ambiguous(ctx context.Context) bool {
-	return slices.ContainsFunc(w.block.Networks, func(name string) bool {
-		there, err := w.networks(ctx, client.Filters{}.Add("name", name), name)
-		return err == nil && len(there) != 1 && !predefined(name)
-	})
+// inNetworks tells whether the block names networks that runners make and take away.
+func (w *work) inNetworks() bool {
+	return slices.ContainsFunc(w.block.Networks, func(name string) bool { return !predefined(name) })
 }
 
 // networks that pass the filter; Docker's filter of names takes parts of them, so name, when given, is compared again.

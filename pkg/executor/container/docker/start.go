@@ -11,17 +11,27 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// start makes a replica and starts it, once more where another runner has made one of its networks a second time, or taken it
-// away, in that moment.
+// attempts are how often a replica with networks is tried, and lull is before each but the first, as often again as it was tried.
+const (
+	attempts = 4
+	lull     = 50 * time.Millisecond
+)
+
+// start makes a replica and starts it. It is tried again where other runners may have made one of its networks once more, or taken it
+// away, in that moment: when it is looked for, it can be there once again.
 func (w *work) start(ctx context.Context, n int) (found, error) {
-	f, err := w.startOnce(ctx, n)
-	if err == nil || ctx.Err() != nil || fault.Is(err, fault.Unavailable) || !w.ambiguous(ctx) {
-		return f, err
+	for tried := 1; ; tried++ {
+		f, err := w.startOnce(ctx, n)
+		if err == nil || ctx.Err() != nil || fault.Is(err, fault.Unavailable) || !w.inNetworks() || tried == attempts {
+			return f, err
+		}
+		if err := replicas.Pause(ctx, lull*time.Duration(tried)); err != nil {
+			return f, err
+		}
+		if err := w.ensureNetworks(ctx); err != nil {
+			return f, err
+		}
 	}
-	if err := w.ensureNetworks(ctx); err != nil {
-		return f, err
-	}
-	return w.startOnce(ctx, n)
 }
 
 func (w *work) startOnce(ctx context.Context, n int) (f found, err error) {
@@ -40,15 +50,22 @@ func (w *work) startOnce(ctx context.Context, n int) (f found, err error) {
 	if err := w.copyFiles(ctx, id); err != nil {
 		return f, err
 	}
-	f, _, err = w.inspect(ctx, id)
-	if err != nil {
+	if f, err = w.just(ctx, id, n); err != nil {
 		return f, err
 	}
 	if err := w.run(ctx, f); err != nil {
 		return f, w.portInTheWay(ctx, err)
 	}
 	replicas.Say(w.r, "%s is started", w.name(n))
-	f, _, err = w.inspect(ctx, id)
+	return w.just(ctx, id, n)
+}
+
+// just looks at a container that was made a moment ago.
+func (w *work) just(ctx context.Context, id string, n int) (found, error) {
+	f, there, err := w.inspect(ctx, id)
+	if err == nil && !there {
+		err = fault.New(fault.Retry, fault.NotFound, "somebody has removed %s as soon as it was made", w.name(n))
+	}
 	return f, err
 }
 
