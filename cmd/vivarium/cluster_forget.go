@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -53,23 +54,40 @@ func (x *connection) give(ctx context.Context, order string, data, answer any) e
 }
 
 // forget takes a secondary out of those that have to be heard, and returns those that are left.
-func (s *instance) forget(_ context.Context, data []byte) (any, error) {
+func (s *instance) forget(ctx context.Context, data []byte) (any, error) {
 	var f forgotten
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fault.Wrap(err, fault.Reject, fault.Invalid, "the order can't be read")
 	}
-	if !s.settings.Primary {
-		return nil, fault.New(fault.Reject, fault.NotPrimary, "this side is a secondary: only a primary waits for others")
+	if !s.settings.Primary || !s.up.Load() {
+		return nil, fault.New(fault.Reject, fault.NotPrimary, "this side is a secondary, or starting: only a primary waits for others")
 	}
+	member, left, err := s.giveUp(f.Name)
+	if err == nil {
+		s.signals.Say(ctx, func(e *event.Signal) { e.Forgets = member }) // the other servers of this side wait for it, too
+	}
+	return left, err
+}
+
+// giveUp takes a secondary out, over restarts too.
+func (s *instance) giveUp(name string) (member string, left []string, err error) {
 	s.members.Lock()
 	defer s.members.Unlock()
 	members := s.lease.Members()
-	at := slices.IndexFunc(members, func(m string) bool { return m == f.Name || strings.HasSuffix(m, "/"+f.Name) })
+	at := slices.IndexFunc(members, func(m string) bool { return m == name || strings.HasSuffix(m, "/"+name) })
 	if at < 0 {
-		return nil, fault.New(fault.Reject, fault.NotFound, "%q is none of the secondaries that have to be heard: %s", f.Name, strings.Join(members, ", "))
+		return "", nil, fault.New(fault.Reject, fault.NotFound, "%q is none of the secondaries that have to be heard: %s", name, strings.Join(members, ", "))
 	}
-	s.lease.Forget(members[at])
-	s.log.Warn("a secondary is given up: this side acts without hearing it", "secondary", members[at])
-	left := s.lease.Members()
-	return left, writeMembers(s.dir, left)
+	member = members[at]
+	s.lease.Forget(member)
+	s.log.Warn("a secondary is given up: this side acts without hearing it", "secondary", member)
+	left = s.lease.Members()
+	return member, left, writeMembers(s.dir, left)
+}
+
+// forgotten takes over that another server of this side was told to give up a secondary.
+func (s *instance) forgotten(e event.Signal) {
+	if _, _, err := s.giveUp(e.Forgets); err != nil && !fault.Is(err, fault.NotFound) {
+		s.log.Error("the secondaries that have to be heard can't be written down", "error", err)
+	}
 }

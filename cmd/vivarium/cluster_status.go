@@ -39,6 +39,9 @@ func printCluster(out io.Writer, c wire.Cluster) error {
 	if f := c.Following; f != nil {
 		printFollowing(out, f)
 	}
+	if c.Authority != nil {
+		printAuthority(out, *c.Authority)
+	}
 	if c.SetAside > 0 {
 		_, _ = fmt.Fprintf(out, "Aside    %d entries that the other side never had: vivarium cluster divergence\n", c.SetAside)
 	}
@@ -63,6 +66,19 @@ func printFollowing(out io.Writer, f *replication.Status) {
 	}
 	if f.Missing > 0 {
 		_, _ = fmt.Fprintf(out, "Missing  %d states of steps that the journal names\n", f.Missing)
+	}
+}
+
+// printAuthority says until when a primary acts, or why it does not and what to type.
+func printAuthority(out io.Writer, a wire.Authority) {
+	switch {
+	case !a.Acts:
+		_, _ = fmt.Fprintf(out, "Acts     no: %s\n", a.Reason)
+		for _, line := range a.Do {
+			_, _ = fmt.Fprintf(out, "         when it is gone for good, and has not taken over: %s\n", line)
+		}
+	case a.Until != nil:
+		_, _ = fmt.Fprintf(out, "Acts     while %d of %d secondaries hear it; without, until %s\n", a.Needs, len(a.Asked), a.Until.Local().Format(time.TimeOnly))
 	}
 }
 

@@ -98,6 +98,8 @@ func advice(code environment.ReasonCode, name, pool string) string {
 		return "let it go on: vivarium env resume " + name + " (a group with --group)"
 	case environment.BecauseOffered:
 		return "a runner takes it by itself; who is there: vivarium runner list"
+	case environment.BecauseAuthority:
+		return "how both sides stand: vivarium cluster status"
 	case environment.BecauseTakeover:
 		return "it begins by itself"
 	case environment.BecauseUncertain:

@@ -19,7 +19,7 @@ func (s *instance) startAPI(ctx context.Context) (err error) {
 		Listen: s.settings.Listen, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
 		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows,
-		Replication: s.replicationHandler(), Lag: s.lag(), Cluster: s.cluster, Draw: s.draws(), Impact: s.impact(),
+		Replication: s.replicationHandler(), Lag: s.lag(), Held: s.held, Cluster: s.cluster, Draw: s.draws(), Impact: s.impact(),
 	})
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *instance) info() api.Info {
 	info := api.Info{
 		Name: "vivarium", Version: version, Commit: commit(), GoVersion: runtime.Version(), ServerID: s.id,
 		Cluster: s.settings.PrimaryClusterName, Role: s.role(), Epoch: s.epoch, Store: s.store.Info(), Consul: s.consul.info(),
-		StartedAt: s.begun, Partitions: []int{}, PartitionCount: s.settings.Partitions,
+		StartedAt: s.begun, Partitions: []int{}, PartitionCount: s.settings.Partitions, Authority: s.authority(),
 	}
 	if s.bus == nil {
 		info.Bus = bus.Status{Driver: "none", Since: s.begun}
@@ -139,6 +139,7 @@ func (s *instance) checks() []api.Check {
 		return checks
 	}
 	checks = append(checks, api.Check{Name: "bus", Required: true, Probe: func(context.Context) error { return busTrouble(s.bus.Status()) }})
+	checks = append(checks, api.Check{Name: "authority", Probe: s.checkAuthority})
 	if s.settings.Runner.Enabled {
 		checks = append(checks, api.Check{Name: "runner", Probe: func(context.Context) error {
 			if !s.up.Load() || !s.runner.Status().Ready {

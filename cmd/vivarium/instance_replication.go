@@ -89,7 +89,8 @@ func (s *instance) closeSource(ctx context.Context) error {
 }
 
 func (s *instance) identity() replication.Identity {
-	return replication.Identity{Cluster: s.settings.PrimaryClusterName, Server: s.id, Version: version, Role: replication.Role(s.role()), Epoch: s.epoch}
+	return replication.Identity{Cluster: s.settings.PrimaryClusterName, Server: s.id, Version: version, Role: replication.Role(s.role()), Epoch: s.epoch,
+		Lease: s.settings.Cluster.Lease}
 }
 
 func (s *instance) replicationHandler() http.Handler {
@@ -119,7 +120,7 @@ func (s *instance) startFollower(ctx context.Context) (err error) {
 	}
 	s.follower, err = replication.NewFollower(replication.Options{Store: s.store, Partitions: s.settings.Partitions, Find: s.finder(),
 		Token: s.settings.Replication.Token, Self: s.name(),
-		Primary: s.followed(), Telling: s.promise.Told, Floor: s.promised, Heard: s.heardPrimary, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
+		Primary: s.followed(), Lease: s.settings.Cluster.Lease, Telling: s.promise.Told, Floor: s.promised, Heard: s.heardPrimary, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
 	if err == nil {
 		err = s.follower.Start(ctx)
 	}
@@ -298,7 +299,7 @@ func (s *instance) cluster(ctx context.Context) (wire.Cluster, error) {
 		st := s.follower.Status()
 		c.Following = &st
 	} else if s.source != nil {
-		c.Secondaries = s.source.Peers()
+		c.Secondaries, c.Authority = s.source.Peers(), s.authority()
 	}
 	return c, nil
 }

@@ -51,6 +51,9 @@ func (s *instance) signal(ctx context.Context) (e event.Signal, err error) {
 	if !s.settings.Primary || s.source == nil {
 		return e, nil
 	}
+	if a := s.authority(); a != nil && !a.Acts {
+		e.MayNotAct = a.Words()
+	}
 	for _, p := range s.source.Peers() {
 		e.Secondaries = append(e.Secondaries, event.SecondarySignal{Cluster: p.Cluster, Server: p.Server, Connected: p.Connected,
 			Known: p.Lag.Known, Entries: p.Lag.Entries, Seconds: p.Lag.Seconds})
@@ -64,6 +67,10 @@ func (s *instance) heardSignal(e event.Signal) {
 		return
 	}
 	s.companion.Store(time.Now().UnixNano())
+	if e.Forgets != "" && s.settings.Primary && e.Epoch == s.epoch {
+		go s.forgotten(e)
+		return
+	}
 	switch primary := e.Role == string(wire.Primary); {
 	case e.StepsDown && s.settings.Primary && e.Epoch == s.epoch:
 		go s.stepAside(e.Address)

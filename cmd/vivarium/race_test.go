@@ -1,7 +1,11 @@
 package main
 
 import (
+	"encoding/json"
+	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,18 +120,52 @@ func TestAVoteIsGivenOnce(t *testing.T) {
 	require.Equal(t, uint64(7), ahead([]uint64{3, 9, 2}, []uint64{1, 4, 8}))
 }
 
+const stuck = `
+template "stuck" {
+  version = "1.0.0"
+}
+action "never" {
+  pool    = "nowhere"
+  command = ["true"]
+}
+`
+
+// read is what the side's API answers.
+func (s *side) read(t *testing.T, path string, into any) {
+	t.Helper()
+	found, err := findServer(s.dir)
+	require.NoError(t, err)
+	r, err := http.Get(found.API + wire.Prefix + "/" + path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Body.Close()) }()
+	require.NoError(t, json.NewDecoder(r.Body).Decode(into))
+}
+
 // TestASecondaryThatIsGoneIsGivenUp: a primary stops without its only secondary, and goes on once a person says that it is no more.
 func TestASecondaryThatIsGoneIsGivenUp(t *testing.T) {
 	variables := map[string]string{"VIVARIUM_REPLICATION_TOKEN": "sixteen letters or more", "PATH": os.Getenv("PATH"), "VIVARIUM_CLUSTER_LEASE": "6s"}
 	templates, ports := catalogue(t), []string{freePort(t), freePort(t)}
+	require.NoError(t, os.Mkdir(filepath.Join(templates, "stuck"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(templates, "stuck", "template.hcl"), []byte(stuck), 0o600))
 	one := startSide(t, variables, templates, ports[0], "--primary")
 	two := startSide(t, variables, templates, ports[1], "--follow", "http://127.0.0.1:"+ports[0])
 	eventually(t, func() bool { return two.is(wire.Secondary, 1) && knows(two, 1) })
 	code, text := two.try("cluster", "forget", memberOf(two))
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, text, "is a secondary")
+	require.Contains(t, one.do(t, "cluster", "status"), "Acts     while 1 of 1 secondaries hear it")
+	one.do(t, "env", "create", "stuck", "--template", "stuck")
 	two.end(t)
 	eventually(t, func() bool { return strings.Contains(one.log.String(), "this side may not act any more") })
+	forget := "vivarium cluster forget " + strings.TrimPrefix(memberOf(two), "secondary/")
+	require.Contains(t, one.do(t, "cluster", "status"), forget)
+	require.Contains(t, one.do(t, "env", "show", "stuck"), forget, "whoever looks why it waits is told")
+	var info wire.Info
+	one.read(t, "self/info", &info)
+	require.False(t, info.Authority.Acts)
+	var health wire.Health
+	one.read(t, "self/liveliness?type=detailed", &health)
+	require.Contains(t, health.Checks[slices.IndexFunc(health.Checks, func(c wire.CheckResult) bool { return c.Name == "authority" })].Error, forget)
 	code, text = one.try("cluster", "forget", "nobody")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, text, memberOf(two))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
@@ -86,6 +87,8 @@ type Options struct {
 	Replication http.Handler
 	// Lag is how far a secondary is behind, told with every answer; nil in a primary.
 	Lag func() replication.Lag
+	// Held is why no step is begun now, whatever it waits for by its record; nil, and a nil reason, say that steps are begun.
+	Held func() *environment.Reason
 	// Cluster tells of both sides; nil knows of none.
 	Cluster func(ctx context.Context) (wire.Cluster, error)
 	// Ready and Started tell how far the server is; nil is yes.
@@ -109,6 +112,9 @@ func (o *Options) complete() error {
 	yes := func() bool { return true }
 	if o.Follows == nil {
 		o.Follows = func(string) bool { return false }
+	}
+	if o.Held == nil {
+		o.Held = func() *environment.Reason { return nil }
 	}
 	if o.Draw == nil {
 		o.Draw = drawsNothing

@@ -31,7 +31,15 @@ func waits(r environment.ResourceRecord) bool {
 type explainer struct {
 	byAddress  map[string]*environment.ResourceRecord
 	dependents map[string][]string
-	active     int // steps that take a place
+	active     int                 // steps that take a place
+	held       *environment.Reason // of all that would be begun
+}
+
+// explainer is one that knows what keeps this server from beginning anything.
+func (s *Server) explainer(all []environment.ResourceRecord) *explainer {
+	e := newExplainer(all)
+	e.held = s.options.Held()
+	return e
 }
 
 func newExplainer(all []environment.ResourceRecord) *explainer {
@@ -56,12 +64,14 @@ func (e *explainer) explain(r *environment.ResourceRecord) environment.StepRecor
 	if step.Reason != nil {
 		reason = *step.Reason
 	}
-	switch step.State {
-	case environment.StateBlocked:
+	switch {
+	case step.State == environment.StateBlocked:
 		e.blocked(r, &reason)
-	case environment.StateQueued:
+	case e.held != nil && waits(*r):
+		reason = *e.held
+	case step.State == environment.StateQueued:
 		e.queued(step, &reason)
-	case environment.StateWaiting:
+	case step.State == environment.StateWaiting:
 		offered(r, &reason)
 	default:
 		return step

@@ -25,7 +25,7 @@ func (s *Server) resources(k *call) error {
 				return err
 			}
 		}
-		e := newExplainer(all)
+		e := s.explainer(all)
 		for i := range records {
 			records[i].Step = e.explain(&records[i])
 		}
@@ -39,7 +39,7 @@ func (s *Server) pickedResources(k *call) error {
 	if err != nil {
 		return err
 	}
-	e := newExplainer(all)
+	e := s.explainer(all)
 	records, next, err := k.pick(slices.Clone(all))
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (s *Server) resource(k *call) error {
 		return notFound("the environment %q has no resource %q", clip(k.path("name")), clip(address))
 	}
 	if waits(all[i]) {
-		all[i].Step = newExplainer(all).explain(&all[i])
+		all[i].Step = s.explainer(all).explain(&all[i])
 	}
 	return k.answer(all[i])
 }

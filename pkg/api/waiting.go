@@ -59,20 +59,23 @@ func (s *Server) waiting(k *call, record environment.Record) (list []wire.Waitin
 	if record.Status.Settled() {
 		return []wire.Waiting{}, true, nil
 	}
-	if list, exact, found := s.summaries.of(record, time.Now()); found {
+	held := s.options.Held() != nil // which no revision tells of
+	if list, exact, found := s.summaries.of(record, time.Now()); found && !held {
 		return list, exact, nil
 	}
 	all, err := s.everyResource(k)
 	if err != nil {
 		return nil, false, err
 	}
-	list = summary(all)
+	list = s.explainer(all).summary(all)
+	if held {
+		return list, true, nil
+	}
 	s.summaries.keep(record.Name, summed{epoch: record.Epoch, revision: record.Revision, at: time.Now(), steps: len(all), list: list})
 	return list, true, nil
 }
 
-func summary(all []environment.ResourceRecord) []wire.Waiting {
-	e := newExplainer(all)
+func (e *explainer) summary(all []environment.ResourceRecord) []wire.Waiting {
 	list := []wire.Waiting{}
 	at := map[environment.Reason]int{}
 	unmet := map[event.Verb]map[string]bool{}

@@ -49,14 +49,14 @@ func TestReasonsAreSummedUp(t *testing.T) {
 	require.Equal(t, []wire.Waiting{
 		{Code: environment.BecauseBackoff, Detail: "attempt 2 came to nothing; there will be another one", Until: &soon, Steps: 2},
 		{Code: environment.BecauseNoRunner, Detail: "start one", Steps: 1},
-	}, summary(all))
-	require.Empty(t, summary(all[3:]))
+	}, newExplainer(all).summary(all))
+	require.Empty(t, newExplainer(all).summary(all[3:]))
 
 	var many []environment.ResourceRecord
 	for i := range 3 * mostReasons {
 		many = append(many, stepOf(fmt.Sprint(i), event.Apply, environment.StateQueued, &environment.Reason{Code: environment.BecausePoolLimit, Detail: fmt.Sprint(i)}))
 	}
-	require.Len(t, summary(many), mostReasons)
+	require.Len(t, newExplainer(many).summary(many), mostReasons)
 }
 
 func TestEveryStepThatWaitsHasAReason(t *testing.T) {
@@ -65,6 +65,14 @@ func TestEveryStepThatWaitsHasAReason(t *testing.T) {
 		got := newExplainer(all).explain(&all[0])
 		require.NotEmpty(t, got.Reason.Code, state)
 		require.NotEmpty(t, got.Reason.Detail, state)
+	}
+	held := &environment.Reason{Code: environment.BecauseAuthority, Detail: "nobody hears this side"}
+	for state, code := range map[environment.StepState]environment.ReasonCode{environment.StateBlocked: environment.BecauseDependency,
+		environment.StateQueued: held.Code, environment.StateWaiting: held.Code} {
+		all := []environment.ResourceRecord{stepOf("a", event.Apply, state, &environment.Reason{Code: environment.BecauseDependency})}
+		e := newExplainer(all)
+		e.held = held
+		require.Equal(t, code, e.explain(&all[0]).Reason.Code, state)
 	}
 	failed := stepOf("a", event.Apply, environment.StateQueued, &environment.Reason{Code: environment.BecauseBackoff})
 	failed.Step.Error = fault.New(fault.Retry, fault.ExecutorFailed, "no space left")

@@ -88,6 +88,26 @@ func interval(path, flag, def, doc string, field func(*Settings) *durationField)
 	})
 }
 
+// leastLease is what a lease needs to outlast the words that it travels by: a secondary reports each second, a server tells the runners each
+// second how long they may work, and counts that from what a runner said of itself, every two seconds.
+const leastLease = 5 * time.Second
+
+// lease is an interval that runners can work within, or none.
+func lease(path, flag, def, doc string, field func(*Settings) *durationField) Setting {
+	s := interval(path, flag, def, doc, field)
+	plain := s.set
+	s.set = func(to *Settings, v value) error {
+		if err := plain(to, v); err != nil {
+			return err
+		}
+		if d := time.Duration(*field(to)); d > 0 && d < leastLease {
+			return fmt.Errorf("has to be at least %s, or 0s to ask nobody: a shorter one ends between two words to the runners, which then stop their work again and again", leastLease)
+		}
+		return nil
+	}
+	return s
+}
+
 func list(path, flag, def, doc string, field func(*Settings) *[]string, check func(string) error) Setting {
 	return setting(path, flag, def, doc, listKind, func(s *Settings, v value) error {
 		if len(v.list) == 0 && def != "" {

@@ -102,6 +102,7 @@ func TestMistakesOfAFile(t *testing.T) {
 		"out of range":                {"partitions = 0", 1, "Invalid value", "from 1 to 1024"},
 		"broken number":               {"partitions = 1.5", 1, "Invalid value", "whole number"},
 		"duration":                    {"stop_timeout = \"soon\"", 1, "Invalid value", `it is "soon"`},
+		"lease that starves runners":  {"cluster {\n lease = \"3s\"\n}", 2, "Invalid value", "at least 5s, or 0s"},
 		"reference":                   {"listen = env.LISTEN", 1, "Not a plain value", "listen has to be written out"},
 		"huge number":                 {"partitions = 1e999999999", 1, "Invalid value", "from 1 to 1024"},
 		"calculation":                 {"partitions = 8 * 2", 1, "Not a plain value", "partitions"},

@@ -83,7 +83,7 @@ var table = []Setting{
 		func(s *Settings) *string { return &s.Runner.WorkDir }, anything),
 	text("runner.plugins", "plugins", "", "folder of executors that are programs of their own; the server needs it too",
 		func(s *Settings) *string { return &s.Runner.Plugins }, anything).withVariable("PLUGINS"),
-	interval("cluster.lease", "", "20s", "how long a primary may act without hearing its secondaries, where it has any; 0s acts without asking them, until it sees a higher epoch",
+	lease("cluster.lease", "", "20s", "how long a primary may act without hearing its secondaries, where it has any, at least 5s; 0s acts without asking them, until it sees a higher epoch",
 		func(s *Settings) *durationField { return (*durationField)(&s.Cluster.Lease) }),
 	interval("cluster.margin", "", "10s", "what a forced takeover waits beyond the lease before steps run, for work of the other side to end",
 		func(s *Settings) *durationField { return (*durationField)(&s.Cluster.Margin) }),

@@ -14,6 +14,8 @@ const StateUncertain StepState = "uncertain"
 const (
 	BecauseUncertain ReasonCode = "uncertain"
 	BecauseTakeover  ReasonCode = "takeover"
+	// BecauseAuthority: its side does not hear its secondaries, and may not act. It is in no record, since who may not act writes none.
+	BecauseAuthority ReasonCode = "authority"
 )
 
 // Doubt is about a step that was in flight when its side was lost: it may have been done, in part or not at all.

@@ -83,6 +83,12 @@ func (a *authority) until(now time.Time) *time.Time {
 	return &until
 }
 
+// MayAct is how long this side may act from a moment on as far as it is known now, or why it may not (fault.AuthorityLost): always,
+// where nobody has to be asked. It is safe for concurrent use.
+func (x *Orchestrator) MayAct(now time.Time) (left time.Duration, always bool, err error) {
+	return x.authority.left(now)
+}
+
 // mayAct is why nothing may be done now, nil when it may.
 func (x *Orchestrator) mayAct() error {
 	_, _, err := x.authority.left(time.Now())

@@ -47,7 +47,7 @@ func (s *takeovers) String() string {
 }
 
 func (s *takeovers) killed(t *testing.T, ctx context.Context, r *row, random choice) {
-	p := newPair(t, ctx, "VIVARIUM_CLUSTER_LEASE=3s")
+	p := newPair(t, ctx, "VIVARIUM_CLUSTER_LEASE=5s")
 	prefix := fmt.Sprint("p", r.rounds)
 	require.NoError(t, p.begin(ctx, prefix, either(20, 4)))
 	pause(ctx, random.between(0, either(2*time.Second, 300*time.Millisecond)))

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
@@ -26,6 +28,8 @@ type Cluster struct {
 	// Secondaries of a primary that were heard in the last day; Following is how a secondary stands.
 	Secondaries []replication.Peer  `json:"secondaries,omitempty"`
 	Following   *replication.Status `json:"following,omitempty"`
+	// Authority is whether a primary may act; absent where nobody is asked for that.
+	Authority *Authority `json:"authority,omitempty"`
 	// SetAside counts the entries that this side had and the primary never had; /cluster/divergence tells of them.
 	SetAside uint64 `json:"set_aside,omitempty"`
 }
@@ -37,4 +41,25 @@ type ClusterPartition struct {
 	Chain     string `json:"chain,omitempty"` // checksum over the journal up to there
 	Relayed   uint64 `json:"relayed"`         // published up to there
 	Owned     bool   `json:"owned"`           // by this server
+}
+
+// Authority is whether the primary's side may act: as long as enough of its secondaries hear it.
+type Authority struct {
+	// Acts: commands are taken, and steps begun. Reason is why not, and Do what to type.
+	Acts   bool     `json:"acts"`
+	Reason string   `json:"reason,omitempty"`
+	Do     []string `json:"do,omitempty"`
+	// Until is how long it acts when it hears nobody any more; absent where it does not, or has no secondaries.
+	Until *time.Time `json:"until,omitempty"`
+	// Needs is how many of those that are asked have to be heard.
+	Needs int      `json:"needs"`
+	Asked []string `json:"asked"`
+}
+
+// Words say why the side does not act, and what to do.
+func (a Authority) Words() string {
+	if len(a.Do) == 0 {
+		return a.Reason
+	}
+	return fmt.Sprintf("%s; start what is down, or give up what is gone for good and has not taken over: %s", a.Reason, strings.Join(a.Do, ", or: "))
 }

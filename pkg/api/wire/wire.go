@@ -64,6 +64,8 @@ type Info struct {
 	PartitionCount int   `json:"partition_count"`
 	// Replication is how a secondary follows its primary; absent in a primary.
 	Replication *Replication `json:"replication,omitempty"`
+	// Authority is whether a primary may act; absent where nobody is asked for that.
+	Authority *Authority `json:"authority,omitempty"`
 }
 
 // Consul is where the instances of the cluster find each other.

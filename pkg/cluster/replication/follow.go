@@ -31,6 +31,8 @@ type Options struct {
 	Heard func(Identity, Beat)
 	// Floor is the lowest epoch of a primary that is followed, and told anything; nil is none. It must not block.
 	Floor func() uint64
+	// Lease is how long a takeover by this secondary waits after its last word; a primary that takes such a word for longer is not followed.
+	Lease time.Duration
 	// Telling is called with the moment before each word to the primary of how far this is; it must not block.
 	Telling func(at time.Time)
 	// Client asks the primary; it has the TLS settings, and no timeout of its own, since a stream has no end.

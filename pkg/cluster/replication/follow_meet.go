@@ -32,6 +32,9 @@ func (f *Follower) meet(ctx context.Context, r *remote) (id Identity, err error)
 		return id, fault.New(fault.Wait, fault.StaleEpoch, "the primary at %s has epoch %d, and this secondary has agreed to a takeover under epoch %d", r.address, id.Epoch, f.Floor())
 	case id.Partitions != f.Partitions:
 		return id, fault.New(fault.GiveUp, fault.Invalid, "the primary has %d partitions, and the setting partitions is %d here: set it to the primary's", id.Partitions, f.Partitions)
+	case id.Lease > f.Lease:
+		return id, fault.New(fault.GiveUp, fault.Invalid, "the primary acts for %s on a word of this secondary, and a takeover here would wait for %s: set cluster.lease to the same on both sides",
+			id.Lease, f.Lease)
 	}
 	return id, f.key(ctx, r, id)
 }

@@ -220,6 +220,7 @@ func TestRefused(t *testing.T) {
 		"another token":         {set: func(o *replication.Options) { o.Token = "another" }, reason: "another replication token"},
 		"another data centre":   {set: func(o *replication.Options) { o.Primary = "north" }, reason: `is of cluster "east", and this secondary follows "north"`},
 		"other partitions":      {set: func(o *replication.Options) { o.Partitions = 4 }, reason: "the primary has 3 partitions"},
+		"a longer lease":        {set: func(o *replication.Options) { o.Lease = 5 * time.Second }, id: func(i *replication.Identity) { i.Lease = 6 * time.Second }, reason: "set cluster.lease to the same"},
 		"no primary":            {id: func(i *replication.Identity) { i.Role = replication.Secondary }, state: replication.Connecting, reason: "is no primary"},
 		"an older epoch":        {id: func(i *replication.Identity) { i.Epoch = 0 }, reason: "here epoch 1 is in force"},
 		"nobody there":          {set: func(o *replication.Options) { o.Find = replication.Static{"http://127.0.0.1:1"} }, state: replication.Connecting, reason: "does not answer"},

@@ -38,9 +38,11 @@ type Identity struct {
 	Role    Role   `json:"role"`
 	Epoch   uint64 `json:"epoch"`
 	// Partitions counts them; it has to be the same on both sides.
-	Partitions int        `json:"partitions"`
-	Heads      []Position `json:"heads"`
-	Time       time.Time  `json:"time"`
+	Partitions int `json:"partitions"`
+	// Lease is for how long each word of a secondary lets a primary act, in nanoseconds; 0 where it asks nobody.
+	Lease time.Duration `json:"lease,omitempty"`
+	Heads []Position    `json:"heads"`
+	Time  time.Time     `json:"time"`
 	// Leaving: the server stops, or hands its role over; nothing more is to come of it.
 	Leaving bool `json:"leaving,omitempty"`
 }
