@@ -26,6 +26,8 @@ func (w *world) check(f Fact) {
 		if b.Adopts == nil {
 			w.adopts = map[string]bool{} // made again by the calendar, say: what was to be taken over is no more
 		}
+	case StatusDeployed:
+		w.forgetAdoptions() // also where an update of nothing has ended as it began
 	case StepWaiting:
 		w.checkAdoption(b)
 		ability := w.executors[b.Step]
@@ -167,7 +169,6 @@ func (w *world) checkEnd() {
 
 // checkDeployed: what is there is what a create of what is wanted now would have made, and nothing else.
 func (w *world) checkDeployed() {
-	w.forgetAdoptions()
 	require.Len(w.t, w.state.Nodes, len(w.plan.nodes))
 	if w.state.Operation.Groups == nil {
 		w.demanded = w.demanded && w.state.Operation.Kind != UpdateOperation

@@ -179,6 +179,10 @@ func (s *instance) cli(args ...string) (stdout string, err error) {
 func cli(t *testing.T, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
+	return cliWithin(ctx, args...)
+}
+
+func cliWithin(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
