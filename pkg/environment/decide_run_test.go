@@ -81,3 +81,30 @@ func TestOnlyWhatRunsOnDemandIsRun(t *testing.T) {
 	require.Equal(t, fault.NotFound, answer.Error.Code)
 	require.Contains(t, answer.Error.Message, "t.action.backup")
 }
+
+// Found by the simulation: an update made a farewell depend on what it did not before, and failed before it came to it.
+func TestAFarewellComesBeforeWhatItDependsOnSinceAnUpdateThatFailed(t *testing.T) {
+	both := []Occasion{OnCreate, OnUpdate, OnDestroy}
+	st := deployed(t, node("a"), action("hello", both))
+	later := []Node{described(node("a"), "more"), action("hello", both, "a")}
+	st.update("2", later...)
+	st.finish("a", broken)
+	require.Equal(t, Failed, st.s.Status)
+	data, err := st.s.Snapshot()
+	require.NoError(t, err)
+	st.s, err = Restore(data)
+	require.NoError(t, err)
+	types, _ := st.part("3", event.Destroy{})
+	require.Equal(t, []string{"environment.destroying", "step.waiting t.action.hello"}, types)
+	require.Equal(t, []string{"step.complete t.action.hello", "step.waiting a"}, st.finish("t.action.hello", nil))
+}
+
+// Neither is first where each is to be before the other: what stands on it goes first.
+func TestAFarewellThatTurnsRound(t *testing.T) {
+	both := []Occasion{OnCreate, OnUpdate, OnDestroy}
+	st := deployed(t, action("hello", both), node("a", "t.action.hello"))
+	st.update("2", described(node("a"), "more"), action("hello", both, "a"))
+	st.finish("a", broken)
+	types, _ := st.part("3", event.Destroy{})
+	require.Equal(t, []string{"environment.destroying", "step.waiting a"}, types)
+}

@@ -175,7 +175,8 @@ func (s *State) created(b Created, at time.Time) error {
 func (s *State) leaveOut(i int) {
 	n := s.Nodes[i]
 	n.Unmet = len(s.before(i))
-	if n.Type == ActionNode && !n.made() && (n.Status == Pending || (n.Status == Failed && !n.Stale)) {
+	begun := n.Status == Pending || n.Status == Deploying // and left in doubt
+	if n.Type == ActionNode && !n.made() && (begun || (n.Status == Failed && !n.Stale)) {
 		n.Status = Idle
 		s.touch(i)
 	}

@@ -27,6 +27,7 @@ func (s *State) updated(b Updated, at time.Time) error {
 	}
 	s.dirty.environment = true
 	changed := s.redraw(b.Nodes)
+	s.part(b.Partings)
 	if err := s.link(); err != nil {
 		return err
 	}
@@ -34,7 +35,6 @@ func (s *State) updated(b Updated, at time.Time) error {
 		FailFast: b.FailFast, Parallelism: b.Parallelism, StartedAt: at, Origin: b.Origin}, b.Adopts.command(b.Origin.command(event.EnvironmentUpdate)))
 	s.Approvals = b.Approvals
 	s.bringBack()
-	s.part(b.Partings)
 	steps := set(b.Steps)
 	for i, n := range s.Nodes {
 		n.adopted(b.Adopts)

@@ -27,7 +27,7 @@ func (c *decision) partings(nodes []Node) (steps []Proposed, err error) {
 	farewells := c.s.farewells()
 	for i := len(c.s.Nodes) - 1; i >= 0; i-- {
 		n := c.s.Nodes[i]
-		if !farewells[i] || stays[n.ID()] || !slices.ContainsFunc(n.stands, goes) {
+		if !farewells[i] || stays[n.ID()] || !slices.ContainsFunc(joined(n.stands, n.partsFrom), goes) {
 			continue
 		}
 		p, err := c.recalled(n)
@@ -70,14 +70,21 @@ func recordedPartings(steps []Proposed) (list []Parting) {
 
 // part has doomed actions remember what they are given.
 func (s *State) part(partings []Parting) {
+	if len(partings) == 0 {
+		return
+	}
+	by := make(map[string]*Parting, len(partings))
 	for i := range partings {
-		if at, ok := s.index[partings[i].Step]; ok && s.Nodes[at].Doomed {
-			s.Nodes[at].Parting = &partings[i]
+		by[partings[i].Step] = &partings[i]
+	}
+	for _, n := range s.Nodes {
+		if p := by[n.Address]; p != nil && n.Doomed {
+			n.Parting = p
 		}
 	}
 }
 
 // parts tells whether a doomed action is still to run: something that it goes with is there.
 func (s *State) parts(n *Step) bool {
-	return n.Doomed && n.Parting != nil && n.Status != Destroyed && slices.ContainsFunc(n.stands, func(d int) bool { return s.Nodes[d].lingers() })
+	return n.Doomed && n.Parting != nil && n.Status != Destroyed && slices.ContainsFunc(joined(n.stands, n.partsFrom), func(d int) bool { return s.Nodes[d].lingers() })
 }

@@ -78,3 +78,18 @@ func TestAnActionOfWhatGoesThatCanNotBeWorkedOut(t *testing.T) {
 	require.Contains(t, d.Answer.Error.Message, "dump has to run before")
 	require.Equal(t, Deployed, st.s.Status)
 }
+
+// What it depends on since an update that failed goes after it, too.
+func TestAnActionGoesBeforeWhatAnUpdateThatFailedMadeItDependOn(t *testing.T) {
+	both := []Occasion{OnCreate, OnUpdate, OnDestroy}
+	st := deployed(t, node("a"), action("hello", both))
+	st.update("2", described(node("a"), "more"), action("hello", both, "a"))
+	st.finish("a", broken)
+	require.Equal(t, []string{"environment.updating", "environment.deploying", "step.waiting t.action.hello"}, st.update("3"))
+	data, err := st.s.Snapshot()
+	require.NoError(t, err)
+	st.s, err = Restore(data)
+	require.NoError(t, err)
+	require.Equal(t, []string{"step.complete t.action.hello", "step.waiting a"}, st.finish("t.action.hello", nil))
+	require.Equal(t, Deployed, func() Status { st.finish("a", nil); return st.s.Status }())
+}

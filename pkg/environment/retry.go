@@ -79,7 +79,7 @@ func (s *State) retriedRemovals(groups []string, chosen []bool) {
 	}
 	goes := func(d int) bool { return chosen[d] && s.Nodes[d].Doomed }
 	for i, n := range s.Nodes {
-		chosen[i] = chosen[i] || (s.parts(n) && slices.ContainsFunc(n.stands, goes)) // an action goes with what it is of
+		chosen[i] = chosen[i] || (s.parts(n) && slices.ContainsFunc(joined(n.stands, n.partsFrom), goes)) // an action goes with what it is of
 	}
 	for again := true; again; {
 		again = false
@@ -87,8 +87,8 @@ func (s *State) retriedRemovals(groups []string, chosen []bool) {
 			held := func(d int) bool {
 				return !chosen[d] && (s.Nodes[d].lingers() || s.parts(s.Nodes[d]) || (s.Nodes[d].Exists && !s.Nodes[d].Doomed))
 			}
-			idle := n.Type == ActionNode && !slices.ContainsFunc(n.stands, goes)
-			if chosen[i] && n.Doomed && (idle || slices.ContainsFunc(n.standers, held)) {
+			idle := n.Type == ActionNode && !slices.ContainsFunc(joined(n.stands, n.partsFrom), goes)
+			if chosen[i] && n.Doomed && (idle || slices.ContainsFunc(joined(n.standers, n.parters), held)) {
 				chosen[i], again = false, true
 			}
 		}

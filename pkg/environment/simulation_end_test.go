@@ -173,7 +173,7 @@ func (n *Step) lasting() any {
 		Stands                             []string
 		Unsettled                          map[string]bool
 	}{Node: n.Node, Stands: n.Stands, Unsettled: map[string]bool{"stale": n.Stale, "due": n.Due, "doomed": n.Doomed, "down": n.Down, "off": n.Drift.Off(),
-		"in doubt": n.Doubt != nil, "to be adopted": n.Adopt != nil, "looking": n.Looking, "asked about": n.Asked != nil}}
+		"in doubt": n.Doubt != nil && (n.made() || n.Stale), "to be adopted": n.Adopt != nil, "looking": n.Looking, "asked about": n.Asked != nil}}
 	is.Node.Identity = ""
 	if n.Endpoint != nil {
 		is.Endpoint = n.Endpoint.URL

@@ -61,8 +61,8 @@ func (w *world) checkPartings(f Fact) {
 
 // wasPart tells whether a node is an action that has to run before something goes, as far as that can be seen from outside.
 func (w *world) wasPart(n *Step) bool {
-	if !n.Doomed || !n.RunsOn(OnDestroy) || n.Status != Idle || n.Operation != "" {
-		return false // it may have run
+	if w.doomed[n.ID()] || !n.Doomed || !n.RunsOn(OnDestroy) || n.Status != Idle || n.Operation != "" {
+		return false // it may have run, or the templates had done away with it and not with what it depends on
 	}
 	goes := false
 	for _, d := range n.DependsOn {

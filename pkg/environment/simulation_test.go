@@ -52,10 +52,11 @@ type world struct {
 	repeats   []bool // which nodes are idempotent, by number
 	turned    bool   // the plan is what a kept plan was made of
 	names     names
-	sequence  uint64 // of what is reported on endpoints
-	locked    bool   // before what is being decided on
-	calm      bool   // nothing fails just now
-	sound     bool   // nothing fails any more
+	sequence  uint64          // of what is reported on endpoints
+	locked    bool            // before what is being decided on
+	doomed    map[string]bool // so are these
+	calm      bool            // nothing fails just now
+	sound     bool            // nothing fails any more
 	parts     parts
 	inventory map[string]bool // what may be there: resources of which an apply was offered, and no destroy has ended well since
 }
@@ -98,6 +99,10 @@ func (w *world) decide(in Input) *event.Answer {
 	}
 	w.locked = w.state.Lock != nil
 	plan := w.plan
+	w.doomed = map[string]bool{}
+	for _, n := range w.state.real() {
+		w.doomed[n.ID()] = n.Doomed
+	}
 	w.turned = false
 	if !before {
 		w.before = w.own()

@@ -151,6 +151,8 @@ type Step struct {
 	dependents []int
 	stands     []int // Stands, or else DependsOn: the order of destroying
 	standers   []int
+	partsFrom  []int // what an action that runs before it goes depends on besides, since an update that failed
+	parters    []int
 	// leaseUntil is when the attempt in flight counts as lost: pushed on by heartbeats once it runs, set by a refusal while
 	// it waits. It is no part of the state: a server that loads the state grants anew.
 	leaseUntil time.Time
@@ -273,7 +275,7 @@ func (s *State) link() error {
 	s.index, s.known, s.dooming = make(map[string]int, len(s.Nodes)), make(map[string]int, len(s.Nodes)), false
 	for i, n := range s.Nodes {
 		s.index[n.Address], s.known[n.ID()] = i, i
-		n.depends, n.dependents, n.stands, n.standers = nil, nil, nil, nil
+		n.depends, n.dependents, n.stands, n.standers, n.partsFrom, n.parters = nil, nil, nil, nil, nil, nil
 	}
 	for i, n := range s.Nodes {
 		s.dooming = s.dooming || n.Doomed
@@ -303,6 +305,7 @@ func (s *State) link() error {
 			s.Nodes[d].dependents = append(s.Nodes[d].dependents, i)
 		}
 	}
+	s.linkFarewells()
 	return nil
 }
 
@@ -323,8 +326,11 @@ func (s *State) places(n *Step, addresses []string) ([]int, error) {
 // depends on. No node that stays waits for a doomed one, so there is no circle.
 func (s *State) before(i int) []int {
 	n := s.Nodes[i]
-	if s.Operation.Kind == DestroyOperation || n.Doomed {
-		return n.standers
+	switch {
+	case s.Operation.Kind == DestroyOperation:
+		return joined(n.standers, n.parters)
+	case n.Doomed:
+		return joined(n.standers, n.parters)
 	}
 	return n.depends
 }
@@ -332,12 +338,12 @@ func (s *State) before(i int) []int {
 func (s *State) after(i int) []int {
 	n := s.Nodes[i]
 	if s.Operation.Kind == DestroyOperation {
-		return n.stands
+		return joined(n.stands, n.partsFrom)
 	}
 	if !s.dooming {
 		return n.dependents
 	}
-	doomed := slices.DeleteFunc(slices.Clone(n.stands), func(d int) bool { return !s.Nodes[d].Doomed })
+	doomed := slices.DeleteFunc(slices.Concat(n.stands, n.partsFrom), func(d int) bool { return !s.Nodes[d].Doomed })
 	if n.Doomed {
 		return doomed
 	}

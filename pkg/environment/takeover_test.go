@@ -132,3 +132,15 @@ func TestADrillLooksAndDoesNothingElse(t *testing.T) {
 	require.Equal(t, []string{"operation.taken-over", "step.doubted", "step.settled"}, types(d.Decide(s, around, TickInput{}, now).Facts))
 	require.Equal(t, StateQueued, s.Nodes[0].State)
 }
+
+// Found by the simulation: nobody is at work on an action that was in doubt, and is not for the making of the environment any more.
+func TestAnActionInDoubtThatIsForOtherOccasionsNow(t *testing.T) {
+	d, s, around, _ := lost(t, Node{Type: ActionNode, Executor: "action"})
+	now := time.Unix(2000, 0)
+	d.Decide(s, around, TickInput{}, now)
+	d.Decide(s, around, CancelInput{CommandMeta: CommandMeta{CommandID: "x"}}, now)
+	n := s.Nodes[0].Node
+	n.RunOn = []Occasion{OnDemand}
+	d.Decide(s, around, UpdateInput{CommandMeta: CommandMeta{CommandID: "y"}, Resolved: Resolved{Nodes: []Node{n}}}, now)
+	require.Equal(t, Idle, s.Nodes[0].Status, "and not as if it were being applied")
+}
