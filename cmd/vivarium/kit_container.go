@@ -20,9 +20,11 @@ func (k *kit) containers(variables map[string]string) {
 	engine, haveDocker := dockerOptions(variables, key, k.log.With("executor", onDocker))
 	cluster, haveCluster := kubernetesOptions(variables, k.settings.Kubernetes, key, k.log.With("executor", onKubernetes))
 	target, here := containerTarget(k.settings.Container.Target, haveDocker, haveCluster)
+	onCluster := kubernetes.New(cluster)
+	k.charts(onCluster, haveCluster)
 	switch target {
 	case onKubernetes:
-		k.takes(here, kubernetes.New(cluster))
+		k.takes(here, onCluster)
 	case onProcess:
 		k.takes(here, process.New(processOptions(variables, k.settings, key, k.log.With("executor", onProcess))))
 	default:

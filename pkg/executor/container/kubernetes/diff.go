@@ -1,80 +1,11 @@
 package kubernetes
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
-	"github.com/vivarium-env/vivarium/pkg/secret"
+	"github.com/vivarium-env/vivarium/pkg/executor/internal/objects"
 )
-
-// shownBytes bounds a value in a difference.
-const shownBytes = 256
-
-// flat is an object's fields by their paths; the elements of lists go by their names, where they have one.
-type flat map[string]string
-
-// flatten reads what somebody may have asked for: not the status, and of the metadata only labels and annotations.
-func flatten(o live) flat {
-	f := flat{}
-	for name, value := range o.Object {
-		switch name {
-		case "apiVersion", "kind", "metadata", "status":
-		default:
-			f.add(name, value)
-		}
-	}
-	for name, value := range o.GetLabels() {
-		f["metadata.labels["+name+"]"] = value
-	}
-	for name, value := range o.GetAnnotations() {
-		if name != annotationHealthy && !strings.Contains(name, "kubernetes.io/") { // which are the cluster's own
-			f["metadata.annotations["+name+"]"] = value
-		}
-	}
-	return f
-}
-
-func (f flat) add(path string, value any) {
-	switch v := value.(type) {
-	case nil:
-	case map[string]any:
-		for name, e := range v {
-			if strings.ContainsAny(name, "./") {
-				f.add(path+"["+name+"]", e)
-			} else {
-				f.add(path+"."+name, e)
-			}
-		}
-	case []any:
-		for i, e := range v {
-			f.add(path+"["+element(e, i)+"]", e)
-		}
-	case string:
-		f[path] = v
-	default:
-		text, err := json.Marshal(v)
-		if err != nil {
-			text = []byte(fmt.Sprint(v))
-		}
-		f[path] = string(text)
-	}
-}
-
-// element names one of a list.
-func element(e any, i int) string {
-	m, _ := e.(map[string]any)
-	for _, key := range []string{"name", "mountPath", "host", "path"} {
-		if name, ok := m[key].(string); ok {
-			if sub, ok := m["subPath"].(string); ok {
-				return name + "/" + sub
-			}
-			return name
-		}
-	}
-	return fmt.Sprint(i)
-}
 
 // compare tells what is other in after than in before; either may be nil.
 func (s *session) compare(k kind, name string, before, after live) (differences []event.Difference) {
@@ -87,53 +18,19 @@ func (s *session) compare(k kind, name string, before, after live) (differences 
 	case after == nil:
 		return []event.Difference{{Path: s.r.Mask(title), Change: event.ChangeDestroy, Before: s.summary(k, before), Sensitive: k == secrets}}
 	}
-	old, now := flatten(before), flatten(after)
-	paths := map[string]bool{}
-	for path := range old {
-		paths[path] = true
+	hidden := func(path, was, is string) bool {
+		return k == secrets && strings.HasPrefix(path, "data") || strings.HasSuffix(path, "secretKeyRef.name") || s.holds(was) || s.holds(is)
 	}
-	for path := range now {
-		paths[path] = true
-	}
-	for _, path := range sorted(paths) {
-		was, had := old[path]
-		is, has := now[path]
-		if was == is && had == has {
-			continue
-		}
-		d := event.Difference{Path: s.r.Mask(title + ": " + words(path)), Change: event.ChangeUpdate}
-		switch {
-		case !had:
-			d.Change = event.ChangeCreate
-		case !has:
-			d.Change = event.ChangeDestroy
-		}
-		s.show(&d, k == secrets && strings.HasPrefix(path, "data") || strings.HasSuffix(path, "secretKeyRef.name"), was, is)
-		differences = append(differences, d)
+	differences = objects.Compare(fieldsOf(before), fieldsOf(after), hidden)
+	for i := range differences {
+		differences[i].Path = s.r.Mask(title + ": " + words(differences[i].Path))
 	}
 	return differences
 }
 
-// show puts the values in, unless nobody may see them.
-func (s *session) show(d *event.Difference, hidden bool, was, is string) {
-	if hidden || s.holds(was) || s.holds(is) {
-		d.Sensitive = true
-		if d.Change != event.ChangeCreate {
-			d.Before = secret.Shown
-		}
-		if d.Change != event.ChangeDestroy {
-			d.After = secret.Shown
-		}
-		return
-	}
-	d.Before, d.After = cut(was), cut(is)
-}
-
-func cut(text string) string {
-	if len(text) <= shownBytes {
-		return text
-	}
-	return strings.ToValidUTF8(text[:shownBytes], "") + "…"
+// fieldsOf leaves out what we note for ourselves.
+func fieldsOf(o live) objects.Fields {
+	return objects.Of(o.Object, func(annotation string) bool { return annotation == annotationHealthy })
 }
 
 // summary is an object in a word, where one says something.
