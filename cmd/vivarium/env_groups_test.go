@@ -78,3 +78,35 @@ func contains(text string, parts ...string) bool {
 	}
 	return true
 }
+
+// TestWhatIsDoneWithAGroupIsApproved: a plan of the group alone waits, and is what is done then.
+func TestWhatIsDoneWithAGroupIsApproved(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "there")
+	dir, templates := t.TempDir(), grouped(t, file)
+	text, err := os.ReadFile(filepath.Join(templates, "grouped", "template.hcl"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(templates, "grouped", "template.hcl"), append(text, "approval { self = true }\n"...), 0o600))
+	r := serve(t, dir, templates, "--primary")
+	approved := func(want string, arguments ...string) string {
+		t.Helper()
+		r.command(t, exitOK, append([]string{"env"}, arguments...)...)
+		require.Eventually(t, func() bool {
+			f := newFake(nil)
+			return f.run(t.Context(), []string{"env", "show", "one", "--data-dir", dir}) == exitOK && strings.Contains(f.stdout.String(), "awaiting-approval")
+		}, time.Minute, 20*time.Millisecond, "%s", r.log)
+		r.command(t, exitOK, "env", "approve", "one")
+		require.Contains(t, r.command(t, exitOK, "env", "watch", "one"), want)
+		return r.command(t, exitOK, "env", "journal", "one")
+	}
+	r.command(t, exitFailed, "env", "create", "one", "--template", "grouped", "--wait")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	journal := approved("deployed", "retry", "one", "--group", "app")
+	require.Contains(t, journal, "an update, or a create, that tries app again, is planned first")
+	require.Contains(t, journal, "group app: tried again where it failed")
+
+	journal = approved("deployed", "destroy", "one", "--group", "app", "--yes")
+	require.Contains(t, journal, "a destroy of app is planned first")
+	require.Contains(t, journal, "group app: destroyed, step by step")
+	require.Contains(t, journal, "grouped.noop.api: destroyed")
+	require.NotContains(t, journal, "grouped.noop.net: destroyed")
+}
