@@ -66,9 +66,10 @@ test-kubernetes: ## the tests on a real Kubernetes cluster of one node, which it
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./pkg/executor/container/kubernetes/...
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./pkg/executor/helm/...
 	$(GO) test -tags kubernetes -race -count=1 -timeout 40m ./test/deployments -run Cluster
+	@echo "A bootstrap in the cluster was not part of this: make test-bootstrap."
 
-test-bootstrap: ## a bootstrap killed at every step, and the one in Docker with images packed for it (root, Debian; some minutes)
-	VIVARIUM_FAULTS=long VIVARIUM_BOOTSTRAP=local $(GO) test -count=1 -timeout 60m -v ./test/bootstrap
+test-bootstrap: ## a bootstrap killed at every step, and those in Docker and in a Kubernetes with images packed for them (root, Debian; many minutes)
+	VIVARIUM_FAULTS=long VIVARIUM_BOOTSTRAP=local,kubernetes $(GO) test -count=1 -timeout 60m -v ./test/bootstrap
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; 10,000 stories of the decider; prints a table
 	$(GO) test -count=1 -timeout 30m -run 'TestSimulation$$' ./pkg/environment -rapid.checks=10000 -rapid.nofailfile

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/vivarium-env/vivarium/pkg/backup"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/secret"
@@ -56,6 +57,20 @@ func (c *cli) awaitHandover(ctx context.Context, settings config.Settings) (err 
 	done := make(chan struct{})
 	receiver := &bootstrap.Receiver{Key: box, Dir: dir, Store: s, Partitions: settings.Partitions, Done: func() { close(done) }}
 	return serveUntil(ctx, settings.Listen, receiver, done, log)
+}
+
+// givesBack is the way back for a store that was handed over, nothing in any other server.
+func (s *instance) givesBack() map[string]http.Handler {
+	handed, err := bootstrap.WasHanded(s.dir)
+	if err != nil {
+		s.log.Warn("it can't be found out whether the store was handed over: a bootstrap will not get it back", "error", err)
+	}
+	if !handed {
+		return nil
+	}
+	return map[string]http.Handler{bootstrap.BackPath: &bootstrap.Giver{Key: s.box, Store: s.store, Export: backup.Export{
+		Cluster: s.settings.PrimaryClusterName, Partitions: s.settings.Partitions, Program: version, Logs: true,
+	}}}
 }
 
 // serveUntil serves until done, and lets the last answer get through.

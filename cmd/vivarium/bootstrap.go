@@ -12,6 +12,7 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/bootstrap/cluster"
 )
 
 // Where a bootstrap raises things.
@@ -31,6 +32,8 @@ type bootstrapFlags struct {
 	Profile      string    `hcl:"profile,optional"`
 	Work         string    `hcl:"work,optional"`
 	Keys         string    `hcl:"keys,optional"`
+	Namespace    string    `hcl:"namespace,optional"`
+	Image        string    `hcl:"image,optional"`
 	Given        cty.Value `hcl:"parameters,optional"`
 
 	config                string
@@ -42,7 +45,7 @@ type bootstrapFlags struct {
 func newBootstrap(c *cli) *cobra.Command {
 	var f bootstrapFlags
 	cmd := &cobra.Command{
-		Use:   "bootstrap --location process --keys FILE",
+		Use:   "bootstrap --location WHERE --keys FILE",
 		Short: "Raise a Vivarium that manages itself: broker, Consul, Vault and the service, as an environment",
 		Long: "Raises what Vivarium itself stands on, and the service, as an environment like any other: by an engine of its own in a work folder.\n" +
 			"Then it hands that environment over to the service, as its environment zero, and has it create the further environments that the\n" +
@@ -52,7 +55,8 @@ func newBootstrap(c *cli) *cobra.Command {
 			"--github-organisation, or lie below --git-base. A template \"meta\" in the first takes the place of the one that comes with this program.\n\n" +
 			"--keys FILE is where Vault's unseal keys, its root token and the cluster's key are written, for their owner alone, and nowhere else:\n" +
 			"keep it, a run that goes on and a destroy need it. --keys - shows them in the end instead; then a run that was killed can't go on.",
-		Example: `  vivarium bootstrap --location process --keys keys.json
+		Example: `  vivarium bootstrap --location my-context --image registry.example.test/vivarium:1.0.0 --keys keys.json
+  vivarium bootstrap --location process --keys keys.json
   vivarium bootstrap --location process --keys keys.json --git-base file:///srv/git --repository-prefix team-
   vivarium bootstrap --keys keys.json --destroy`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,7 +67,9 @@ func newBootstrap(c *cli) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.Location, "location", "", "process: this machine, with programs of PATH as supervised processes; local: its Docker")
+	flags.StringVar(&f.Location, "location", "", "process: this machine, with programs of PATH as supervised processes; local: its Docker; else a context of the kubeconfig, or the https:// address of a cluster in it")
+	flags.StringVar(&f.Namespace, "namespace", "", "of a cluster, made where there is none (default "+defaultNamespace+")")
+	flags.StringVar(&f.Image, "image", "", "of the service, where it is a container; those of the others are in --param images={...}")
 	flags.StringVar(&f.Organisation, "github-organisation", "", "organisation or user on GitHub that has the repositories ($GITHUB_TOKEN for what is private)")
 	flags.StringVar(&f.Prefix, "repository-prefix", "", "what the names of the repositories begin with")
 	flags.StringVar(&f.GitBase, "git-base", "", "URL below which the repositories are, in place of GitHub: https://..., or file:///FOLDER")
@@ -83,7 +89,11 @@ func (f *bootstrapFlags) read(cmd *cobra.Command) error {
 	if err := f.readFile(cmd); err != nil {
 		return err
 	}
-	for to, fallback := range map[*string]string{&f.Profile: profileSmall, &f.Work: ".vivarium-bootstrap"} {
+	defaults := map[*string]string{&f.Profile: profileSmall, &f.Work: ".vivarium-bootstrap"}
+	if f.Location != "" && !onMachine(f.Location) {
+		defaults[&f.Namespace] = defaultNamespace
+	}
+	for to, fallback := range defaults {
 		if *to == "" {
 			*to = fallback
 		}
@@ -91,10 +101,10 @@ func (f *bootstrapFlags) read(cmd *cobra.Command) error {
 	switch {
 	case f.Location == "" && f.destroy: // the work folder knows
 	case f.Location == "":
-		return usage("say where with --location: process is this machine with the programs of its PATH, local its Docker")
-	case f.Location != onProcesses && f.Location != onThisDocker:
-		return usage("the location %q is not supported yet: a bootstrap raises supervised processes on this machine (--location process), or containers in its "+
-			"Docker (--location local); Kubernetes is a target of ordinary environments", f.Location)
+		return usage("say where with --location: process is this machine with the programs of its PATH, local its Docker, all else a context of the kubeconfig " +
+			"or the address of a cluster in it")
+	case f.Namespace != "" && (onMachine(f.Location) || !cluster.GoodNamespace(f.Namespace)):
+		return usage("--namespace %q is for a cluster, and has to be small letters, digits and hyphens", f.Namespace)
 	case f.Profile == profileFull:
 		return usage("the profile full needs ArangoDB and several machines, which a bootstrap can't raise yet: take --profile small")
 	case f.Profile != profileSmall:
@@ -135,6 +145,7 @@ func (f *bootstrapFlags) readFile(cmd *cobra.Command) error {
 	for flag, pair := range map[string][2]*string{
 		"location": {&f.Location, &file.Location}, "github-organisation": {&f.Organisation, &file.Organisation}, "repository-prefix": {&f.Prefix, &file.Prefix},
 		"git-base": {&f.GitBase, &file.GitBase}, "profile": {&f.Profile, &file.Profile}, "work": {&f.Work, &file.Work}, "keys": {&f.Keys, &file.Keys},
+		"namespace": {&f.Namespace, &file.Namespace}, "image": {&f.Image, &file.Image},
 	} {
 		if !cmd.Flags().Changed(flag) {
 			*pair[0] = *pair[1]
@@ -154,5 +165,5 @@ func (f *bootstrapFlags) readFile(cmd *cobra.Command) error {
 }
 
 func (f *bootstrapFlags) site() bootstrap.Site {
-	return bootstrap.Site{Location: f.Location, Organisation: f.Organisation, GitBase: f.GitBase, Prefix: f.Prefix, Profile: f.Profile}
+	return bootstrap.Site{Location: f.Location, Organisation: f.Organisation, GitBase: f.GitBase, Prefix: f.Prefix, Profile: f.Profile, Namespace: f.Namespace}
 }

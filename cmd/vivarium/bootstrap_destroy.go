@@ -34,6 +34,9 @@ func (x *raising) destroy(ctx context.Context) error {
 	if err := x.with(ctx, dir, func(s *instance) error { return x.takeDown(ctx, s) }); err != nil {
 		return err
 	}
+	if err := x.release(ctx); err != nil {
+		return err
+	}
 	if err := x.folder.Remove(); err != nil {
 		return err
 	}
@@ -96,10 +99,6 @@ func (x *raising) takeBack(ctx context.Context) error {
 
 // copyStore has what the service's store holds in a folder of an engine; the service may go on meanwhile.
 func (x *raising) copyStore(ctx context.Context, dir string) (sum backup.Summary, err error) {
-	from, err := x.serviceStore()
-	if err != nil {
-		return sum, err
-	}
 	settings, err := x.engine(dir)
 	if err != nil {
 		return sum, err
@@ -111,10 +110,30 @@ func (x *raising) copyStore(ctx context.Context, dir string) (sum backup.Summary
 		return sum, err
 	}
 	file := dir + ".vivarium"
-	if sum, err = x.export(ctx, from, file); err != nil {
+	if sum, err = x.fetchStore(ctx, file); err != nil {
 		return sum, err
 	}
 	return sum, errors.Join(x.importInto(ctx, settings, file, dir), os.Remove(file))
+}
+
+// fetchStore has an export of the service's store in a file: by the service itself where it is in a cluster, or else from its folder, which is
+// there also when the service is not.
+func (x *raising) fetchStore(ctx context.Context, file string) (sum backup.Summary, err error) {
+	if x.kube != nil {
+		address, err := x.api(ctx)
+		if err != nil {
+			return sum, err
+		}
+		if err := x.ready(ctx, address); err != nil {
+			return sum, err
+		}
+		return bootstrap.TakeBack(ctx, address, x.keys.box, file)
+	}
+	from, err := x.serviceStore()
+	if err != nil {
+		return sum, err
+	}
+	return x.export(ctx, from, file)
 }
 
 func (x *raising) importInto(ctx context.Context, settings config.Settings, file, dir string) error {
@@ -150,8 +169,8 @@ func (x *raising) alone(ctx context.Context, dir string) error {
 		return err
 	}
 	if len(others) > 0 {
-		return fault.New(fault.Reject, fault.Consumed, "the service has further environments, which would be left behind: %s; destroy them first (%s env destroy NAME --data-dir %s)",
-			strings.Join(others, ", "), x.program, filepath.Dir(x.storeFile()))
+		return fault.New(fault.Reject, fault.Consumed, "the service has further environments, which would be left behind: %s; destroy them first (%s)",
+			strings.Join(others, ", "), x.hint("env", "destroy", "NAME"))
 	}
 	return nil
 }

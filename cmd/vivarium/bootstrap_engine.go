@@ -44,6 +44,12 @@ func (x *raising) engine(dir string) (config.Settings, error) {
 	if x.f.Location == onThisDocker {
 		settings.Container.Target = onDocker
 	}
+	if x.kube != nil {
+		settings.Container.Target = onKubernetes
+		settings.Kubernetes.Context, settings.Kubernetes.Namespace, settings.Kubernetes.Ports = x.kube.Place().Context, x.kube.Namespace(), insideCluster
+		settings.Kubernetes.StorageClass = x.text("storage_class", settings.Kubernetes.StorageClass)
+		settings.Kubernetes.VolumeSize = x.text("volume_size", settings.Kubernetes.VolumeSize)
+	}
 	settings.Terraform.Binary = x.variables["VIVARIUM_TERRAFORM"]
 	if x.keys != nil {
 		settings.Key = x.keys.Held().ClusterKey
@@ -56,11 +62,16 @@ func (x *raising) cluster() string {
 	if x.folder != nil && x.folder.Progress().Cluster != "" {
 		return x.folder.Progress().Cluster // as it was when this began
 	}
-	var name string
-	if json.Unmarshal(x.f.parameters["datacenter"], &name) != nil || name == "" {
-		return "vivarium"
+	return x.text("datacenter", "vivarium")
+}
+
+// text is a parameter of the template meta that the engine has to know too.
+func (x *raising) text(name, fallback string) string {
+	var text string
+	if json.Unmarshal(x.f.parameters[name], &text) != nil || text == "" {
+		return fallback
 	}
-	return name
+	return text
 }
 
 // site is where the processes are, which stay when this run ends.
@@ -81,9 +92,11 @@ func (x *raising) engineAddress() string {
 }
 
 // possible says what is missing before anything is begun.
-func (x *raising) possible() error {
+func (x *raising) possible(ctx context.Context) error {
 	socket, local := strings.CutPrefix(x.engineAddress(), "unix://")
 	switch {
+	case !onMachine(x.f.Location):
+		return x.connect(ctx)
 	case x.f.Location != onThisDocker:
 		return nil
 	case !local:
@@ -113,8 +126,10 @@ func (x *raising) with(ctx context.Context, dir string, work func(*instance) err
 	if err != nil {
 		return err
 	}
-	if x.keys != nil {
-		s.keys = x.keys.Keys
+	s.making = x.making()
+	if x.kube != nil {
+		s.vars = maps.Clone(s.vars)
+		s.vars["KUBECONFIG"] = strings.Join(x.kube.Place().Files, string(filepath.ListSeparator))
 	}
 	if err := s.start(ctx); err != nil {
 		return err
@@ -223,6 +238,9 @@ func (x *raising) wanted(t *template.Template) (map[string]json.RawMessage, erro
 	}
 	if x.f.Location == onThisDocker {
 		ours["program"], ours["engine"] = "/usr/bin/vivarium", strings.TrimPrefix(x.engineAddress(), "unix://")
+	}
+	if err := x.clustered(ours); err != nil {
+		return nil, err
 	}
 	given := maps.Clone(x.f.parameters)
 	for _, p := range t.Parameters() {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/backup"
@@ -19,14 +18,29 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
-// upTime bounds how long the service may take to be ready once it has its store.
-const upTime = 2 * time.Minute
+// upTime bounds how long the service may take to be ready once it has its store; in a cluster, which waits longer and longer before it starts again
+// what has ended, clusterUpTime.
+const (
+	upTime        = 2 * time.Minute
+	clusterUpTime = 10 * time.Minute
+)
+
+func (x *raising) patience() time.Duration {
+	if x.kube != nil {
+		return clusterUpTime
+	}
+	return upTime
+}
 
 // handOver exports the store of the engine, which has ended, and has the service take it. A run that was killed in between finds out
 // whether it did.
 func (x *raising) handOver(ctx context.Context, out found) error {
 	x.title("Handover")
-	_, err := bootstrap.Ask(ctx, out.API)
+	var err error
+	if out.API, err = x.reach(ctx, out.API); err != nil {
+		return err
+	}
+	_, err = bootstrap.Ask(ctx, out.API)
 	if fault.Is(err, fault.NotFound) {
 		return x.handedBefore(ctx, out)
 	}
@@ -84,7 +98,7 @@ func (x *raising) export(ctx context.Context, from, to string) (sum backup.Summa
 
 // ready waits for the service to take commands.
 func (x *raising) ready(ctx context.Context, address string) error {
-	limit, cancel := context.WithTimeout(ctx, upTime)
+	limit, cancel := context.WithTimeout(ctx, x.patience())
 	defer cancel()
 	for {
 		err := client.NewAPI(address, nil).Ready(limit)
@@ -100,16 +114,23 @@ func (x *raising) ready(ctx context.Context, address string) error {
 // goOn is what the service does itself from now on: it is asked whether environment zero is as it should be, and to make the others.
 func (x *raising) goOn(ctx context.Context) error {
 	bus, err := x.found(ctx)
+	if err == nil {
+		bus, err = x.reach(ctx, bus)
+	}
 	if err != nil {
 		return err
 	}
-	api := client.NewAPI(x.folder.Progress().API, nil).Patient(upTime)
 	if err := x.wake(ctx); err != nil {
 		return err
 	}
-	if err := x.ready(ctx, x.folder.Progress().API); err != nil {
+	address, err := x.api(ctx)
+	if err != nil {
 		return err
 	}
+	if err := x.ready(ctx, address); err != nil {
+		return err
+	}
+	api := client.NewAPI(address, nil).Patient(upTime)
 	record, err := api.Environment(ctx, bootstrap.Environment)
 	if err != nil {
 		return err
@@ -184,5 +205,5 @@ func (x *raising) done(ctx context.Context, api *client.API, zero environment.Re
 	for _, e := range zero.Entrypoints {
 		x.say("  %-20s %s", e.Name, e.URL)
 	}
-	x.say("\nNext:\n  %s env list --data-dir %s\n  %s bootstrap --work %s --keys FILE --destroy", x.program, filepath.Dir(x.storeFile()), x.program, x.f.Work)
+	x.say("\nNext:\n  %s\n  %s bootstrap --work %s --keys FILE --destroy", x.hint("env", "list"), x.program, x.f.Work)
 }

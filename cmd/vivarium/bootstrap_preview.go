@@ -14,7 +14,7 @@ import (
 
 // preview shows what would be done, with an engine in a temporary folder: nothing is left of it. The real folder is only looked at.
 func (x *raising) preview(ctx context.Context) (err error) {
-	if err := x.possible(); err != nil {
+	if err := x.possible(ctx); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "vivarium-bootstrap-")

@@ -22,7 +22,18 @@ const silence = 10 * time.Second
 // wake has the service answer, and Vault unsealed. After a restart of the machine no process is there: nobody but who has the keys
 // can start them, since their secrets are on no disk.
 func (x *raising) wake(ctx context.Context) error {
-	address := x.folder.Progress().API
+	address, err := x.api(ctx)
+	if err != nil {
+		return err
+	}
+	if x.kube != nil { // which starts again what is gone
+		opening := x.unsealing(ctx)
+		err := x.ready(ctx, address)
+		if opening(); err != nil {
+			return err
+		}
+		return initialise.Unseal(ctx, x.making())
+	}
 	limit, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	for client.NewAPI(address, nil).Ready(limit) != nil {
@@ -37,7 +48,7 @@ func (x *raising) wake(ctx context.Context) error {
 		}
 		break
 	}
-	return initialise.Unseal(ctx, x.keys.Keys)
+	return initialise.Unseal(ctx, x.making())
 }
 
 // revive starts again what of environment zero is gone, by an engine that works on a copy of the service's store. What it notes
@@ -63,7 +74,7 @@ func (x *raising) unsealing(ctx context.Context) (end func()) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		for ctx.Err() == nil && initialise.Unseal(ctx, x.keys.Keys) != nil {
+		for ctx.Err() == nil && initialise.Unseal(ctx, x.making()) != nil {
 			_ = resilience.Pause(ctx, time.Second)
 		}
 	}()

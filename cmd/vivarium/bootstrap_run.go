@@ -12,6 +12,7 @@ import (
 
 	shipped "github.com/vivarium-env/vivarium/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/bootstrap/cluster"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
@@ -30,10 +31,12 @@ type raising struct {
 	// meta is the catalogue that has environment zero's template, and further the address of that for all others.
 	meta, further string
 	retried       bool
+	kube          *cluster.Cluster // nil on a machine
 }
 
 func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 	x := &raising{cli: c, f: f}
+	defer func() { x.close() }()
 	if f.plan {
 		return x.preview(ctx)
 	}
@@ -48,7 +51,7 @@ func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 		return err
 	}
 	x.f.Location = x.folder.Progress().Site.Location
-	if err := x.possible(); err != nil {
+	if err := x.possible(ctx); err != nil {
 		return err
 	}
 	l, err := takeLock(ctx, f.Work)
@@ -74,6 +77,9 @@ func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 // raise is the whole sequence. Each part finds what an earlier run has done of it.
 func (x *raising) raise(ctx context.Context) error {
 	if err := x.prepare(ctx, x.folder.Path()); err != nil {
+		return err
+	}
+	if err := x.claim(ctx); err != nil {
 		return err
 	}
 	if x.folder.Progress().HandedOver.IsZero() {

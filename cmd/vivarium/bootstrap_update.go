@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
@@ -67,8 +66,8 @@ func (x *raising) compare(ctx context.Context, api *client.API, bus string, reco
 	if err := x.plan(x.out, o, operation, plan); err != nil {
 		return err
 	}
-	x.say("\n  It was left as it is. To have it so, run the same command with --update, or a part of it:\n    %s env update %s --template %s --param NAME=VALUE --wait --data-dir %s",
-		x.program, bootstrap.Environment, bootstrap.Environment, filepath.Dir(x.storeFile()))
+	x.say("\n  It was left as it is. To have it so, run the same command with --update, or a part of it:\n    %s",
+		x.hint("env", "update", bootstrap.Environment, "--template", bootstrap.Environment, "--param", "NAME=VALUE", "--wait"))
 	return nil
 }
 

@@ -76,6 +76,9 @@ func (x *connection) api() (*client.API, error) {
 // publisher is a client of the bus. The caller calls done.
 func (x *connection) publisher(ctx context.Context) (p *client.Commands, done func(), err error) {
 	address := x.or(x.bus, "VIVARIUM_BUS", "")
+	if x.bus == "" && x.c.variables["VIVARIUM_BUS_CREDENTIALS"] != "" {
+		address = "" // it says where the server is told who connects, as in its container: the server knows with what
+	}
 	if address == "" || address == "embedded" {
 		d, err := x.find()
 		if err != nil {

@@ -42,8 +42,8 @@ type instance struct {
 	vars     map[string]string
 	program  string
 	kit      *kit
-	drill    bool             // nothing is done but looking
-	keys     *initialise.Keys // of a bootstrap
+	drill    bool               // nothing is done but looking
+	making   initialise.Options // of a bootstrap
 
 	// What a takeover needs.
 	turning     chan struct{} // has a value when the process is to begin anew in another role
@@ -198,7 +198,7 @@ func (s *instance) openFolder(ctx context.Context) error {
 	if err := errors.Join(s.openRole(), s.openVote(), s.openMembers(), s.openKey()); err != nil {
 		return errors.Join(err, s.lock.release())
 	}
-	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.keys, s.log)
+	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.making, s.log)
 	if err := s.kit.plug(ctx, s.vars); err != nil {
 		return errors.Join(err, s.lock.release())
 	}

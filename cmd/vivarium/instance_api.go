@@ -20,6 +20,7 @@ func (s *instance) startAPI(ctx context.Context) (err error) {
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
 		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows,
 		Replication: s.replicationHandler(), Lag: s.lag(), Held: s.held, Cluster: s.cluster, Draw: s.draws(), Impact: s.impact(),
+		Beside: s.givesBack(),
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/cluster/consul"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -61,8 +62,31 @@ func (s *instance) advertised() string {
 		return s.settings.Consul.Advertise
 	}
 	host, port, err := net.SplitHostPort(s.api.Addr())
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() && s.consul.self.Address != "" {
-		return net.JoinHostPort(s.consul.self.Address, port)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		if own := towards(s.settings.Consul.Address); own != "" {
+			return net.JoinHostPort(own, port)
+		}
+		if s.consul.self.Address != "" {
+			return net.JoinHostPort(s.consul.self.Address, port)
+		}
 	}
 	return s.api.Addr()
+}
+
+// towards is this machine's address as an agent sees it that is on another, as in a cluster whose pods have addresses of their own; "" for
+// one on this machine, which knows better by what address that is known.
+func towards(agent string) string {
+	if _, rest, ok := strings.Cut(agent, "://"); ok {
+		agent = rest
+	}
+	c, err := net.Dial("udp", agent) // which sends nothing
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = c.Close() }()
+	host, _, err := net.SplitHostPort(c.LocalAddr().String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsLoopback() {
+		return ""
+	}
+	return host
 }

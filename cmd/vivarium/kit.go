@@ -33,16 +33,17 @@ type kit struct {
 	executors []executor.Executor
 	kinds     template.Kinds
 	box       func() *secret.Box
+	making    initialise.Options
 	vault     *vault.Client // nil where no Vault is configured; renews its token while it runs
 	plugins   []*plugin.Plugin
 	// terraformTrouble is why terraform steps will fail here, nil when they can work.
 	terraformTrouble error
 }
 
-// newKit looks for the programs that executors need. dir holds the runner's files unless the settings name a folder. keys is a
-// place for what a Vault says once; nil but in a bootstrap.
-func newKit(ctx context.Context, settings config.Settings, name, dir string, variables map[string]string, keys *initialise.Keys, log *slog.Logger) *kit {
-	k := &kit{settings: settings, name: name, dir: dir, log: log, kinds: template.Kinds{}}
+// newKit looks for the programs that executors need. dir holds the runner's files unless the settings name a folder. making says
+// where keys are kept, and how servers are reached that are made ready; it is empty but in a bootstrap.
+func newKit(ctx context.Context, settings config.Settings, name, dir string, variables map[string]string, making initialise.Options, log *slog.Logger) *kit {
+	k := &kit{settings: settings, name: name, dir: dir, log: log, kinds: template.Kinds{}, making: making}
 	if settings.Runner.WorkDir != "" {
 		k.dir = settings.Runner.WorkDir
 	}
@@ -68,7 +69,8 @@ func newKit(ctx context.Context, settings config.Settings, name, dir string, var
 	}
 	k.takes(here, consulkv.New(consul))
 	k.containers(variables)
-	for _, e := range initialise.New(initialise.Options{Key: func() *secret.Box { return k.box() }, Keys: keys}) {
+	making.Key = func() *secret.Box { return k.box() }
+	for _, e := range initialise.New(making) {
 		k.takes(true, e)
 	}
 	secrets, here := vaultOptions(variables, log.With("executor", "vault"))
@@ -118,7 +120,7 @@ func (k *kit) runner(b bus.Bus, box *secret.Box) (*runner.Runner, error) {
 	}
 	r, err := runner.New(runner.Options{
 		Bus: b, Name: k.name, Pools: k.settings.Runner.Pools, Labels: k.settings.Runner.Labels, Executors: k.executors,
-		Concurrency: k.settings.Runner.Concurrency, WorkDir: work, Box: box, Log: k.log.With("part", "runner"), Version: version,
+		Concurrency: k.settings.Runner.Concurrency, WorkDir: work, Box: box, Dial: k.making.Dial, Log: k.log.With("part", "runner"), Version: version,
 	})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/cluster/consul"
 	"github.com/vivarium-env/vivarium/pkg/config"
+	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/runner"
 	"github.com/vivarium-env/vivarium/pkg/telemetry"
 )
@@ -61,7 +62,7 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 		return err
 	}
 	pools := settings.Runner.Pools
-	k := newKit(ctx, settings, runnerName(settings, strings.Join(pools, "-")), dir, c.variables, nil, log)
+	k := newKit(ctx, settings, runnerName(settings, strings.Join(pools, "-")), dir, c.variables, initialise.Options{}, log)
 	if err := k.plug(ctx, c.variables); err != nil {
 		return err
 	}

@@ -47,7 +47,10 @@ func TestWithoutACluster(t *testing.T) {
 func TestReplicationIsBesideTheAPI(t *testing.T) {
 	f := start(t, func(o *Options) {
 		o.Replication = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })
+		o.Beside = map[string]http.Handler{"/beside": o.Replication}
 	})
+	beside, _ := f.do(http.MethodPost, "/beside")
+	require.Equal(t, http.StatusTeapot, beside.StatusCode)
 	response, _ := f.do(http.MethodPost, replication.Prefix+"stream")
 	require.Equal(t, http.StatusTeapot, response.StatusCode)
 	response, _ = f.do(http.MethodPost, wire.Prefix+"/cluster")

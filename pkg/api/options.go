@@ -85,6 +85,8 @@ type Options struct {
 	Impact func(ctx context.Context, q ImpactQuestion) (wire.TemplateImpact, error)
 	// Replication serves what is below replication.Prefix; nil serves nothing there.
 	Replication http.Handler
+	// Beside serves paths that are no part of the API.
+	Beside map[string]http.Handler
 	// Lag is how far a secondary is behind, told with every answer; nil in a primary.
 	Lag func() replication.Lag
 	// Held is why no step is begun now, whatever it waits for by its record; nil, and a nil reason, say that steps are begun.

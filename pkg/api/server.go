@@ -59,11 +59,15 @@ func New(o Options) (*Server, error) {
 
 // Handler is the API without a listener, for tests and for servers that have one.
 func (s *Server) Handler() http.Handler {
-	if s.options.Replication == nil {
+	if s.options.Replication == nil && len(s.options.Beside) == 0 {
 		return s.echo
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, replication.Prefix) {
+		if beside := s.options.Beside[r.URL.Path]; beside != nil {
+			beside.ServeHTTP(w, r)
+			return
+		}
+		if s.options.Replication != nil && strings.HasPrefix(r.URL.Path, replication.Prefix) {
 			s.options.Replication.ServeHTTP(w, r)
 			return
 		}

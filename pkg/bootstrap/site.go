@@ -23,6 +23,8 @@ type Site struct {
 	GitBase      string `json:"git_base,omitempty"`
 	Prefix       string `json:"prefix,omitempty"`
 	Profile      string `json:"profile"`
+	// Namespace is where everything is in a cluster; "" on a machine.
+	Namespace string `json:"namespace,omitempty"`
 }
 
 // Progress is how far a work folder has come.

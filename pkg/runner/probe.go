@@ -62,6 +62,7 @@ type probe struct {
 	host              string // asked for; "" for the address's own
 	status            int
 	interval, timeout time.Duration
+	dial              func(ctx context.Context, network, address string) (net.Conn, error)
 	// prober asks what is neither HTTP nor TCP; mark is that of its last answer.
 	prober   executor.Prober
 	endpoint *event.Endpoint
@@ -84,7 +85,7 @@ func (r *Runner) newProbe(e *event.Endpoint) (*probe, error) {
 	if address.Scheme == "tcp" && address.Port() == "" {
 		return nil, fault.New(fault.Reject, fault.Invalid, "the status endpoint %s has no port", shown)
 	}
-	p := &probe{url: address, shown: shown, host: e.Host, status: e.Status, endpoint: e, prober: r.probers[address.Scheme], interval: e.Interval, timeout: e.Timeout}
+	p := &probe{url: address, shown: shown, host: e.Host, status: e.Status, endpoint: e, prober: r.probers[address.Scheme], interval: e.Interval, timeout: e.Timeout, dial: r.o.Dial}
 	if p.interval <= 0 {
 		p.interval = defaultProbeInterval
 	}
@@ -123,7 +124,7 @@ func (p *probe) ask(ctx context.Context) error {
 	if p.url.Scheme != "tcp" {
 		return p.get(ctx)
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.url.Host)
+	conn, err := p.dial(ctx, "tcp", p.url.Host)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (p *probe) await(ctx context.Context) error {
 
 // get keeps no connection, and follows redirects unless a redirect is what is expected.
 func (p *probe) get(ctx context.Context) error {
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: p.dial}
 	if p.host != "" {
 		// The gateway chooses its certificate by the name, which has to be that of the host as well.
 		transport.TLSClientConfig = &tls.Config{ServerName: (&url.URL{Host: p.host}).Hostname()}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,8 @@ type Options struct {
 	WorkDir string
 	// Box, when nil, comes from the server, and no task is taken before it has come.
 	Box *secret.Box
+	// Dial connects to status endpoints; nil does so as usual.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Log, when nil, is silent.
 	Log *slog.Logger
 	// Version of the program, for the server to see.
@@ -165,6 +168,9 @@ func (o *Options) check() error {
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 10
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
 	}
 	if o.Grace <= 0 {
 		o.Grace = time.Minute

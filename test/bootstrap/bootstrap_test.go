@@ -19,7 +19,14 @@ import (
 	"github.com/vivarium-env/vivarium/test/servers"
 )
 
-func TestMain(m *testing.M) { servers.Main(m) }
+func TestMain(m *testing.M) {
+	for _, location := range []string{"local", "kubernetes"} {
+		if !asked(location) {
+			fmt.Fprintf(os.Stderr, "NOT RUN: the bootstrap at the location %s (make test-bootstrap, or VIVARIUM_BOOTSTRAP=local,kubernetes)\n", location)
+		}
+	}
+	servers.Main(m)
+}
 
 // patience is for a machine that has much else to do.
 const patience = 10 * time.Minute
@@ -210,7 +217,7 @@ func (p *Place) refuses(t *testing.T, ctx context.Context) {
 		"that are not given":         {"--keys", filepath.Join(p.Dir, "others.json")},
 		"is that of another":         {"--repository-prefix", "other-"},
 		"further environments":       {"--destroy"},
-		"is not supported yet":       {"--location", "kube-context"},
+		"there is none: name it":     {"--location", "kube-context", "--work", filepath.Join(p.Dir, "w3")},
 		"full needs ArangoDB":        {"--profile", "full"},
 		"no folder that can be read": {"--plan", "--work", filepath.Join(p.Dir, "w2"), "--git-base", "file:///nowhere/at/all"},
 	} {

@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,7 +11,7 @@ import (
 
 // TestBootstrapInDocker is the same at the location local, with a Docker of its own.
 func TestBootstrapInDocker(t *testing.T) {
-	if os.Getenv("VIVARIUM_BOOTSTRAP") != "local" {
+	if !asked("local") {
 		t.Skip("VIVARIUM_BOOTSTRAP=local (make test-bootstrap) packs images, and runs it")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

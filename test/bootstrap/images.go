@@ -23,25 +23,48 @@ const images = `images={"broker":"boot/rabbitmq:1","consul":"boot/consul:1","vau
 
 // tools are what the scripts of RabbitMQ and Erlang call.
 var tools = []string{"sh", "sed", "grep", "awk", "basename", "dirname", "readlink", "cat", "date", "id", "hostname", "env", "touch", "rm", "mkdir", "ls", "tr", "cut",
-	"chmod", "sleep", "uname", "ps", "wc", "head", "mv", "cp", "expr", "stty", "true", "epmd", "erl"}
+	"chmod", "sleep", "uname", "df", "ps", "wc", "head", "mv", "cp", "expr", "stty", "true", "epmd", "erl"}
 
 // trees are what they are made of.
 var trees = []string{"/usr/lib/erlang", "/usr/lib/rabbitmq"}
 
 // pack gives the engine all images that it lacks.
 func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
+	give := func(image string, archive io.Reader, env ...string) error {
+		return d.Import(ctx, image, archive, "ENV "+strings.Join(env, " "))
+	}
 	for name, program := range map[string]string{"consul": "consul", "vault": "vault", "vivarium": p.Program} {
-		err := lacking(ctx, d, "boot/"+name+":1", func() error { return p.packProgram(ctx, d, "boot/"+name+":1", program, "usr/bin/"+name) })
+		err := lacking(ctx, d, "boot/"+name+":1", func() error { return p.packProgram(give, "boot/"+name+":1", program, "usr/bin/"+name) })
 		if err != nil {
 			return err
 		}
 	}
-	return lacking(ctx, d, brokerImage, func() error { return p.packBroker(ctx, d) })
+	return lacking(ctx, d, brokerImage, func() error { return p.packBroker(ctx, give) })
 }
+
+// load gives a cluster's node all images.
+func (p *Place) load(ctx context.Context, k *servers.Kubernetes) error {
+	give := func(image string, archive io.Reader, env ...string) error {
+		layer, err := io.ReadAll(archive)
+		if err != nil {
+			return err
+		}
+		return k.LoadFileSystem(ctx, image, layer, env...)
+	}
+	for name, program := range map[string]string{"consul": "consul", "vault": "vault", "vivarium": p.Program} {
+		if err := p.packProgram(give, "boot/"+name+":1", program, "usr/bin/"+name); err != nil {
+			return err
+		}
+	}
+	return p.packBroker(ctx, give)
+}
+
+// giver takes a file system for an image, with variables.
+type giver func(image string, archive io.Reader, env ...string) error
 
 const brokerImage = "boot/rabbitmq:1"
 
-func (p *Place) packProgram(ctx context.Context, d *servers.Docker, image, program, at string) error {
+func (p *Place) packProgram(give giver, image, program, at string) error {
 	file, err := p.find(program)
 	if err != nil {
 		return err
@@ -50,10 +73,10 @@ func (p *Place) packProgram(ctx context.Context, d *servers.Docker, image, progr
 	if err != nil {
 		return err
 	}
-	return d.Import(ctx, image, bytes.NewReader(archive), "ENV PATH=/usr/bin")
+	return give(image, bytes.NewReader(archive), "PATH=/usr/bin")
 }
 
-func (p *Place) packBroker(ctx context.Context, d *servers.Docker) error {
+func (p *Place) packBroker(ctx context.Context, give giver) error {
 	archive, err := p.broker(ctx)
 	if err != nil {
 		return err
@@ -63,7 +86,7 @@ func (p *Place) packBroker(ctx context.Context, d *servers.Docker) error {
 	if err != nil || len(homes) == 0 {
 		return errors.Join(err, errors.New("this machine's RabbitMQ is not where Debian has it"))
 	}
-	return d.Import(ctx, brokerImage, archive, "ENV PATH="+homes[0]+":/usr/bin:/bin LANG=C.UTF-8")
+	return give(brokerImage, archive, "PATH="+homes[0]+":/usr/bin:/bin", "LANG=C.UTF-8")
 }
 
 // find looks in the PATH of the place.

@@ -24,8 +24,8 @@ type Place struct {
 	Dir string
 	// Program is the built vivarium.
 	Program string
-	// Location is process or local.
-	Location string
+	// Location is process, local, or a context of Kubeconfig.
+	Location, Kubeconfig string
 
 	engine *servers.Docker // of the location local
 	path   string          // of PATH, with Consul and Vault
@@ -145,17 +145,22 @@ func (p *Place) Data() string { return filepath.Join(p.Work(), "site", "volumes"
 // Bootstrap is the command, with further arguments.
 func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
 	n := p.ports
-	if p.engine != nil {
+	if p.engine != nil || p.Kubeconfig != "" {
 		args = append([]string{"--param", images}, args...)
 	}
-	return p.Command(ctx, append([]string{
+	always := []string{
 		"bootstrap", "--location", p.Location, "--git-base", "file://" + filepath.Join(p.Dir, "git"), "--repository-prefix", "demo-",
 		"--work", p.Work(), "--keys", p.Keys(),
+	}
+	if p.Kubeconfig != "" { // where everybody has ports of their own
+		return p.Command(ctx, append(append(always, "--namespace", namespace, "--param", "storage_class=by-hand"), args...)...)
+	}
+	return p.Command(ctx, append(append(always,
 		"--param", fmt.Sprint("api_port=", n[0]), "--param", fmt.Sprint("amqp_port=", n[1]), "--param", fmt.Sprint("management_port=", n[2]),
 		"--param", fmt.Sprintf(`erlang_ports={"distribution":%d,"mapper":%d}`, n[3], n[4]),
 		"--param", fmt.Sprintf(`consul_ports={"http":%d,"server":%d,"lan":%d,"wan":%d}`, n[5], n[6], n[7], n[8]),
 		"--param", fmt.Sprintf(`vault_ports={"http":%d,"cluster":%d}`, n[9], n[10]),
-	}, args...)...)
+	), args...)...)
 }
 
 // Destroy is the command that takes all down again; the work folder knows the rest.
@@ -173,11 +178,17 @@ func (p *Place) Command(ctx context.Context, args ...string) *exec.Cmd {
 		}
 	}
 	cmd.Env = append(cmd.Env, "PATH="+p.path)
+	if p.Kubeconfig != "" {
+		cmd.Env = append(cmd.Env, "KUBECONFIG="+p.Kubeconfig)
+	}
 	if p.engine != nil {
 		cmd.Env = append(cmd.Env, "DOCKER_HOST="+p.engine.Host())
 	}
 	return cmd
 }
+
+// namespace is where everything is in a cluster.
+const namespace = "viv"
 
 // Left are processes of the place that still run, by their command lines, and what its engine has.
 func (p *Place) Left(ctx context.Context) ([]string, error) {

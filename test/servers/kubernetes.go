@@ -14,13 +14,14 @@ import (
 	"github.com/vivarium-env/vivarium/test/ports"
 )
 
-// Kubernetes is a private cluster of one node: etcd, API server, controllers, scheduler, kubelet, containerd and
-// kube-proxy, in namespaces of their own, where they have the addresses below whatever else runs on the machine. Its
+// Kubernetes is a private cluster of one node: etcd, API server, controllers, scheduler, kubelet, containerd,
+// kube-proxy and CoreDNS, in namespaces of their own, where they have the addresses below whatever else runs on the machine. Its
 // methods may be called from several goroutines.
 type Kubernetes struct {
 	dir     string
 	port    int
 	all     string           // the program that is all of them
+	names   string           // the program that answers for their names
 	cert    *tls.Certificate // of the administrator
 	version string
 
@@ -52,6 +53,10 @@ func StartKubernetes(ctx context.Context, dir string) (*Kubernetes, error) {
 	if err != nil {
 		return nil, err
 	}
+	names, err := pinnedCoreDNS().get(ctx, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
 	free, err := ports.Free(1)
 	if err != nil {
 		return nil, err
@@ -59,7 +64,7 @@ func StartKubernetes(ctx context.Context, dir string) (*Kubernetes, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	k := &Kubernetes{dir: dir, port: free[0], all: all, running: map[string]*child{}}
+	k := &Kubernetes{dir: dir, port: free[0], all: all, names: names, running: map[string]*child{}}
 	if err := k.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("preparing %s for Kubernetes: %w", dir, err)
 	}
@@ -146,7 +151,7 @@ func (k *Kubernetes) begin(ctx context.Context) (err error) {
 	if err := k.gate.open(); err != nil {
 		return err
 	}
-	for _, start := range []func(context.Context) error{k.startPlane, k.startContainerd, k.startControllers, k.startNode} {
+	for _, start := range []func(context.Context) error{k.startPlane, k.startContainerd, k.startControllers, k.startNames, k.startNode} {
 		if err := start(ctx); err != nil {
 			return err
 		}

@@ -32,6 +32,14 @@ func pinnedKubernetes() *pinnedProgram {
 	}
 }
 
+// pinnedCoreDNS has the plugins that a cluster needs, and no others.
+func pinnedCoreDNS() *pinnedProgram {
+	return &pinnedProgram{
+		title: "CoreDNS", folder: "kubernetes/coredns", name: "coredns", takes: "2 to 4 minutes", requires: "github.com/coredns/coredns", main: ".",
+		sources: []string{"main.go"},
+	}
+}
+
 // missingForKubernetes are the Debian packages whose programs are not there.
 func missingForKubernetes() (packages []string) {
 	for program, name := range map[string]string{

@@ -28,7 +28,16 @@ func (k *Kubernetes) LoadImage(ctx context.Context, name, pkg string) error {
 	if err != nil {
 		return err
 	}
-	image, err := dockerArchive(name, layer)
+	image, err := dockerArchive(name, layer, []string{"/app"}, []string{"PATH=/"})
+	if err != nil {
+		return err
+	}
+	return k.LoadArchive(ctx, name, bytes.NewReader(image))
+}
+
+// LoadFileSystem gives the node an image of a file system as a tar, with variables NAME=VALUE.
+func (k *Kubernetes) LoadFileSystem(ctx context.Context, name string, layer []byte, env ...string) error {
+	image, err := dockerArchive(name, layer, nil, env)
 	if err != nil {
 		return err
 	}
@@ -56,11 +65,11 @@ func (k *Kubernetes) LoadArchive(ctx context.Context, name string, archive io.Re
 }
 
 // dockerArchive is an image of one layer in the form that "docker save" writes.
-func dockerArchive(name string, layer []byte) ([]byte, error) {
+func dockerArchive(name string, layer []byte, entrypoint, env []string) ([]byte, error) {
 	layerDigest := digestOf(layer)
 	type object = map[string]any
 	config, err := json.Marshal(object{
-		"architecture": runtime.GOARCH, "os": "linux", "config": object{"Entrypoint": []string{"/app"}, "Env": []string{"PATH=/"}},
+		"architecture": runtime.GOARCH, "os": "linux", "config": object{"Entrypoint": entrypoint, "Env": env},
 		"rootfs": object{"type": "layers", "diff_ids": []string{"sha256:" + layerDigest}}, "history": []object{{"created_by": "vivarium"}},
 	})
 	if err != nil {

@@ -20,6 +20,8 @@ var (
 	proxyConfig string
 	//go:embed kubernetes/cni.json
 	networkConfig string
+	//go:embed kubernetes/Corefile
+	namesConfig string
 )
 
 func (k *Kubernetes) containerd(name string) string { return filepath.Join(k.dir, "containerd", name) }
@@ -30,6 +32,7 @@ func (k *Kubernetes) writeNode() error {
 		"{pause}", pauseImage, "{cgroup}", cgroupName(k.dir))
 	for name, text := range map[string]string{
 		"containerd.toml": containerdConfig, "kubelet.yaml": kubeletConfig, "kube-proxy.yaml": proxyConfig, "cni/10-bridge.conflist": networkConfig,
+		"Corefile": namesConfig,
 	} {
 		if err := os.WriteFile(filepath.Join(k.dir, name), []byte(words.Replace(text)), 0o600); err != nil {
 			return err
@@ -55,6 +58,11 @@ func (k *Kubernetes) startContainerd(ctx context.Context) error {
 		}
 	}
 	return k.LoadImage(ctx, pauseImage, pauseProgram)
+}
+
+// startNames starts what answers for the names of Services: on the node, as it needs no image there.
+func (k *Kubernetes) startNames(context.Context) error {
+	return k.runOther("coredns", k.names, "-conf", filepath.Join(k.dir, "Corefile"))
 }
 
 // startNode starts what makes a node of this machine.

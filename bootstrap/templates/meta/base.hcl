@@ -1,4 +1,6 @@
+# In a cluster the broker has one within its pod, which it starts.
 resource "container" "mapper" {
+  for_each    = toset(local.cluster ? [] : ["host"])
   group       = "base"
   description = "Erlang's port mapper, which the broker asks"
   stop_timeout = "1s" # as the first process of a container it does not hear that it shall end
@@ -16,6 +18,11 @@ resource "container" "mapper" {
   }
 }
 
+moved {
+  from = resource.container.mapper
+  to   = resource.container.mapper["host"]
+}
+
 resource "container" "broker" {
   group        = "base"
   description  = "RabbitMQ"
@@ -26,13 +33,13 @@ resource "container" "broker" {
   stop_timeout = "30s"
   depends_on   = [resource.container.mapper]
 
-  env = merge(local.docker ? { HOME = "/" } : {}, {
+  env = merge(local.docker || local.cluster ? { HOME = "/" } : {}, {
     ERL_EPMD_PORT                  = tostring(param.erlang_ports.mapper)
     ERL_EPMD_ADDRESS               = local.host
     ERL_CRASH_DUMP                 = "/broker/data/erl_crash.dump"
     RABBITMQ_NODENAME              = "vivarium@localhost"
     RABBITMQ_NODE_PORT             = tostring(param.amqp_port)
-    RABBITMQ_NODE_IP_ADDRESS       = local.host
+    RABBITMQ_NODE_IP_ADDRESS       = local.open
     RABBITMQ_DIST_PORT             = tostring(param.erlang_ports.distribution)
     RABBITMQ_MNESIA_BASE           = "/broker/data"
     RABBITMQ_LOG_BASE              = "/broker/data"
@@ -44,15 +51,15 @@ resource "container" "broker" {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS = "-noinput"
   })
 
-  # In Docker the broker makes up a cookie of its own: files are readable by all there, which it refuses.
-  files = merge(local.docker ? {} : { "/.erlang.cookie" = resource.derived_secret.broker_cookie.outputs.value }, {
+  # In containers the broker makes up a cookie of its own: files are readable by all there, which it refuses.
+  files = merge(local.docker || local.cluster ? {} : { "/.erlang.cookie" = resource.derived_secret.broker_cookie.outputs.value }, {
     "/broker/rabbitmq-env.conf" = ""
     "/broker/advanced.config"   = "[].\n"
     "/broker/enabled_plugins"   = "[rabbitmq_management].\n"
     "/broker/rabbitmq.conf"     = <<-EOT
-      listeners.tcp.1 = ${local.host}:${param.amqp_port}
+      listeners.tcp.1 = ${local.open}:${param.amqp_port}
       distribution.listener.interface = ${local.host}
-      management.tcp.ip = ${local.host}
+      management.tcp.ip = ${local.open}
       management.tcp.port = ${param.management_port}
       default_user = administrator
       default_pass = ${resource.derived_secret.broker_administrator.outputs.value}
@@ -70,14 +77,19 @@ resource "container" "broker" {
   port { container = param.amqp_port }
   port { container = param.management_port }
   port { container = param.erlang_ports.distribution }
-  update { order = "stop_first" }
+  update {
+    order          = "stop_first"
+    health_timeout = local.patience.update
+  }
   health {
     http {
       path = "/"
       port = param.management_port
     }
-    interval     = "1s"
-    start_period = "30s"
+    interval     = local.patience.interval
+    timeout      = local.patience.timeout
+    retries      = local.patience.retries
+    start_period = coalesce(local.patience.start, "30s")
   }
 }
 
@@ -98,7 +110,7 @@ resource "container" "consul" {
       node_name            = "vivarium"
       data_dir             = "/consul/data"
       bind_addr            = local.host
-      client_addr          = local.host
+      client_addr          = local.open
       encrypt              = resource.derived_secret.gossip.outputs.value
       log_level            = "warn"
       disable_update_check = true
@@ -128,13 +140,19 @@ resource "container" "consul" {
   port { container = param.consul_ports.server }
   port { container = param.consul_ports.lan }
   port { container = param.consul_ports.wan }
-  update { order = "stop_first" }
+  update {
+    order          = "stop_first"
+    health_timeout = local.patience.update
+  }
   health {
     http {
       path = "/v1/status/leader"
       port = param.consul_ports.http
     }
-    interval = "1s"
+    interval     = local.patience.interval
+    timeout      = local.patience.timeout
+    retries      = local.patience.retries
+    start_period = local.patience.start
   }
 }
 
@@ -152,7 +170,7 @@ resource "container" "vault" {
       disable_mlock = true
       ui            = true
       log_level     = "warn"
-      api_addr      = "${local.vault}"
+      api_addr      = "http://${local.host}:${param.vault_ports.http}"
       cluster_addr  = "http://${local.host}:${param.vault_ports.cluster}"
       storage "raft" {
         path                   = "/vault/data"
@@ -160,7 +178,7 @@ resource "container" "vault" {
         performance_multiplier = 1
       }
       listener "tcp" {
-        address     = "${local.host}:${param.vault_ports.http}"
+        address     = "${local.open}:${param.vault_ports.http}"
         tls_disable = true
       }
     EOT
@@ -172,13 +190,19 @@ resource "container" "vault" {
   }
   port { container = param.vault_ports.http }
   port { container = param.vault_ports.cluster }
-  update { order = "stop_first" }
+  update {
+    order          = "stop_first"
+    health_timeout = local.patience.update
+  }
   health {
     # Sealed, and with no keys yet, it is as well as it can be: what initialises it comes next.
     http {
       path = "/v1/sys/health?uninitcode=200&sealedcode=200&standbyok=true"
       port = param.vault_ports.http
     }
-    interval = "1s"
+    interval     = local.patience.interval
+    timeout      = local.patience.timeout
+    retries      = local.patience.retries
+    start_period = local.patience.start
   }
 }

@@ -3,7 +3,7 @@
 
 locals {
   # Without a user, where Vault says who connects.
-  broker = local.issued ? "amqp://${local.host}:${param.amqp_port}/${local.user}" : local.bus
+  broker = local.issued ? "amqp://${local.listens}:${param.amqp_port}/${local.user}" : local.bus
   # What the server and the runner take their credentials from; each logs in as itself.
   credentials = local.issued ? "vault:${resource.vault_rabbitmq.broker["vault"].outputs.path}" : ""
 }
@@ -11,7 +11,7 @@ locals {
 resource "container" "server" {
   group        = "service"
   description  = "The server; its store is on a volume"
-  image        = param.images.service
+  image        = local.service
   entrypoint   = [param.program]
   networks     = local.networks
   user         = local.root
@@ -28,8 +28,8 @@ resource "container" "server" {
     VIVARIUM_BUS                  = local.broker
     VIVARIUM_BUS_CREDENTIALS      = local.credentials
     VIVARIUM_DATA_DIR             = "/vivarium/data"
-    VIVARIUM_LISTEN               = "${local.host}:${param.api_port}"
-    VIVARIUM_CATALOGUE            = local.docker ? "/vivarium/templates" : param.catalogue
+    VIVARIUM_LISTEN               = "${local.open}:${param.api_port}"
+    VIVARIUM_CATALOGUE            = local.docker || param.catalogue == "" ? local.catalogue : param.catalogue
     VIVARIUM_PRIMARY_CLUSTER_NAME = resource.consul_cluster.consul.outputs.datacenter
     VIVARIUM_RUNNER_ENABLED       = "false"
     VIVARIUM_CONSUL               = resource.consul_cluster.consul.outputs.address
@@ -37,30 +37,41 @@ resource "container" "server" {
     VIVARIUM_LOG_LEVEL            = param.log_level
   })
 
+  files = { for file, text in param.catalogue_files : "${local.catalogue}/${file}" => text }
+
   volume {
     name      = local.docker ? null : "service"
     host_path = local.docker ? "${param.folder}/volumes/service/data" : null
     path      = "/vivarium/data"
   }
-  volume {
-    host_path = local.docker ? param.catalogue : param.folder # which processes see without it
-    path      = "/vivarium/templates"
+  dynamic "volume" {
+    for_each = local.docker ? [param.catalogue] : [] # which processes see without it
+    content {
+      host_path = volume.value
+      path      = local.catalogue
+    }
   }
   port { container = param.api_port }
-  update { order = "stop_first" }
+  update {
+    order          = "stop_first"
+    health_timeout = local.patience.update
+  }
   health {
     http {
       path = "/api/v1/self/liveliness"
       port = param.api_port
     }
-    interval = "1s"
+    interval     = local.patience.interval
+    timeout      = local.patience.timeout
+    retries      = local.patience.retries
+    start_period = local.patience.start
   }
 }
 
 resource "container" "runner" {
   group        = "service"
   description  = "The runner of the pool default"
-  image        = param.images.service
+  image        = local.service
   entrypoint   = [param.program]
   networks     = local.networks
   user         = local.root
@@ -68,10 +79,19 @@ resource "container" "runner" {
   stop_timeout = "40s"
   depends_on   = [resource.rabbitmq_cluster.broker]
 
+  service_account = local.cluster ? param.account : null
+
   env = merge(local.docker ? {
     VIVARIUM_CONTAINER = "docker"
     DOCKER_HOST        = "unix:///var/run/docker.sock"
-    } : {
+    } : {}, local.cluster ? {
+    VIVARIUM_CONTAINER                = "kubernetes"
+    VIVARIUM_DATA_DIR                 = "/vivarium/data"
+    VIVARIUM_KUBERNETES_NAMESPACE     = param.namespace
+    VIVARIUM_KUBERNETES_PORTS         = "cluster"
+    VIVARIUM_KUBERNETES_STORAGE_CLASS = param.storage_class
+    VIVARIUM_KUBERNETES_VOLUME_SIZE   = param.volume_size
+    } : {}, local.docker || local.cluster ? {} : {
     VIVARIUM_CONTAINER        = "process"
     VIVARIUM_PROCESS_FOLDER   = param.folder
     VIVARIUM_PROCESS_PROGRAMS = join(",", param.programs)
@@ -88,9 +108,12 @@ resource "container" "runner" {
     VAULT_SECRET_ID           = resource.derived_secret.vault_secret.outputs.value
   })
 
-  volume {
-    host_path = local.docker ? param.engine : param.folder # which processes see without it
-    path      = local.docker ? "/var/run/docker.sock" : "/vivarium/site"
+  dynamic "volume" {
+    for_each = local.docker ? [param.engine] : [] # which processes see without it
+    content {
+      host_path = volume.value
+      path      = "/var/run/docker.sock"
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-# What Vivarium itself stands on, on one machine, as supervised processes or in Docker: RabbitMQ, Consul, Vault, and the service (a
+# What Vivarium itself stands on, on one machine, as supervised processes or in Docker, or in a Kubernetes: RabbitMQ, Consul, Vault, and the service (a
 # server and a runner). `vivarium bootstrap` makes it with an engine of its own, and hands it over to that very service.
 #
 # Passwords and tokens are worked out from the cluster's key, so they are kept nowhere; the service's own at the broker come from Vault. Start here, then secrets.hcl, base.hcl,
@@ -15,11 +15,11 @@ template "meta" {
 parameter "location" {
   type        = string
   default     = "process"
-  description = "process or local: supervised processes, or Docker."
+  description = "process, local or kubernetes: supervised processes, Docker, or a cluster."
 
   validation {
-    condition     = contains(["process", "local"], param.location)
-    error_message = "process or local."
+    condition     = contains(["process", "local", "kubernetes"], param.location)
+    error_message = "process, local or kubernetes."
   }
 }
 
@@ -56,7 +56,7 @@ parameter "catalogue" {
   description = "Templates of the further environments: a folder, or the address of a git repository."
 }
 
-# What people may say, by --param.
+# What people may say, by --param; what a cluster needs besides is in cluster.hcl.
 
 parameter "datacenter" {
   type        = string
@@ -140,7 +140,7 @@ parameter "images" {
     vault   = "hashicorp/vault:1.21"
     service = "vivarium:dev"
   }
-  description = "In Docker; processes are programs of PATH."
+  description = "In Docker and on Kubernetes; processes are programs of PATH."
 }
 
 parameter "log_level" {
@@ -151,18 +151,21 @@ parameter "log_level" {
 
 locals {
   host   = "127.0.0.1"
-  api    = "http://${local.host}:${param.api_port}"
-  consul = "${local.host}:${param.consul_ports.http}"
-  vault  = "http://${local.host}:${param.vault_ports.http}"
-  bus    = "amqp://${local.user}:${resource.derived_secret.broker_user.outputs.value}@${local.host}:${param.amqp_port}/${local.user}"
+  api    = "http://${local.cluster ? resource.container.server.outputs.host : local.host}:${param.api_port}"
+  consul = "${local.cluster ? resource.container.consul.outputs.host : local.host}:${param.consul_ports.http}"
+  vault  = "http://${local.cluster ? resource.container.vault.outputs.host : local.host}:${param.vault_ports.http}"
+  listens = local.cluster ? resource.container.broker.outputs.host : local.host
+  bus    = "amqp://${local.user}:${resource.derived_secret.broker_user.outputs.value}@${local.listens}:${param.amqp_port}/${local.user}"
   user   = "vivarium"
   issued = param.broker_credentials == "vault"
 
-  # Everything is on the machine's own network, so that addresses are the same for whoever asks: the engine of a bootstrap, the
-  # runner, people.
+  # On one machine everything is on its own network, so that addresses are the same for whoever asks: the engine of a bootstrap, the
+  # runner, people. In a cluster they are those of Services, and what others ask listens to all.
   docker   = param.location == "local"
-  networks = ["host"]
-  root     = local.docker ? "0:0" : null
+  cluster  = param.location == "kubernetes"
+  networks = local.cluster ? null : ["host"]
+  open     = local.cluster ? "0.0.0.0" : local.host
+  root     = local.docker || local.cluster ? "0:0" : null
   volumes  = local.docker ? "vivarium-" : "" # a name that nobody else has
 }
 

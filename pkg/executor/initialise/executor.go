@@ -3,6 +3,7 @@ package initialise
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"time"
 
@@ -24,6 +25,8 @@ type Options struct {
 	// Keys has Vault's unseal keys and root token; nil where there is no place for them, as in a server: then a Vault is
 	// neither initialised nor unsealed, and the role of the step itself logs in.
 	Keys *Keys
+	// Dial connects to the servers; nil does so as usual. A bootstrap of a cluster goes through its API.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds one request; 15 seconds unless given.
 	Timeout time.Duration
 }
@@ -240,7 +243,11 @@ func values(r executor.Request, pairs map[string]string) executor.Outputs {
 
 // caller makes a client of HTTP that leaves no connection behind.
 func caller(o Options) *http.Client {
-	return &http.Client{Timeout: o.Timeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	return &http.Client{Timeout: o.Timeout, Transport: transport(o)}
+}
+
+func transport(o Options) *http.Transport {
+	return &http.Transport{DisableKeepAlives: true, DialContext: o.Dial}
 }
 
 // missing and other are differences that hold no values, since most of them are about secrets.

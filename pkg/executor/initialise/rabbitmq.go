@@ -62,7 +62,7 @@ func beginRabbit(o Options, r executor.Request) (work, error) {
 		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "address of %s is no URL of a RabbitMQ's management plugin, such as http://127.0.0.1:15672", r.Step)
 	}
 	for _, c := range []*rabbithole.Client{w.broker, w.user} {
-		c.SetTransport(&http.Transport{DisableKeepAlives: true})
+		c.SetTransport(transport(o))
 		c.SetTimeout(o.Timeout)
 	}
 	return w, nil

@@ -118,13 +118,13 @@ func (w *vaultWork) await(ctx context.Context, ask func() error) error {
 	}
 }
 
-// Unseal unseals the Vault that the keys are of, where it is sealed. Without keys of one there is nothing to do.
-func Unseal(ctx context.Context, keys *Keys) error {
-	held := keys.Held().Vault
+// Unseal unseals the Vault that the option's keys are of, where it is sealed. Without keys of one there is nothing to do.
+func Unseal(ctx context.Context, o Options) error {
+	held := o.Keys.Held().Vault
 	if held == nil {
 		return nil
 	}
-	w := &vaultWork{o: Options{Keys: keys}.withDefaults(), r: executor.Request{Log: func(string, string) {}}, b: vaultBlock{Address: held.Address}}
+	w := &vaultWork{o: o.withDefaults(), r: executor.Request{Log: func(string, string) {}}, b: vaultBlock{Address: held.Address}}
 	if err := need(w.r, "address", held.Address); err != nil {
 		return err
 	}

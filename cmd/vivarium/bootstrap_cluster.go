@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/vivarium-env/vivarium/pkg/bootstrap"
+	"github.com/vivarium-env/vivarium/pkg/bootstrap/cluster"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/kubernetes"
+	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
+	"github.com/vivarium-env/vivarium/pkg/fault"
+)
+
+// inCluster is what the template calls a location that is a cluster.
+const inCluster = "kubernetes"
+
+// defaultNamespace is where a bootstrap puts everything in a cluster.
+const defaultNamespace = "vivarium"
+
+// mostCatalogue bounds what travels with the service as files, in bytes: a ConfigMap holds no more.
+const mostCatalogue = 900_000
+
+// onMachine tells whether a location is this machine, and no cluster.
+func onMachine(location string) bool { return location == onProcesses || location == onThisDocker }
+
+// connect finds the cluster, and finds out whether all that is to be done there may be done, before anything is.
+func (x *raising) connect(ctx context.Context) error {
+	files := kubeconfigs(x.variables)
+	if len(files) == 0 {
+		return usage("the location %q would be a context of a kubeconfig or the address of a cluster in one, and there is none: name it with KUBECONFIG", x.f.Location)
+	}
+	place, err := cluster.Find(files, x.f.Location)
+	if err != nil {
+		return err
+	}
+	namespace := x.f.Namespace
+	if x.folder != nil {
+		namespace = x.folder.Progress().Site.Namespace
+	}
+	if x.kube, err = cluster.Connect(place, namespace); err != nil {
+		return err
+	}
+	if err := x.kube.Check(ctx, kubernetes.Rights()); err != nil {
+		return err
+	}
+	return x.kube.Mine(ctx, bootstrap.Environment, x.keyID())
+}
+
+// keyID tells whose namespaces are ours; "" before there is a key.
+func (x *raising) keyID() string {
+	if x.folder == nil {
+		return ""
+	}
+	return x.folder.Progress().KeyID
+}
+
+// kubeconfigs are the files that kubectl reads.
+func kubeconfigs(variables map[string]string) (files []string) {
+	for _, file := range filepath.SplitList(variables["KUBECONFIG"]) {
+		if file != "" {
+			files = append(files, file)
+		}
+	}
+	if len(files) > 0 || variables["HOME"] == "" {
+		return files
+	}
+	file := filepath.Join(variables["HOME"], ".kube", "config")
+	if _, err := os.Stat(file); err != nil {
+		return nil
+	}
+	return []string{file}
+}
+
+// close ends the ways into the cluster.
+func (x *raising) close() {
+	if x.kube != nil {
+		x.kube.Close()
+	}
+}
+
+// claim makes the namespace and the account of the runner.
+func (x *raising) claim(ctx context.Context) error {
+	if x.kube == nil {
+		return nil
+	}
+	return x.kube.Claim(ctx, bootstrap.Environment, x.keyID(), kubernetes.Rights())
+}
+
+// release removes what claim has made.
+func (x *raising) release(ctx context.Context) error {
+	if x.kube == nil {
+		return nil
+	}
+	left, err := x.kube.Release(ctx, bootstrap.Environment, x.keyID())
+	if err == nil && len(left) > 0 {
+		x.say("\nThe namespace %s stays, since others have something in it: %s", x.kube.Namespace(), strings.Join(left, ", "))
+	}
+	return err
+}
+
+// making is how the engine makes servers ready.
+func (x *raising) making() (o initialise.Options) {
+	if x.keys != nil {
+		o.Keys = x.keys.Keys
+	}
+	if x.kube != nil {
+		o.Dial = x.kube.Dial
+	}
+	return o
+}
+
+// reach is an address of the service, or of its bus, as this machine has it: in a cluster it leads through the API server.
+func (x *raising) reach(ctx context.Context, address string) (string, error) {
+	if x.kube == nil {
+		return address, nil
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fault.New(fault.Reject, fault.Invalid, "what the template %q puts out is no address", bootstrap.Environment) // it may hold a password
+	}
+	u.Host, err = x.kube.Reach(ctx, u.Host)
+	return u.String(), err
+}
+
+// api is where the service is reached.
+func (x *raising) api(ctx context.Context) (string, error) {
+	return x.reach(ctx, x.folder.Progress().API)
+}
+
+// clustered are the parameters of the template meta that a cluster needs.
+func (x *raising) clustered(ours map[string]any) error {
+	if x.kube == nil {
+		return nil
+	}
+	files := map[string]string{}
+	if _, said := x.f.parameters["catalogue"]; !said {
+		var err error
+		if files, err = catalogueFiles(x.further); err != nil {
+			return err
+		}
+	}
+	ours["location"], ours["program"], ours["folder"], ours["programs"] = inCluster, "/usr/bin/vivarium", "/vivarium", []string{}
+	ours["namespace"], ours["account"], ours["catalogue"], ours["catalogue_files"] = x.kube.Namespace(), cluster.Account, "", files
+	if x.f.Image != "" {
+		ours["image"] = x.f.Image
+	}
+	return nil
+}
+
+// catalogueFiles are a catalogue's texts by their paths: the service in a cluster need not have git, nor a way to where the repositories are.
+func catalogueFiles(dir string) (map[string]string, error) {
+	files, size := map[string]string{}, 0
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == ".git":
+			return fs.SkipDir
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		if size += len(text); !utf8.Valid(text) || size > mostCatalogue {
+			return fault.New(fault.Reject, fault.Invalid, "the templates can't travel with the service: %s is no text, or all are more than %d bytes; "+
+				"have the service fetch them itself with --param catalogue=URL, for which its image needs git", name, mostCatalogue)
+		}
+		files[name] = string(text)
+		return nil
+	})
+	return files, err
+}
+
+// hint is how people have the service do something: on its data folder, or in its pod.
+func (x *raising) hint(words ...string) string {
+	if x.kube == nil {
+		return fmt.Sprintf("%s %s --data-dir %s", x.program, strings.Join(words, " "), filepath.Dir(x.storeFile()))
+	}
+	host, _, _ := strings.Cut(strings.TrimPrefix(x.folder.Progress().API, "http://"), ".")
+	return fmt.Sprintf("kubectl --context %s -n %s exec deployment/%s -- /usr/bin/vivarium %s --data-dir /vivarium/data",
+		x.kube.Place().Context, x.kube.Namespace(), host, strings.Join(words, " "))
+}
