@@ -86,6 +86,10 @@ func (c *compiler) resolve() {
 	c.checkReferences()
 	c.orderLocals()
 	c.closeEdges()
+	// Before any is inspected, since what is evaluated for that may mention blocks that come later.
+	for _, b := range c.t.blocks {
+		b.Outputs = b.Kind.Outputs
+	}
 	for _, b := range c.t.blocks {
 		c.inspect(b)
 	}

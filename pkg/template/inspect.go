@@ -21,7 +21,6 @@ type inspections map[string]Inspection
 
 // inspect learns the inputs and outputs that depend on what the block refers to.
 func (c *compiler) inspect(b *Block) {
-	b.Outputs = b.Kind.Outputs
 	if b.Kind.Inspect == nil {
 		return
 	}

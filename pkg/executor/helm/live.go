@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"slices"
 
 	"helm.sh/helm/v3/pkg/kube"
@@ -116,10 +118,19 @@ func (s *session) should(o *resource.Info, rel *release.Release) (*unstructured.
 	force := true
 	is, err := s.resource(o).Patch(ctx, o.Name, types.ApplyPatchType, text,
 		metav1.PatchOptions{FieldManager: lookManager, Force: &force, DryRun: []string{metav1.DryRunAll}})
+	if wrongType(err) {
+		return nil, s.answered(veiled{err, s.veil.mask(err.Error())}, http.StatusBadRequest)
+	}
 	if err != nil {
 		return nil, s.fault(err, fault.Retry, "compared with the cluster")
 	}
 	return is, nil
+}
+
+// wrongType tells whether an object has a value of a wrong type, for which the API server has no reason and says that the mistake is its own.
+func wrongType(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code == http.StatusInternalServerError && status.Status().Reason == metav1.StatusReasonUnknown
 }
 
 func copied(m map[string]string) map[string]string {

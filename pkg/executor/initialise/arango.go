@@ -72,7 +72,7 @@ func (b arangoBlock) client(o Options, user, password string) arangodb.Client {
 	return arangodb.NewClient(connection.NewHttpConnection(connection.HttpConfiguration{
 		Endpoint: connection.NewRoundRobinEndpoints([]string{b.Address}), ContentType: connection.ApplicationJSON,
 		Authentication: connection.NewBasicAuth(user, password),
-		Transport:      &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: o.Timeout},
+		Transport:      &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: o.Timeout, DialContext: o.Dial},
 	}))
 }
 
