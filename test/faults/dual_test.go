@@ -31,12 +31,19 @@ func (h *half) processes() []*process {
 type dual struct {
 	*pair
 	halves [2]*half
+	wan    *wan // between the sides; nil where nothing is in between
 }
 
 // newDual returns once the secondary has all that the primary has.
 func newDual(t *testing.T, ctx context.Context, more ...string) *dual {
 	t.Helper()
-	d := &dual{pair: &pair{cluster: emptyCluster(t, "vivarium-dual-")}}
+	return newDualOver(t, ctx, nil, more...)
+}
+
+// newDualOver is newDual with a WAN that can be cut.
+func newDualOver(t *testing.T, ctx context.Context, w *wan, more ...string) *dual {
+	t.Helper()
+	d := &dual{pair: &pair{cluster: emptyCluster(t, "vivarium-dual-")}, wan: w}
 	d.env = append(sideEnvironment(more...), "VIVARIUM_KEY="+d.key)
 	d.startHalves(t, ctx)
 	east, west := d.halves[0], d.halves[1]
@@ -77,7 +84,7 @@ func (d *dual) startHalves(t *testing.T, ctx context.Context) {
 		})
 		all.Go(func() {
 			var err error
-			h.consul, err = servers.StartConsul(ctx, t.TempDir(), servers.ConsulOptions{Datacenter: name})
+			h.consul, err = servers.StartConsul(ctx, t.TempDir(), d.consulOf(i, name))
 			require.NoError(t, err)
 		})
 	}
@@ -94,17 +101,35 @@ func (d *dual) startHalves(t *testing.T, ctx context.Context) {
 			d.add(h, n+1)
 		}
 	}
+	if d.wan != nil {
+		for i, h := range d.halves {
+			d.wan.join(t, i, h.consul)
+		}
+	}
 	require.NoError(t, d.halves[0].consul.JoinWAN(ctx, d.halves[1].consul))
+}
+
+func (d *dual) consulOf(side int, name string) servers.ConsulOptions {
+	o := servers.ConsulOptions{Datacenter: name}
+	if d.wan != nil {
+		o.AdvertiseWAN = d.wan.address(side)
+	}
+	return o
 }
 
 // add makes a server and a runner of a side; its first servers are the primary's where the side is the east.
 func (d *dual) add(h *half, number int) {
-	args := []string{"server", "--primary-cluster-name", "east", "--listen", "127.0.0.1:0", "--no-runner", "--bus", h.broker.URL(), "--consul", h.consul.Address(),
+	listen, env := "127.0.0.1:0", d.env
+	if d.wan != nil {
+		listen = freeAddress(d.t)
+		env = append(slices.Clip(env), "VIVARIUM_CONSUL_ADVERTISE="+d.wan.server(d.t, listen))
+	}
+	args := []string{"server", "--primary-cluster-name", "east", "--listen", listen, "--no-runner", "--bus", h.broker.URL(), "--consul", h.consul.Address(),
 		"--store", "sqlite:" + filepath.Join(d.dir, h.name+".db"), "--catalogue", filepath.Join(d.dir, "catalogue")}
 	if h.name == "east" {
 		args = append(args, "--primary")
 	}
-	h.servers = append(h.servers, d.process(fmt.Sprint(h.name, number), d.env, args...))
+	h.servers = append(h.servers, d.process(fmt.Sprint(h.name, number), env, args...))
 	runner := fmt.Sprint(h.name, "-runner", number)
 	h.runners = append(h.runners, d.process(runner, d.env, "runner", "--pool", "default", "--name", runner, "--bus", h.broker.URL(),
 		"--consul", h.consul.Address(), "--concurrency", "4"))

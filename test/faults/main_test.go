@@ -112,6 +112,7 @@ func TestFaults(t *testing.T) {
 		{"side-cut", sidesCut},
 		{"side-altered", sideAltered},
 		{"dual-killed", dualKilled},
+		{"dual-cut", dualCut},
 		{"dual-switched", dualSwitched},
 	} {
 		t.Run(one.name, func(t *testing.T) {

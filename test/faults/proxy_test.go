@@ -29,6 +29,10 @@ type proxy struct {
 func newProxy(t *testing.T, target string) *proxy {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return proxyOn(t, l, target)
+}
+
+func proxyOn(t *testing.T, l net.Listener, target string) *proxy {
 	p := &proxy{listener: l, target: target, conns: map[net.Conn]struct{}{}, gate: make(chan struct{}), answers: make(chan struct{})}
 	close(p.gate)
 	close(p.answers)

@@ -35,6 +35,8 @@ type ConsulOptions struct {
 	// Listen are addresses of this machine that clients are served on besides 127.0.0.1, such as that of a bridge on which
 	// containers are.
 	Listen []string
+	// AdvertiseWAN is the address by which other datacentres reach it, such as that of a proxy; 127.0.0.1 unless given.
+	AdvertiseWAN string
 }
 
 type consulPorts struct{ http, server, lan, wan int }
@@ -69,6 +71,9 @@ func StartConsul(ctx context.Context, dir string, o ...ConsulOptions) (*Consul, 
 
 // Address is the host and port that clients take.
 func (c *Consul) Address() string { return "127.0.0.1:" + strconv.Itoa(c.ports.http) }
+
+// WANPorts are those on 127.0.0.1 that other datacentres use: for calls, and for gossip over TCP and UDP.
+func (c *Consul) WANPorts() (calls, gossip int) { return c.ports.server, c.ports.wan }
 
 // Version is what the server says it is, such as 1.22.0.
 func (c *Consul) Version() string { return c.version }

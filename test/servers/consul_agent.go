@@ -36,6 +36,9 @@ func (c *Consul) prepare() error {
 		"log_level": "warn", "disable_update_check": true, "leave_on_terminate": false,
 		"performance": object{"raft_multiplier": 1}, "connect": object{"enabled": false},
 	}
+	if c.options.AdvertiseWAN != "" {
+		configuration["advertise_addr_wan"] = c.options.AdvertiseWAN
+	}
 	if token := c.options.ManagementToken; token != "" {
 		configuration["acl"] = object{
 			"enabled": true, "default_policy": "deny", "tokens": object{"initial_management": token, "agent": token},
