@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
 )
@@ -11,37 +12,57 @@ import (
 type epochKeys struct {
 	*consulLink
 	key string
+	// patience is what each call is given; 0 leaves it to the client.
+	patience time.Duration
+}
+
+// lostPatience is what a Consul is given that is probably lost with its side: whoever takes over by force waits for it.
+const lostPatience = 3 * time.Second
+
+func (k epochKeys) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if k.patience > 0 {
+		return context.WithTimeout(ctx, k.patience)
+	}
+	return context.WithCancel(ctx)
 }
 
 // Get implements authority.Keys.
 func (k epochKeys) Get(ctx context.Context, place string) ([]byte, uint64, error) {
+	ctx, cancel := k.within(ctx)
+	defer cancel()
 	found, err := k.client.Read(ctx, place, k.key)
 	return found.Value, found.Index, err
 }
 
 // Swap implements authority.Keys.
 func (k epochKeys) Swap(ctx context.Context, place string, value []byte, index uint64) (bool, error) {
+	ctx, cancel := k.within(ctx)
+	defer cancel()
 	return k.client.Swap(ctx, place, k.key, value, index)
 }
 
 // places are the datacentres of both sides, as far as they are known; none without Consul.
-func (s *instance) places() (authority.Keys, []string) {
+func (s *instance) places(patience time.Duration) (authority.Keys, []string) {
 	if s.consul == nil || s.consul.self.Datacentre == "" {
 		return nil, nil
 	}
 	places := []string{s.consul.self.Datacentre, s.settings.PrimaryClusterName}
 	slices.Sort(places)
-	return epochKeys{s.consul, s.consul.service + "/" + s.settings.PrimaryClusterName + "/epoch"}, slices.Compact(places)
+	return epochKeys{s.consul, s.consul.service + "/" + s.settings.PrimaryClusterName + "/epoch", patience}, slices.Compact(places)
 }
 
 func (s *instance) claim(ctx context.Context, c authority.Claim, force bool) error {
-	keys, places := s.places()
+	var patience time.Duration
+	if force {
+		patience = lostPatience
+	}
+	keys, places := s.places(patience)
 	return authority.Write(ctx, keys, places, c, force)
 }
 
 // claimed is who acts, by what was claimed; found is false where nobody can be asked.
 func (s *instance) claimed(ctx context.Context) (c authority.Claim, found bool) {
-	keys, places := s.places()
+	keys, places := s.places(0)
 	if len(places) == 0 {
 		return c, false
 	}

@@ -59,6 +59,7 @@ func (p *proxy) accept() {
 }
 
 func (p *proxy) serve(client net.Conn) {
+	p.wait(true) // while nothing flows, nobody is met either
 	var d net.Dialer
 	broker, err := d.DialContext(context.Background(), "tcp", p.target)
 	if err != nil {
