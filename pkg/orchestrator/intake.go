@@ -124,12 +124,16 @@ func (x *Orchestrator) tick() {
 			x.runners.expire(now)
 			x.usage.expire(now)
 			x.balance(now)
-			for n := range x.Partitions {
-				m := x.message(bus.Address{Key: bus.Partition(n)}, event.TypeOf(event.PartitionTick),
-					event.Tick{Partition: n, Server: x.Server, Time: now.UTC()})
-				m.Expires, m.Transient = 2*time.Second, true
-				x.send(m, "tick")
-			}
+			x.tickAll(now)
 		}
+	}
+}
+
+func (x *Orchestrator) tickAll(now time.Time) {
+	for n := range x.Partitions {
+		m := x.message(bus.Address{Key: bus.Partition(n)}, event.TypeOf(event.PartitionTick),
+			event.Tick{Partition: n, Server: x.Server, Time: now.UTC()})
+		m.Expires, m.Transient = 2*time.Second, true
+		x.send(m, "tick")
 	}
 }

@@ -177,6 +177,7 @@ func (x *Orchestrator) Start(ctx context.Context) error {
 	}
 	x.running.Go(x.tick)
 	x.ready.Store(true)
+	x.tickAll(time.Now()) // what is in doubt after a takeover is found by the time that somebody asks
 	return nil
 }
 

@@ -42,6 +42,9 @@ type Refuser struct {
 	listener bus.Listener
 	id       string // of marks
 	passing  chan bus.Delivery
+	begun    time.Time
+	marked   time.Time   // when the last mark was made; the watch's alone
+	over     atomic.Bool // all is handed over
 
 	run     context.Context
 	cancel  context.CancelFunc
@@ -68,7 +71,8 @@ func (r *Refuser) Start(ctx context.Context) (err error) {
 	if err := r.Bus.Declare(ctx, bus.Topology{}); err != nil {
 		return err
 	}
-	r.heard.Store(time.Now().UnixNano())
+	r.begun = time.Now()
+	r.heard.Store(r.begun.UnixNano())
 	r.listener, err = r.Bus.Listen(ctx, []bus.Address{{Exchange: bus.Control, Key: topicServers}}, func(m *bus.Message) {
 		var s event.ServerPresence
 		if e, err := event.Decode(m.Body); err == nil && json.Unmarshal(e.Data, &s) == nil && !s.Leaving {
@@ -123,6 +127,8 @@ func (r *Refuser) watch() {
 			if sub, err = r.begin(); err != nil && !errors.Is(err, context.Canceled) {
 				r.Log.Warn("commands can't be answered now", "error", err)
 			}
+		default:
+			r.remark()
 		}
 		select {
 		case <-r.run.Done():
@@ -146,8 +152,9 @@ func (r *Refuser) refuse(d bus.Delivery) {
 		return
 	}
 	name, _ := event.NameOf(e.Type)
-	if m.ReplyTo == "" {
-		r.Log.Warn("a command came to a secondary, and nobody is to be answered", "command", name, "id", e.ID)
-	}
-	r.answer(d, event.Answer{CommandID: e.ID, Command: name, Environment: e.Subject, Error: r.reason()})
+	reason := r.reason()
+	r.answer(d, event.Answer{CommandID: e.ID, Command: name, Environment: e.Subject, Error: reason}, func(d bus.Delivery) {
+		r.Log.Warn("a command came to a secondary, and nobody is there to be answered: it is a dead letter", "command", name, "id", e.ID)
+		d.Dead(string(reason.Code), reason.Message)
+	})
 }

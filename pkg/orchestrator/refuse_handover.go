@@ -17,6 +17,8 @@ const (
 	handOverBytes = 2 << 20
 	// handOverPause is between two attempts while the other side can't take what is handed over.
 	handOverPause = time.Second
+	// markAgain is how often a mark is put behind what waits until one has come: others of this side read the queue, too, and may get it.
+	markAgain = 5 * time.Second
 )
 
 // begin consumes commands. Where they are to be handed over, a mark behind those that are there tells when that is over.
@@ -30,13 +32,29 @@ func (r *Refuser) begin() (bus.Subscription, error) {
 				d.Requeue(0)
 			}
 		}
-		mark := r.envelope(event.TypeOf(event.QueueMark), event.Mark{Server: r.id})
-		if err := r.Bus.Publish(r.run, bus.Message{To: bus.Address{Key: bus.Commands}, ID: uuid.NewString(), Type: mark.Type,
-			ContentType: event.ContentType, Body: mark.Encode()}); err != nil {
+		if err := r.mark(); err != nil {
 			return nil, err
 		}
 	}
 	return r.Bus.Consume(r.run, bus.ConsumeOptions{Queue: bus.Commands, Prefetch: refuserPrefetch}, handle)
+}
+
+// mark puts a mark behind what waits.
+func (r *Refuser) mark() error {
+	r.marked = time.Now()
+	mark := r.envelope(event.TypeOf(event.QueueMark), event.Mark{Server: r.id, Time: r.marked.UTC()})
+	return r.Bus.Publish(r.run, bus.Message{To: bus.Address{Key: bus.Commands}, ID: uuid.NewString(), Type: mark.Type,
+		ContentType: event.ContentType, Body: mark.Encode()})
+}
+
+// remark does so again while no mark has come.
+func (r *Refuser) remark() {
+	if r.HandOver == nil || r.over.Load() || time.Since(r.marked) < markAgain {
+		return
+	}
+	if err := r.mark(); err != nil && r.run.Err() == nil {
+		r.Log.Warn("the end of what is to be handed over can't be marked now", "error", err)
+	}
 }
 
 // handed is a command that is to be handed over.
@@ -47,7 +65,7 @@ type handed struct {
 
 // pass hands commands over in their order, as many at once as are there, and refuses those behind the mark.
 func (r *Refuser) pass() {
-	over, batch, size := false, []handed{}, 0
+	batch, size := []handed{}, 0
 	for {
 		d, more := r.next(len(batch) > 0)
 		if more && d == nil { // nothing else is there
@@ -64,7 +82,7 @@ func (r *Refuser) pass() {
 		body := d.Message().Body
 		e, err := event.Decode(body)
 		switch {
-		case over || err != nil || len(body) > handOverBytes:
+		case r.over.Load() || err != nil || len(body) > handOverBytes:
 			r.handOver(batch)
 			batch, size = nil, 0
 			r.refuse(d)
@@ -72,7 +90,9 @@ func (r *Refuser) pass() {
 		case e.Type == event.TypeOf(event.QueueMark):
 			r.handOver(batch)
 			batch, size = nil, 0
-			over = r.run.Err() == nil && r.passedMark(e)
+			if r.run.Err() == nil {
+				r.passMark(e)
+			}
 			d.Ack()
 			continue
 		case size+len(body) > handOverBytes:
@@ -104,17 +124,17 @@ func (r *Refuser) next(hurry bool) (d bus.Delivery, more bool) {
 	}
 }
 
-// passedMark tells whether the mark is this process's own: others were left by those that did not come to it.
-func (r *Refuser) passedMark(e event.Envelope) bool {
+// passMark takes a mark that was made since this process began: others were left by those that did not come to them.
+func (r *Refuser) passMark(e event.Envelope) {
 	var m event.Mark
-	if json.Unmarshal(e.Data, &m) != nil || m.Server != r.id {
-		return false
+	if json.Unmarshal(e.Data, &m) != nil || m.Server != r.id && !m.Time.After(r.begun) {
+		return
 	}
+	r.over.Store(true)
 	r.Log.Info("all commands that were sent to this side while it was the primary are handed over")
 	if r.HandedOver != nil {
 		r.HandedOver()
 	}
-	return true
 }
 
 // handOver gives commands to who takes them, until they are answered, and passes the answers on. What is left at the end stays
@@ -129,7 +149,7 @@ func (r *Refuser) handOver(batch []handed) {
 		if err == nil && len(answers) == len(batch) {
 			r.Log.Info("commands were handed over to the primary", "commands", len(batch))
 			for i, w := range batch {
-				r.answer(w.Delivery, answers[i])
+				r.answer(w.Delivery, answers[i], bus.Delivery.Ack)
 			}
 			return
 		}
@@ -163,21 +183,24 @@ func (r *Refuser) envelope(typ string, data any) event.Envelope {
 		DataContentType: "application/json", Data: body}
 }
 
-// answer replies to a command, and lets go of it then.
-func (r *Refuser) answer(d bus.Delivery, a event.Answer) {
+// answer replies to a command, and lets go of it then; where nobody is there to hear it, unheard does.
+func (r *Refuser) answer(d bus.Delivery, a event.Answer, unheard func(bus.Delivery)) {
 	m := d.Message()
 	if m.ReplyTo == "" {
-		d.Ack()
+		unheard(d)
 		return
 	}
 	e := r.envelope(event.AnswerType, a)
 	err := r.Bus.Send(context.WithoutCancel(r.run), bus.Message{To: bus.Address{Key: m.ReplyTo}, ID: e.ID, Type: event.AnswerType, ContentType: event.ContentType,
 		CorrelationID: m.CorrelationID, Transient: true, Body: e.Encode()}, func(err error) {
-		if err != nil {
+		switch {
+		case err == nil:
+			d.Ack()
+		case fault.Is(err, fault.NotFound):
+			unheard(d) // who asked is gone
+		default:
 			d.Requeue(time.Second)
-			return
 		}
-		d.Ack()
 	})
 	if err != nil {
 		d.Requeue(time.Second)
