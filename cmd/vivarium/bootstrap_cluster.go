@@ -169,9 +169,15 @@ func catalogueFiles(dir string) (map[string]string, error) {
 		if err != nil {
 			return err
 		}
-		if size += len(text); !utf8.Valid(text) || size > mostCatalogue {
-			return fault.New(fault.Reject, fault.Invalid, "the templates can't travel with the service: %s is no text, or all are more than %d bytes; "+
-				"have the service fetch them itself with --param catalogue=URL, for which its image needs git", name, mostCatalogue)
+		why := ""
+		if size += len(text); size > mostCatalogue {
+			why = fmt.Sprintf("all together are more than %d bytes", mostCatalogue)
+		} else if !utf8.Valid(text) {
+			why = name + " is no text"
+		}
+		if why != "" {
+			return fault.New(fault.Reject, fault.Invalid, "the templates can't travel with the service, as %s: have the service fetch them itself with "+
+				"--param catalogue=URL, for which its image needs git", why)
 		}
 		files[name] = string(text)
 		return nil
