@@ -82,7 +82,7 @@ func TestTemplatesAreValidatedWithAllKinds(t *testing.T) {
 	require.NotEqual(t, exitOK, f.run(context.Background(), []string{"template", "validate", filepath.Join(templates, "hello")}))
 	kinds, err := f.kinds(context.Background())
 	require.NoError(t, err)
-	for _, name := range []string{"consul_kv", "vault_secret", "container", "terraform", "action", "noop"} {
+	for _, name := range []string{"consul_kv", "vault_secret", "container", "terraform", "action", "noop", "helm_release", "arangodb_database"} {
 		require.Contains(t, kinds, name)
 	}
 }

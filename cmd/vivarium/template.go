@@ -12,6 +12,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/action"
 	"github.com/vivarium-env/vivarium/pkg/executor/consulkv"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/docker"
+	"github.com/vivarium-env/vivarium/pkg/executor/helm"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/executor/noop"
 	"github.com/vivarium-env/vivarium/pkg/executor/terraform"
@@ -39,7 +40,7 @@ func (c *cli) kinds(ctx context.Context) (template.Kinds, error) {
 	all := template.Kinds{}
 	modules := template.NewModules(filepath.Join(cacheDir(), "vivarium", "fetched"))
 	executors := append(vault.New(vault.Options{}), terraform.New(terraform.Options{Log: log, Fetch: modules.Fetch}),
-		action.New(action.Options{Log: log}), noop.New(), consulkv.New(consulkv.Options{}), docker.New(docker.Options{}))
+		action.New(action.Options{Log: log}), noop.New(), consulkv.New(consulkv.Options{}), docker.New(docker.Options{}), helm.New(helm.Options{}))
 	executors = append(executors, initialise.New(initialise.Options{})...)
 	for _, e := range executors {
 		all[e.Kind().Name] = e.Kind()
