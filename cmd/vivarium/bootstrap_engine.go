@@ -27,6 +27,8 @@ var programFolders = []string{"/usr/lib/rabbitmq/bin"}
 type found struct {
 	API string `json:"api"`
 	Bus string `json:"bus"`
+	// BusCA is the authority of the bus's certificate, where it has one.
+	BusCA string `json:"bus_ca"`
 }
 
 // engine is the settings of a server that works for a bootstrap alone, on a data folder.
@@ -171,7 +173,15 @@ func (x *raising) outputs(zero environment.Record) (out found, err error) {
 		return out, err
 	}
 	err = json.Unmarshal(open, &out)
+	x.busRoots = out.BusCA
 	return out, err
+}
+
+// on is a connection to a bus: the engine's, or the service's with what environment zero says of its certificate.
+func (x *raising) on(bus string) *connection {
+	c := x.cli.on(bus)
+	c.roots = x.busRoots
+	return c
 }
 
 // deploy sends what leads on from how the environment stands.

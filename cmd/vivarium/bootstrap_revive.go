@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
@@ -48,7 +49,19 @@ func (x *raising) wake(ctx context.Context) error {
 		}
 		break
 	}
-	return initialise.Unseal(ctx, x.making())
+	return x.unseal(ctx)
+}
+
+// unseal waits for a Vault that is coming up: a server that is there may be waiting for it, too.
+func (x *raising) unseal(ctx context.Context) error {
+	limit, cancel := context.WithTimeout(ctx, upTime)
+	defer cancel()
+	for {
+		err := initialise.Unseal(limit, x.making())
+		if !fault.Is(err, fault.Unavailable) || resilience.Pause(limit, time.Second) != nil {
+			return err
+		}
+	}
 }
 
 // revive starts again what of environment zero is gone, by an engine that works on a copy of the service's store. What it notes

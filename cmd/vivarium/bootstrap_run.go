@@ -32,6 +32,7 @@ type raising struct {
 	meta, further string
 	retried       bool
 	kube          *cluster.Cluster // nil on a machine
+	busRoots      string           // of the service's bus, in PEM
 }
 
 func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {

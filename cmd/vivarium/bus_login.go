@@ -87,17 +87,3 @@ func (l *busLogin) address(bus string) string {
 	}
 	return u.String()
 }
-
-// dialBus connects a server to a broker.
-func (s *instance) dialBus(ctx context.Context, log *slog.Logger) (err error) {
-	if s.busLogin, err = newBusLogin(s.settings, s.vars, s.log); err != nil {
-		return err
-	}
-	if err := s.busLogin.start(ctx, s.announceBus); err != nil {
-		return err
-	}
-	if s.bus, err = dial(ctx, s.busURL, s.id, s.busLogin, log); err != nil {
-		_ = s.busLogin.stopWithin() // the first error counts
-	}
-	return err
-}

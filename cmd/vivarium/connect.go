@@ -26,6 +26,7 @@ const connectTimeout = 15 * time.Second
 type connection struct {
 	c                    *cli
 	server, bus, dataDir string
+	roots                string // for the bus's certificate, in PEM; "" takes the system's
 }
 
 // on is a connection to a bus, for commands alone.
@@ -79,6 +80,12 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 	if x.bus == "" && x.c.variables["VIVARIUM_BUS_CREDENTIALS"] != "" {
 		address = "" // it says where the server is told who connects, as in its container: the server knows with what
 	}
+	access := busAccess{roots: x.roots}
+	if file := x.c.variables["VIVARIUM_BUS_CA_FILE"]; file != "" && access.roots == "" {
+		if access.roots, err = readRoots(file); err != nil {
+			return nil, nil, err
+		}
+	}
 	if address == "" || address == "embedded" {
 		d, err := x.find()
 		if err != nil {
@@ -87,12 +94,12 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 		if !d.Primary {
 			return nil, nil, fmt.Errorf("the server here is a secondary and takes no commands; send them to cluster %q", d.Cluster)
 		}
-		address = d.Bus
+		address, access.roots = d.Bus, d.BusCA
 	}
 	if address, err = x.c.located(ctx, address); err != nil {
 		return nil, nil, err
 	}
-	b, err := dial(ctx, address, "vivarium-cli", nil, slog.New(slog.DiscardHandler))
+	b, err := dial(ctx, address, "vivarium-cli", access, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,16 +111,16 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 	}, nil
 }
 
-// dial connects to a bus that runs elsewhere; the login may be nil.
-func dial(ctx context.Context, address, name string, login *busLogin, log *slog.Logger) (bus.Bus, error) {
-	if err := login.fits(address); err != nil {
+// dial connects to a bus that runs elsewhere.
+func dial(ctx context.Context, address, name string, access busAccess, log *slog.Logger) (bus.Bus, error) {
+	if err := access.login.fits(address); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	switch scheme, _, _ := strings.Cut(address, "://"); scheme {
 	case "amqp", "amqps":
-		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Login: login.source(), Log: log}))
+		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Login: access.login.source(), TLS: access.tls(), Log: log}))
 	case "nats":
 		return asBus(nats.Connect(ctx, nats.Options{URL: address, Name: name, Log: log}))
 	default:

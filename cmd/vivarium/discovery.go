@@ -15,6 +15,7 @@ import (
 type discovery struct {
 	API     string    `json:"api"`
 	Bus     string    `json:"bus"`
+	BusCA   string    `json:"bus_ca,omitempty"` // PEM, where it is not the system's
 	PID     int       `json:"pid"`
 	Cluster string    `json:"cluster"`
 	Primary bool      `json:"primary"`

@@ -76,7 +76,7 @@ type instance struct {
 	embedded     *nats.Embedded
 	bus          bus.Bus // nil in a secondary
 	busURL       string
-	busLogin     *busLogin // nil where the address says who connects
+	busAccess    busAccess
 	announced    announced
 	catalogue    *template.Catalogue
 	api          *api.Server

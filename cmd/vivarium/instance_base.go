@@ -102,7 +102,7 @@ func (s *instance) closeBus(ctx context.Context) error {
 	if s.bus == nil {
 		return nil
 	}
-	err := errors.Join(s.bus.Close(ctx), s.busLogin.stop(ctx))
+	err := errors.Join(s.bus.Close(ctx), s.busAccess.login.stop(ctx))
 	if s.embedded != nil {
 		err = errors.Join(err, s.embedded.Stop(ctx))
 	}

@@ -65,7 +65,7 @@ func (s *instance) announce(context.Context) error {
 	s.announced.mu.Lock()
 	defer s.announced.mu.Unlock()
 	s.announced.what = &discovery{
-		API: s.apiURL(), Bus: s.busLogin.address(s.busURL), PID: os.Getpid(), Cluster: s.settings.PrimaryClusterName,
+		API: s.apiURL(), Bus: s.busAccess.login.address(s.busURL), BusCA: s.busAccess.roots, PID: os.Getpid(), Cluster: s.settings.PrimaryClusterName,
 		Primary: s.settings.Primary, Version: version, Started: time.Now().UTC(),
 	}
 	return writeDiscovery(s.dir, *s.announced.what)
@@ -78,7 +78,7 @@ func (s *instance) announceBus() {
 	if s.announced.what == nil {
 		return
 	}
-	s.announced.what.Bus = s.busLogin.address(s.busURL)
+	s.announced.what.Bus = s.busAccess.login.address(s.busURL)
 	if err := writeDiscovery(s.dir, *s.announced.what); err != nil {
 		s.log.Warn("commands on this machine may not find the bus", "error", err)
 	}

@@ -53,7 +53,7 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 		return err
 	}
 	defer link.close()
-	address, err := busOf(ctx, settings, link)
+	address, access, err := busOf(ctx, settings, link)
 	if err != nil {
 		return err
 	}
@@ -71,15 +71,14 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, held.release()) }()
-	login, err := newBusLogin(settings, c.variables, log)
-	if err != nil {
+	if access.login, err = newBusLogin(settings, c.variables, log); err != nil {
 		return err
 	}
-	if err := login.start(ctx, nil); err != nil {
+	if err := access.login.start(ctx, nil); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, login.stopWithin()) }()
-	b, err := dial(ctx, address, k.name, login, log.With("part", "bus"))
+	defer func() { err = errors.Join(err, access.login.stopWithin()) }()
+	b, err := dial(ctx, address, k.name, access, log.With("part", "bus"))
 	if err != nil {
 		return err
 	}
@@ -112,12 +111,16 @@ func runnerInstance(k *kit, r *runner.Runner, id string, link *consulLink) func(
 }
 
 // busOf is the configured bus, or that of the server on this machine.
-func busOf(ctx context.Context, settings config.Settings, link *consulLink) (string, error) {
+func busOf(ctx context.Context, settings config.Settings, link *consulLink) (address string, access busAccess, err error) {
 	if settings.Bus != "embedded" {
-		return link.bus(ctx, settings.Bus)
+		if access.roots, err = readRoots(settings.BusCAFile); err != nil {
+			return "", access, err
+		}
+		address, err = link.bus(ctx, settings.Bus)
+		return address, access, err
 	}
 	d, err := findServer(settings.DataDir)
-	return d.Bus, err
+	return d.Bus, busAccess{roots: d.BusCA}, err
 }
 
 func closeWithin(b bus.Bus) error {

@@ -84,7 +84,7 @@ func (s *side) leave(t *testing.T, command, environment, data string) {
 	t.Helper()
 	found, err := findServer(s.dir)
 	require.NoError(t, err)
-	b, err := dial(t.Context(), found.Bus, "publisher", nil, slog.New(slog.DiscardHandler))
+	b, err := dial(t.Context(), found.Bus, "publisher", busAccess{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	e := event.Envelope{SpecVersion: event.SpecVersion, ID: environment + "-" + command, Source: "test", Type: event.TypeOf(command), Subject: environment, Data: []byte(data)}
 	require.NoError(t, b.Publish(t.Context(), bus.Message{To: bus.Address{Exchange: bus.Commands, Key: command}, ID: e.ID, ContentType: event.ContentType, Body: e.Encode()}))

@@ -12,6 +12,8 @@ type Settings struct {
 	Bus string
 	// BusCredentials is "vault:" and the path in Vault that issues the credentials of the bus, where Bus has none; empty: none.
 	BusCredentials string
+	// BusCAFile has roots (PEM) for the broker's certificate; empty: the system's.
+	BusCAFile string
 	// Store is "sqlite" (a file in DataDir), "sqlite:PATH", or arangodb:// or arangodb+tls:// with credentials.
 	Store string
 	// StoreUser and StorePassword stand in for credentials that Store does not have; StoreVault names a secret with them.

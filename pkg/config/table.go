@@ -35,6 +35,8 @@ var table = []Setting{
 		func(s *Settings) *string { return &s.Bus }, busURL).asSecret(),
 	text("bus_credentials", "", "", "where the broker's credentials come from when its address has none: vault:PATH, such as vault:rabbitmq/creds/vivarium, by the login of VAULT_ADDR and VAULT_ROLE_ID",
 		func(s *Settings) *string { return &s.BusCredentials }, issuedBy),
+	text("bus_ca_file", "", "", "roots (PEM) that the broker's certificate is checked with (amqps://); the system's unless given",
+		func(s *Settings) *string { return &s.BusCAFile }, anything),
 	text("store", "store", "sqlite", "store: sqlite (a file in the data folder), sqlite:PATH, arangodb://USER:PASSWORD@HOST:8529/DATABASE, arangodb+tls:// or a service in Consul (consul://SERVICE/DATABASE)",
 		func(s *Settings) *string { return &s.Store }, storeURL).asSecret(),
 	text("store_user", "", "", "user of the store, when its address names none",

@@ -167,7 +167,11 @@ func (p *Place) shows(t *testing.T, ctx context.Context) {
 	require.ElementsMatch(t, []string{"meta deployed", Further + " deployed"}, names)
 	found, err := os.ReadFile(filepath.Join(p.Data(), "server.json"))
 	require.NoError(t, err)
-	require.Contains(t, string(found), "amqp://approle-", "the broker's credentials are issued by Vault")
+	stranger := p.Command(ctx, "env", "plan", "meta", "--server", p.API(), "--bus", fmt.Sprintf("amqps://somebody:secret@127.0.0.1:%d/vivarium", p.ports[11]))
+	out, err = stranger.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "shows a certificate that can't be verified", "who does not know the authority tells nobody a password")
+	require.Contains(t, string(found), "amqps://approle-", "the broker's credentials are issued by Vault, and it has a certificate of its authority")
 	out, err = p.Command(ctx, "env", "plan", "meta", "--data-dir", p.Data(), "--detailed-exitcode").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

@@ -78,7 +78,7 @@ func New(ctx context.Context, dir, program string, progress io.Writer) (*Place, 
 	if known, err := p.recall(); err != nil || known {
 		return p, err
 	}
-	if p.ports, err = ports.Free(11); err != nil {
+	if p.ports, err = ports.Free(12); err != nil {
 		return nil, err
 	}
 	return p, errors.Join(
@@ -159,7 +159,7 @@ func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
 		"--param", fmt.Sprint("api_port=", n[0]), "--param", fmt.Sprint("amqp_port=", n[1]), "--param", fmt.Sprint("management_port=", n[2]),
 		"--param", fmt.Sprintf(`erlang_ports={"distribution":%d,"mapper":%d}`, n[3], n[4]),
 		"--param", fmt.Sprintf(`consul_ports={"http":%d,"server":%d,"lan":%d,"wan":%d}`, n[5], n[6], n[7], n[8]),
-		"--param", fmt.Sprintf(`vault_ports={"http":%d,"cluster":%d}`, n[9], n[10]),
+		"--param", fmt.Sprintf(`vault_ports={"http":%d,"cluster":%d}`, n[9], n[10]), "--param", fmt.Sprint("amqps_port=", n[11]),
 	), args...)...)
 }
 

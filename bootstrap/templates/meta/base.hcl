@@ -56,7 +56,17 @@ resource "container" "broker" {
     "/broker/rabbitmq-env.conf" = ""
     "/broker/advanced.config"   = "[].\n"
     "/broker/enabled_plugins"   = "[rabbitmq_management].\n"
-    "/broker/rabbitmq.conf"     = <<-EOT
+    "/broker/rabbitmq.conf"     = join("\n", concat([local.secure ? <<-TLS
+      listeners.ssl.1 = ${local.host}:${param.amqps_port}
+      ssl_options.cacertfile = /broker/tls/ca.pem
+      ssl_options.certfile = /broker/tls/certificate.pem
+      ssl_options.keyfile = /broker/tls/key.pem
+      ssl_options.verify = verify_none
+      ssl_options.fail_if_no_peer_cert = false
+      ssl_options.versions.1 = tlsv1.3
+      ssl_options.versions.2 = tlsv1.2
+    TLS
+    : ""], [<<-EOT
       listeners.tcp.1 = ${local.open}:${param.amqp_port}
       distribution.listener.interface = ${local.host}
       management.tcp.ip = ${local.open}
@@ -68,13 +78,22 @@ resource "container" "broker" {
       log.console.level = warning
       log.file = false
     EOT
-  })
+    ]))
+    }, local.secure ? {
+    "/broker/tls/ca.pem"          = resource.vault_certificate.broker["broker"].outputs.ca
+    "/broker/tls/certificate.pem" = resource.vault_certificate.broker["broker"].outputs.certificate
+    "/broker/tls/key.pem"         = resource.vault_certificate.broker["broker"].outputs.private_key
+  } : {})
 
   volume {
     name = "${local.volumes}broker"
     path = "/broker/data"
   }
   port { container = param.amqp_port }
+  dynamic "port" {
+    for_each = local.secure ? [param.amqps_port] : []
+    content { container = port.value }
+  }
   port { container = param.management_port }
   port { container = param.erlang_ports.distribution }
   update {

@@ -55,6 +55,23 @@ resource "vault_cluster" "vault" {
   EOT
 }
 
+# Not there with broker_tls = false. Every look tells when it is to be renewed, which is from four months before its end: an update that heals does it, and
+# starts the broker anew.
+resource "vault_certificate" "broker" {
+  for_each    = toset(local.secure ? ["broker"] : [])
+  group       = "base"
+  description = "The broker's certificate"
+  address     = resource.vault_cluster.vault.outputs.address
+  role_id     = resource.derived_secret.vault_role.outputs.value
+  secret_id   = resource.derived_secret.vault_secret.outputs.value
+  mount       = resource.vault_cluster.vault.outputs.pki
+  role        = resource.vault_cluster.vault.outputs.role
+  common_name = "broker.${param.datacenter}.internal"
+  names       = ["localhost"]
+  addresses   = [local.host]
+  ttl         = "8760h"
+}
+
 # Not there with broker_credentials = "key".
 resource "vault_rabbitmq" "broker" {
   for_each      = toset(local.issued ? ["vault"] : [])

@@ -3,7 +3,8 @@
 
 locals {
   # Without a user, where Vault says who connects.
-  broker = local.issued ? "amqp://${local.listens}:${param.amqp_port}/${local.user}" : local.bus
+  connection = local.issued ? "${local.listener}/${local.user}" : local.bus
+  roots      = local.secure ? { "/vivarium/tls/ca.pem" = local.authority } : {}
   # What the server and the runner take their credentials from; each logs in as itself.
   credentials = local.issued ? "vault:${resource.vault_rabbitmq.broker["vault"].outputs.path}" : ""
 }
@@ -25,8 +26,9 @@ resource "container" "server" {
     VAULT_SECRET_ID = resource.derived_secret.server_secret.outputs.value
     } : {}, {
     VIVARIUM_KEY                  = param.key
-    VIVARIUM_BUS                  = local.broker
+    VIVARIUM_BUS                  = local.connection
     VIVARIUM_BUS_CREDENTIALS      = local.credentials
+    VIVARIUM_BUS_CA_FILE          = local.secure ? "/vivarium/tls/ca.pem" : ""
     VIVARIUM_DATA_DIR             = "/vivarium/data"
     VIVARIUM_LISTEN               = "${local.open}:${param.api_port}"
     VIVARIUM_CATALOGUE            = local.docker || param.catalogue == "" ? local.catalogue : param.catalogue
@@ -37,7 +39,7 @@ resource "container" "server" {
     VIVARIUM_LOG_LEVEL            = param.log_level
   })
 
-  files = { for file, text in param.catalogue_files : "${local.catalogue}/${file}" => text }
+  files = merge(local.roots, { for file, text in param.catalogue_files : "${local.catalogue}/${file}" => text })
 
   volume {
     name      = local.docker ? null : "service"
@@ -96,8 +98,9 @@ resource "container" "runner" {
     VIVARIUM_PROCESS_FOLDER   = param.folder
     VIVARIUM_PROCESS_PROGRAMS = join(",", param.programs)
     }, {
-    VIVARIUM_BUS              = local.broker
+    VIVARIUM_BUS              = local.connection
     VIVARIUM_BUS_CREDENTIALS  = local.credentials
+    VIVARIUM_BUS_CA_FILE      = local.secure ? "/vivarium/tls/ca.pem" : ""
     VIVARIUM_CONSUL           = resource.consul_cluster.consul.outputs.address
     VIVARIUM_CONSUL_TOKEN     = resource.derived_secret.consul_service.outputs.value
     VIVARIUM_LOG_LEVEL        = param.log_level
@@ -107,6 +110,7 @@ resource "container" "runner" {
     VAULT_ROLE_ID             = resource.derived_secret.vault_role.outputs.value
     VAULT_SECRET_ID           = resource.derived_secret.vault_secret.outputs.value
   })
+  files = local.roots
 
   dynamic "volume" {
     for_each = local.docker ? [param.engine] : [] # which processes see without it

@@ -80,6 +80,18 @@ parameter "amqp_port" {
   default = 5672
 }
 
+parameter "amqps_port" {
+  type        = number
+  default     = 5671
+  description = "Of RabbitMQ with TLS, by which the service comes; amqp_port is for people on this machine, and for a service that is older."
+}
+
+parameter "broker_tls" {
+  type        = bool
+  default     = true
+  description = "Whether RabbitMQ has a certificate of Vault's authority, and the service connects with TLS; not in a cluster yet."
+}
+
 parameter "management_port" {
   type        = number
   default     = 15672
@@ -155,9 +167,14 @@ locals {
   consul = "${local.cluster ? resource.container.consul.outputs.host : local.host}:${param.consul_ports.http}"
   vault  = "http://${local.cluster ? resource.container.vault.outputs.host : local.host}:${param.vault_ports.http}"
   listens = local.cluster ? resource.container.broker.outputs.host : local.host
-  bus    = "amqp://${local.user}:${resource.derived_secret.broker_user.outputs.value}@${local.listens}:${param.amqp_port}/${local.user}"
+  bus    = replace("${local.listener}/${local.user}", "://", "://${local.user}:${resource.derived_secret.broker_user.outputs.value}@")
   user   = "vivarium"
   issued = param.broker_credentials == "vault"
+
+  # In a cluster the name that the certificate would have to be for is known when the broker is there, which is too late.
+  secure    = param.broker_tls && !local.cluster
+  listener  = local.secure ? "amqps://${local.host}:${param.amqps_port}" : "amqp://${local.listens}:${param.amqp_port}"
+  authority = local.secure ? resource.vault_certificate.broker["broker"].outputs.ca : ""
 
   # On one machine everything is on its own network, so that addresses are the same for whoever asks: the engine of a bootstrap, the
   # runner, people. In a cluster they are those of Services, and what others ask listens to all.
@@ -199,6 +216,10 @@ output "api" {
 output "bus" {
   value     = local.bus
   sensitive = true
+}
+
+output "bus_ca" {
+  value = local.authority
 }
 
 output "consul" {

@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -192,6 +193,10 @@ func (l *link) refusal(err error, login Login) error {
 	}
 	if errors.Is(err, amqp091.ErrCredentials) || errors.Is(err, amqp091.ErrSASL) || errors.Is(err, amqp091.ErrVhost) || code(err) == amqp091.AccessRefused || code(err) == amqp091.NotAllowed {
 		return fault.Wrap(err, fault.Reject, fault.Invalid, "the broker at %s refuses the user or the virtual host of the bus's address; check both", l.address)
+	}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return fault.Wrap(err, fault.Reject, fault.Invalid, "the broker at %s shows a certificate that can't be verified: say which authority has issued it (bus_ca_file), and see that it is for that address", l.address)
 	}
 	return fmt.Errorf("connecting to %s: %w", l.address, err)
 }

@@ -3,7 +3,10 @@ package amqp_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -225,4 +228,16 @@ func TestNoLogin(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 	require.ErrorContains(t, err, "Vault is sealed")
 	require.NotContains(t, err.Error(), "does not answer")
+}
+
+// TestACertificateOfSomebody: whom nobody vouches for is told nothing, and the error says what to do.
+func TestACertificateOfSomebody(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	_, err := amqp.Dial(t.Context(), amqp.Options{URL: "amqps://guest:secret@" + s.Listener.Addr().String() + "/"})
+	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
+	require.ErrorContains(t, err, "bus_ca_file")
+	require.NotContains(t, err.Error(), "secret")
 }

@@ -10,6 +10,7 @@ bus = "embedded"
 # Where the credentials of an AMQP broker come from when its address has none: what Vault issues at this path to the login that
 # VAULT_ADDR, VAULT_ROLE_ID and VAULT_SECRET_ID make.
 bus_credentials = "" # such as "vault:rabbitmq/creds/vivarium"
+bus_ca_file     = "" # roots for amqps://, when they are not the system's
 
 # "sqlite" is a file in the data folder; "sqlite:/var/lib/vivarium/store.db" another one;
 # "arangodb://user:password@host1:8529,host2:8529/vivarium" a database of ArangoDB, with arangodb+tls:// for TLS.

@@ -2,7 +2,9 @@ package initialise_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -157,6 +159,51 @@ func TestVaultRabbitContract(t *testing.T) {
 		_, err := root.Logical().WriteWithContext(t.Context(), of["mount"].(string)+"/config/lease", map[string]any{"ttl": 7, "max_ttl": 8})
 		require.NoError(t, err)
 	})
+}
+
+func TestVaultCertificateContract(t *testing.T) {
+	v := startVault(t, servers.VaultOptions{})
+	require.NoError(t, v.Enable(t.Context(), "auth", "approle", "approle"))
+	root := client(t, v.Address(), v.RootToken())
+	admin(t, root)
+	authority(t, v, root)
+	suite(t, initialise.VaultCertificateName, initialise.Options{}, func(other, secret string) string {
+		return fmt.Sprintf(`{"address":%q,"role_id":"admin","secret_id":"admin","role":"r","common_name":"STEP%s.example.test","names":["localhost"],"addresses":["127.0.0.1"]}`,
+			v.Address(), other+strings.ToLower(secret))
+	}, func(t *testing.T, of map[string]any) {
+		revokeAll(t, root, of["common_name"].(string))
+	})
+}
+
+// authority makes a role that gives out anything.
+func authority(t *testing.T, v *servers.Vault, root *vaultapi.Client) {
+	t.Helper()
+	require.NoError(t, v.Enable(t.Context(), "mounts", "pki", "pki"))
+	for path, body := range map[string]map[string]any{
+		"pki/root/generate/internal": {"common_name": "ours", "ttl": "24h", "key_type": "ec", "key_bits": 256},
+		"pki/roles/r":                {"allow_any_name": true, "enforce_hostnames": false, "key_type": "ec", "key_bits": 256, "max_ttl": "12h"},
+	} {
+		_, err := root.Logical().WriteWithContext(t.Context(), path, body)
+		require.NoError(t, err)
+	}
+}
+
+// revokeAll revokes the certificates of a name.
+func revokeAll(t *testing.T, root *vaultapi.Client, name string) {
+	t.Helper()
+	list, err := root.Logical().ListWithContext(t.Context(), "pki/certs")
+	require.NoError(t, err)
+	for _, serial := range list.Data["keys"].([]any) {
+		found, err := root.Logical().ReadWithContext(t.Context(), "pki/cert/"+serial.(string))
+		require.NoError(t, err)
+		block, _ := pem.Decode([]byte(found.Data["certificate"].(string)))
+		leaf, err := x509.ParseCertificate(block.Bytes)
+		require.NoError(t, err)
+		if leaf.Subject.CommonName == name {
+			_, err = root.Logical().WriteWithContext(t.Context(), "pki/revoke", map[string]any{"serial_number": serial})
+			require.NoError(t, err)
+		}
+	}
 }
 
 // admin makes a role that may do what these steps do.

@@ -1,6 +1,7 @@
 // Package initialise makes the servers that Vivarium itself stands on ready for it: the kinds consul_cluster, vault_cluster
 // and rabbitmq_cluster, for a Consul, a Vault and a RabbitMQ that run and hold nothing yet, vault_rabbitmq, by which that Vault issues
-// credentials of that RabbitMQ, arangodb_database, a database of an ArangoDB and its user, and derived_secret, from which their passwords and tokens come.
+// credentials of that RabbitMQ, vault_certificate, by which its authority issues certificates for them, arangodb_database, a database of an
+// ArangoDB and its user, and derived_secret, from which their passwords and tokens come.
 //
 // What always holds: an apply that was cut off anywhere goes on with what it finds; a server that somebody else has
 // initialised is refused before anything is changed; what is made carries the mark of its environment and step, and

@@ -47,6 +47,7 @@ func New(o Options) []executor.Executor {
 		&cluster{o, vaultKind(), beginVault},
 		&cluster{o, rabbitKind(), beginRabbit},
 		&cluster{o, issuerKind(), beginIssuer},
+		&cluster{o, certificateKind(), beginCertificate},
 		&cluster{o, arangoKind(), beginArango},
 	}
 }

@@ -189,7 +189,7 @@ func (w *vaultWork) authority(ctx context.Context) error {
 	}
 	return w.write(ctx, p.Mount+"/roles/"+w.b.Role, map[string]any{
 		"allowed_domains": p.Domains, "allow_subdomains": true, "allow_bare_domains": true, "allow_localhost": true, "allow_ip_sans": true,
-		"key_type": "ec", "key_bits": 256, "max_ttl": "720h",
+		"key_type": "ec", "key_bits": 256, "max_ttl": "8760h",
 	}, "making the role for certificates")
 }
 

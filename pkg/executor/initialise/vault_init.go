@@ -133,3 +133,15 @@ func Unseal(ctx context.Context, o Options) error {
 	}
 	return w.unseal(ctx)
 }
+
+// enter logs in to a Vault that somebody has initialised and unsealed.
+func (w *vaultWork) enter(ctx context.Context) error {
+	h, err := w.health(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !h.Initialized || h.Sealed:
+		return fault.New(fault.Wait, fault.Unavailable, "Vault at %s is not initialised, or sealed: unseal it with its keys (`vault operator unseal`)", w.b.Address)
+	}
+	return w.login(ctx)
+}

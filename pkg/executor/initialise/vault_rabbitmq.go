@@ -105,18 +105,6 @@ func beginIssuer(o Options, r executor.Request) (work, error) {
 	return w, w.connect()
 }
 
-// enter logs in to a Vault that is there and unsealed.
-func (w *issuerWork) enter(ctx context.Context) error {
-	h, err := w.health(ctx)
-	switch {
-	case err != nil:
-		return err
-	case !h.Initialized || h.Sealed:
-		return fault.New(fault.Wait, fault.Unavailable, "Vault at %s is not initialised, or sealed: unseal it with its keys (`vault operator unseal`)", w.b.Address)
-	}
-	return w.login(ctx)
-}
-
 // mounted tells whether the engine is there; somebody else's is refused.
 func (w *issuerWork) mounted(ctx context.Context) (bool, error) {
 	there, err := w.get(ctx, "sys/mounts", "listing engines")

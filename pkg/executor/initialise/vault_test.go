@@ -1,6 +1,9 @@
 package initialise_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/test/servers"
@@ -112,4 +116,62 @@ func TestKeysThatAreLostAreKnownToBe(t *testing.T) {
 	_, err = kind(t, initialise.Options{Keys: keys}, initialise.VaultName).Apply(ctx, request(strings.ReplaceAll(string(r.Inputs), v.Address(), fresh.Address())))
 	require.NoError(t, err)
 	require.False(t, keys.Lost(), "its answer is kept")
+}
+
+// TestACertificateIsRenewedBeforeItsEnd: a look says so, an apply gets another one, and not before; whoever trusts the authority trusts it.
+func TestACertificateIsRenewedBeforeItsEnd(t *testing.T) {
+	v, ctx := startVault(t, servers.VaultOptions{}), t.Context()
+	require.NoError(t, v.Enable(ctx, "auth", "approle", "approle"))
+	root := client(t, v.Address(), v.RootToken())
+	admin(t, root)
+	authority(t, v, root)
+	inputs := func(ttl, address string) string {
+		return fmt.Sprintf(`{"address":%q,"role_id":"admin","secret_id":"admin","role":"r","common_name":"a.example.test","addresses":[%q],"ttl":%q}`, v.Address(), address, ttl)
+	}
+	e := kind(t, initialise.Options{}, initialise.VaultCertificateName)
+	_, err := e.Apply(ctx, request(inputs("1h", "not an address")))
+	require.ErrorContains(t, err, "IP addresses")
+	_, err = e.Apply(ctx, request(strings.Replace(inputs("1h", "127.0.0.1"), `"r"`, `"nobody"`, 1)))
+	require.ErrorContains(t, err, "is the role there")
+
+	r := request(inputs("1h", "127.0.0.1"))
+	one := applied(t, e, &r)
+	require.Equal(t, one["serial"], applied(t, e, &r)["serial"], "it stays")
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM([]byte(one["ca"])))
+	pair, err := tls.X509KeyPair([]byte(one["certificate"]), []byte(one["private_key"]))
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	require.NoError(t, err)
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: "127.0.0.1"})
+	require.NoError(t, err)
+	other := request(inputs("1h", "127.0.0.2"))
+	other.Outputs = r.Outputs
+	require.NotEqual(t, one["serial"], applied(t, e, &other)["serial"], "another address wants another certificate")
+
+	// Vault dates certificates half a minute back, so that two thirds of such a short life are over at once.
+	short := request(inputs("6s", "127.0.0.1"))
+	first := applied(t, e, &short)
+	seen, err := e.Observe(ctx, short)
+	require.NoError(t, err)
+	require.True(t, seen.Drifted)
+	require.Contains(t, fmt.Sprint(seen.Differences), "renewed, since it ends at")
+	require.NotEqual(t, first["serial"], applied(t, e, &short)["serial"])
+}
+
+// applied keeps the outputs for the next request, and returns them.
+func applied(t *testing.T, e executor.Executor, r *executor.Request) map[string]string {
+	t.Helper()
+	outputs, err := e.Apply(t.Context(), *r)
+	require.NoError(t, err)
+	values := map[string]string{}
+	for name, o := range outputs {
+		var text string
+		require.NoError(t, json.Unmarshal(o.Value, &text))
+		values[name] = text
+		require.Equal(t, name == "private_key", o.Sensitive, name)
+	}
+	r.Outputs, err = json.Marshal(values)
+	require.NoError(t, err)
+	return values
 }
