@@ -162,7 +162,8 @@ func (s *State) whole() any {
 	}{s.Status, s.Error, s.Lock, s.Queued, s.DestroyHeld, string(s.Outputs), s.Entrypoints, s.partly()}
 }
 
-// lasting is what a node is, whatever has led to that. When an action ran, and what came of that, is of the past.
+// lasting is what a node is, whatever has led to that. When an action ran, and what came of that, is of the past; so is whether it did
+// when somebody asked for it.
 func (n *Step) lasting() any {
 	is := struct {
 		Node                               Node
@@ -173,7 +174,7 @@ func (n *Step) lasting() any {
 		Stands                             []string
 		Unsettled                          map[string]bool
 	}{Node: n.Node, Stands: n.Stands, Unsettled: map[string]bool{"stale": n.Stale, "due": n.Due, "doomed": n.Doomed, "down": n.Down, "off": n.Drift.Off(),
-		"in doubt": n.Doubt != nil && (n.made() || n.Stale), "to be adopted": n.Adopt != nil, "looking": n.Looking, "asked about": n.Asked != nil}}
+		"in doubt": n.Doubt != nil && (n.Type == ResourceNode || n.lacks()), "to be adopted": n.Adopt != nil, "looking": n.Looking, "asked about": n.Asked != nil}}
 	is.Node.Identity = ""
 	if n.Endpoint != nil {
 		is.Endpoint = n.Endpoint.URL
