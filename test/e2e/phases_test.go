@@ -154,8 +154,13 @@ func (p phase) of() string {
 // runs tells whether a runner is known to be at work: it says so of all that takes longer than a moment. Then its successor is given that at
 // once, and not when the offer has lapsed.
 func (s *instance) runs(name string) bool {
-	journal := s.journal(name)
-	return len(journal) > 0 && journal[len(journal)-1].Type == "step.running"
+	last := ""
+	for _, e := range s.journal(name) {
+		if strings.HasPrefix(e.Type, "step.") {
+			last = e.Type
+		}
+	}
+	return last == "step.running"
 }
 
 // onceAnOperation: no step was offered again, or completed, after it had been completed in the same operation and phase of it.
