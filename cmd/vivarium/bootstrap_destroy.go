@@ -31,7 +31,7 @@ func (x *raising) destroy(ctx context.Context) error {
 		dir = x.folder.Path("return")
 	}
 	x.title("Destroying environment zero")
-	if err := x.with(ctx, dir, func(s *instance) error { return x.takeDown(ctx, s) }); err != nil {
+	if err := x.with(ctx, dir, func(ctx context.Context, s *instance) error { return x.takeDown(ctx, s) }); err != nil {
 		return err
 	}
 	if err := x.release(ctx); err != nil {

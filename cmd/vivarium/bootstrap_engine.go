@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/config"
@@ -17,6 +18,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/docker"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
@@ -119,7 +121,7 @@ func (x *raising) serviceFolder() error {
 }
 
 // with runs an engine for as long as the work takes.
-func (x *raising) with(ctx context.Context, dir string, work func(*instance) error) error {
+func (x *raising) with(ctx context.Context, dir string, work func(context.Context, *instance) error) error {
 	settings, err := x.engine(dir)
 	if err != nil {
 		return err
@@ -136,14 +138,33 @@ func (x *raising) with(ctx context.Context, dir string, work func(*instance) err
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	err = work(s)
+	working, cancel := context.WithCancel(ctx)
+	watched := make(chan error, 1)
+	go func() { watched <- guard(working, s, cancel) }()
+	err = work(working, s)
+	cancel()
+	if broken := <-watched; broken != nil && err != nil {
+		_ = s.stop(working) // nothing of it can finish, so it is not waited for
+		return broken
+	}
 	return errors.Join(err, s.stop(x.hard))
+}
+
+// guard ends the work where the engine's bus is broken, since nothing would come of it any more.
+func guard(ctx context.Context, s *instance, end context.CancelFunc) error {
+	for resilience.Pause(ctx, time.Second) == nil {
+		if err := s.embedded.Broken(); err != nil {
+			end()
+			return err
+		}
+	}
+	return nil
 }
 
 // environmentZero raises it, goes on with what was begun, or finds it there, and returns what it puts out.
 func (x *raising) environmentZero(ctx context.Context) (out found, err error) {
 	x.title("Environment zero")
-	err = x.with(ctx, x.folder.Path("data"), func(s *instance) error {
+	err = x.with(ctx, x.folder.Path("data"), func(ctx context.Context, s *instance) error {
 		err := x.deploy(ctx, s)
 		if err != nil && x.keys.Lost() {
 			err = x.anew(ctx, s, err)

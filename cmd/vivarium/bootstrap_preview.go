@@ -29,7 +29,7 @@ func (x *raising) preview(ctx context.Context) (err error) {
 		return err
 	}
 	x.title("Environment zero")
-	if err := x.with(ctx, filepath.Join(dir, "data"), func(s *instance) error { return x.planned(ctx, s) }); err != nil {
+	if err := x.with(ctx, filepath.Join(dir, "data"), func(ctx context.Context, s *instance) error { return x.planned(ctx, s) }); err != nil {
 		return err
 	}
 	x.title("Further environments")

@@ -72,7 +72,7 @@ func (x *raising) revive(ctx context.Context) (err error) {
 	if _, err := x.copyStore(ctx, dir); err != nil {
 		return err
 	}
-	err = x.with(ctx, dir, func(s *instance) error {
+	err = x.with(ctx, dir, func(ctx context.Context, s *instance) error {
 		opening := x.unsealing(ctx)
 		defer opening()
 		return x.heal(ctx, s)

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	shipped "github.com/vivarium-env/vivarium/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
@@ -38,6 +39,7 @@ type raising struct {
 func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 	x := &raising{cli: c, f: f}
 	defer func() { x.close() }()
+	defer func() { err = x.room(err) }()
 	if f.plan {
 		return x.preview(ctx)
 	}
@@ -73,6 +75,14 @@ func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 		}
 	}
 	return x.raise(ctx)
+}
+
+// room says what to do about a full disk, wherever it was met.
+func (x *raising) room(err error) error {
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return fmt.Errorf("%w; the disk is full: make room for %s, and run the same command again, which goes on from here", err, x.f.Work)
 }
 
 // raise is the whole sequence. Each part finds what an earlier run has done of it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -86,6 +87,10 @@ func message(err error) string {
 	text := f.Message
 	if cause := f.Unwrap(); cause != nil {
 		text += ": " + cause.Error()
+	}
+	// What was said around the fault says where it was met.
+	if before, after, found := strings.Cut(err.Error(), f.Error()); found {
+		text = before + text + after
 	}
 	return clean(text)
 }

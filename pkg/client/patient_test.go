@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
 // restarting can't be reached for some requests, and then is not ready for as many.
@@ -49,6 +50,14 @@ func TestWhoIsPatientWaitsForAServerThatRestarts(t *testing.T) {
 	_, err = a.Patient(time.Minute).Environment(t.Context(), "nobody")
 	require.True(t, fault.Is(err, fault.NotFound), "what is known for certain is not asked again: %v", err)
 	require.Equal(t, 6, server.asks)
+
+	server.asks = 0
+	over := errors.New("over")
+	follow := func(a *API) error {
+		return a.FollowJournal(t.Context(), "notes", 0, func(store.Entry) error { return over })
+	}
+	require.True(t, fault.Is(follow(a), fault.Unavailable))
+	require.ErrorIs(t, follow(a.Patient(time.Minute)), over, "a stream is waited for, too")
 
 	server.away = 1 << 20
 	_, err = a.Patient(50*time.Millisecond).Environment(t.Context(), "notes")

@@ -109,7 +109,7 @@ type handlerError struct{ error }
 
 // follow takes a stream up again until handle is done or ctx ends.
 func (a *API) follow(ctx context.Context, path string, q url.Values, after uint64, handle func(streamEvent) (done bool, err error)) error {
-	pause, connected, behind := firstPause, false, behindNumber(after)
+	pause, connected, behind, begun := firstPause, false, behindNumber(after), time.Now()
 	for {
 		last := behind
 		done, err := a.once(ctx, path, q, &behind, &connected, handle)
@@ -121,7 +121,7 @@ func (a *API) follow(ctx context.Context, path string, q url.Values, after uint6
 			return own.error
 		case ctx.Err() != nil:
 			return fault.From(ctx.Err())
-		case err != nil && (!connected || !passes(err)):
+		case err != nil && (!passes(err) || !connected && time.Since(begun) >= a.patience):
 			return err
 		}
 		if behind != last {

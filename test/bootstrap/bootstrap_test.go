@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net/http/cgi"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,7 +77,21 @@ func TestBootstrapIsKilledAndRunAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p := place(t, ctx)
+	p.base = served(t, filepath.Join(p.Dir, "git"))
 	p.lives(t, ctx, func() { p.loses(t) })
+}
+
+// served is git's own server, with the repositories below a folder.
+func served(t *testing.T, dir string) (address string) {
+	t.Helper()
+	programs, err := exec.Command("git", "--exec-path").Output()
+	require.NoError(t, err)
+	server := httptest.NewServer(&cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(programs)), "git-http-backend"), Root: "/",
+		Env: []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
+	})
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // lives is the life of a place; lose is the end of its machine, after which the machine is there again.
@@ -263,6 +279,11 @@ func (p *Place) end(t *testing.T) {
 	if len(left) > 0 {
 		t.Errorf("something is left of %s: %q", p.Dir, left)
 		return
+	}
+	for _, small := range []string{p.disk, p.safe} {
+		if small != "" {
+			require.NoError(t, syscall.Unmount(small, syscall.MNT_DETACH))
+		}
 	}
 	require.NoError(t, os.RemoveAll(p.Dir))
 }

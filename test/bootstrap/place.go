@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,9 @@ type Place struct {
 	// Location is process, local, or a context of Kubeconfig.
 	Location, Kubeconfig string
 
+	disk   string          // has the work folder; Dir where it is ""
+	safe   string          // has the keys; Dir where it is ""
+	base   string          // of the repositories; their folder where it is ""
 	engine *servers.Docker // of the location local
 	path   string          // of PATH, with Consul and Vault
 	ports  []int           // the API's is the first
@@ -131,10 +135,10 @@ func (p *Place) git(ctx context.Context, name string, args ...string) error {
 }
 
 // Work is the work folder.
-func (p *Place) Work() string { return filepath.Join(p.Dir, "work") }
+func (p *Place) Work() string { return filepath.Join(cmp.Or(p.disk, p.Dir), "work") }
 
 // Keys is the file of the keys.
-func (p *Place) Keys() string { return filepath.Join(p.Dir, "keys.json") }
+func (p *Place) Keys() string { return filepath.Join(cmp.Or(p.safe, p.Dir), "keys.json") }
 
 // API is the address of the service.
 func (p *Place) API() string { return fmt.Sprintf("http://127.0.0.1:%d", p.ports[0]) }
@@ -149,7 +153,7 @@ func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
 		args = append([]string{"--param", images}, args...)
 	}
 	always := []string{
-		"bootstrap", "--location", p.Location, "--git-base", "file://" + filepath.Join(p.Dir, "git"), "--repository-prefix", "demo-",
+		"bootstrap", "--location", p.Location, "--git-base", cmp.Or(p.base, "file://"+filepath.Join(p.Dir, "git")), "--repository-prefix", "demo-",
 		"--work", p.Work(), "--keys", p.Keys(),
 	}
 	if p.Kubeconfig != "" { // where everybody has ports of their own

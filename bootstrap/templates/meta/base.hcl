@@ -127,6 +127,7 @@ resource "container" "consul" {
       bootstrap_expect     = 1
       datacenter           = param.datacenter
       node_name            = "vivarium"
+      node_id              = resource.derived_secret.consul_node.outputs.value # a file of it that a full disk cut off would be in the way for good
       data_dir             = "/consul/data"
       bind_addr            = local.host
       client_addr          = local.open

@@ -21,6 +21,12 @@ resource "derived_secret" "gossip" {
   form        = "base64"
 }
 
+resource "derived_secret" "consul_node" {
+  group       = "base"
+  description = "By which Consul's nodes tell each other apart"
+  form        = "uuid"
+}
+
 resource "derived_secret" "consul_management" {
   group       = "base"
   description = "Consul's token that may do everything"

@@ -175,6 +175,16 @@ func (e *Embedded) Bus(ctx context.Context) (*Bus, error) {
 	return connect(ctx, o, "embedded", e.Address(), options...)
 }
 
+// Broken tells whether the server can store no more, as after a write for which its disk had no room: it does not mend that by itself, also when there is
+// room again, but finds all that it had stored when it is started anew.
+func (e *Embedded) Broken() error {
+	h := e.server.Healthz(&server.HealthzOptions{})
+	if h.Error == "" {
+		return nil
+	}
+	return fault.New(fault.GiveUp, fault.Unavailable, "the embedded bus can store no more: make room on the disk of %s, and start again, which goes on from here (%s)", e.o.Dir, h.Error)
+}
+
 // Stop ends the server; what is stored stays. Stopping twice is harmless.
 func (e *Embedded) Stop(ctx context.Context) error {
 	over := make(chan struct{})

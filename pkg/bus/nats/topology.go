@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
@@ -160,6 +161,8 @@ func refusal(err error, kind, name string) error {
 		return nil
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fault.Wrap(err, fault.GiveUp, fault.Invalid, "the NATS server has no JetStream for this account; enable it")
+	case errors.As(err, &api) && server.ErrorIdentifier(api.ErrorCode) == server.JSStorageResourcesExceededErr:
+		return fault.Wrap(err, fault.Wait, fault.Unavailable, "the disk of the message bus has not room enough for the %s %q: make room there, %d MiB at least", kind, name, 2*eventsBytes>>20)
 	case errors.As(err, &api) && api.Code >= 400 && api.Code < 500:
 		return fault.Wrap(err, fault.GiveUp, fault.Conflict,
 			"the %s %q exists on the NATS server with other settings than Vivarium needs, or can't be made (%s); delete it once it is empty, or give Vivarium an account of its own. NATS 2.11 or later is needed", kind, name, api.Description)
