@@ -1,13 +1,73 @@
 package bootstrap
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
+
+// fullFor is how long the disk is full.
+const fullFor = 5 * time.Second
+
+// TestBootstrapOnAFullDisk has the work folder on a small disk, which is full before anything is begun, in the middle, and at the
+// handover: what can't be kept is not begun, and once there is room the same command goes on.
+func TestBootstrapOnAFullDisk(t *testing.T) {
+	if os.Getenv("VIVARIUM_FAULTS") != "long" {
+		t.Skip("VIVARIUM_FAULTS=long (make test-bootstrap) fills disks")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p := place(t, ctx)
+	p.disk = p.small(t, "disk", "768m")
+
+	empty := fills(t, p.disk)
+	text, err := killed(t, p.Bootstrap(ctx), "")
+	require.Error(t, err, text)
+	require.Contains(t, text, "make room", "nothing can be begun")
+	empty()
+	for _, moment := range []string{"complete   rabbitmq_cluster.broker", "Handover"} {
+		p.meets(t, ctx, moment)
+	}
+	text, err = killed(t, p.Bootstrap(ctx), "")
+	require.NoError(t, err, text)
+	require.Contains(t, text, "no change")
+	p.shows(t, ctx)
+
+	out, err := p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data()).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text, err = killed(t, p.Destroy(ctx), "")
+	require.NoError(t, err, text)
+	left, err := p.Left(ctx)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// meets is a run during which the disk becomes full at a moment, for a while. It ends, well or with what to do.
+func (p *Place) meets(t *testing.T, ctx context.Context, moment string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	var b strings.Builder
+	over := make(chan struct{})
+	err := runWith(p.Bootstrap(ctx), moment, &b, func() {
+		empty := fills(t, p.disk)
+		time.AfterFunc(fullFor, func() { defer close(over); empty() })
+	})
+	t.Logf("full at %q: %v\n%s", moment, err, b.String())
+	require.NoError(t, ctx.Err(), "it does not wait for ever: %s", b.String())
+	if strings.Contains(b.String(), moment) {
+		<-over
+	}
+	if err != nil {
+		require.Regexp(t, "make room|run the same command again|run this again|start again", b.String())
+	}
+}
 
 // small is a small disk.
 func (p *Place) small(t *testing.T, name, size string) string {
