@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus/amqp"
 	"github.com/vivarium-env/vivarium/pkg/bus/nats"
 	"github.com/vivarium-env/vivarium/pkg/client"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 // connectTimeout bounds how long a command waits for a bus to answer.
@@ -86,20 +87,7 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 			return nil, nil, err
 		}
 	}
-	if address == "" || address == "embedded" {
-		d, err := x.find()
-		if err != nil {
-			return nil, nil, err
-		}
-		if !d.Primary {
-			return nil, nil, fmt.Errorf("the server here is a secondary and takes no commands; send them to cluster %q", d.Cluster)
-		}
-		address, access.roots = d.Bus, d.BusCA
-	}
-	if address, err = x.c.located(ctx, address); err != nil {
-		return nil, nil, err
-	}
-	b, err := dial(ctx, address, "vivarium-cli", access, slog.New(slog.DiscardHandler))
+	b, err := x.dial(ctx, address, access)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,6 +97,32 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 		defer cancel()
 		_ = errors.Join(p.Close(closing), b.Close(closing)) // the answer is there, and the broker forgets the rest
 	}, nil
+}
+
+// dial connects to the bus of an address, or to that of the data folder's server. Where that one is given its credentials by Vault, those
+// of a moment ago may be taken back by now: the server has others then.
+func (x *connection) dial(ctx context.Context, address string, access busAccess) (bus.Bus, error) {
+	here := address == "" || address == "embedded"
+	for tried := ""; ; tried = address {
+		if here {
+			d, err := x.find()
+			if err != nil {
+				return nil, err
+			}
+			if !d.Primary {
+				return nil, fmt.Errorf("the server here is a secondary and takes no commands; send them to cluster %q", d.Cluster)
+			}
+			address, access.roots = d.Bus, d.BusCA
+		}
+		to, err := x.c.located(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		b, err := dial(ctx, to, "vivarium-cli", access, slog.New(slog.DiscardHandler))
+		if err == nil || !here || address == tried || !fault.Is(err, fault.Invalid) {
+			return b, err
+		}
+	}
 }
 
 // dial connects to a bus that runs elsewhere.
