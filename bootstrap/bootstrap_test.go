@@ -8,12 +8,14 @@ import (
 
 	"github.com/vivarium-env/vivarium/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/helm"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
 func TestEveryTemplateCompiles(t *testing.T) {
 	kinds := template.Kinds{container.Name: container.Kind()}
+	kinds[helm.Name] = helm.New(helm.Options{}).Kind()
 	for _, e := range initialise.New(initialise.Options{}) {
 		kinds[e.Kind().Name] = e.Kind()
 	}

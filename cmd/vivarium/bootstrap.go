@@ -73,7 +73,7 @@ func newBootstrap(c *cli) *cobra.Command {
 	flags.StringVar(&f.Organisation, "github-organisation", "", "organisation or user on GitHub that has the repositories ($GITHUB_TOKEN for what is private)")
 	flags.StringVar(&f.Prefix, "repository-prefix", "", "what the names of the repositories begin with")
 	flags.StringVar(&f.GitBase, "git-base", "", "URL below which the repositories are, in place of GitHub: https://..., or file:///FOLDER")
-	flags.StringVar(&f.Profile, "profile", "", "small: everything once, with the embedded store (default small)")
+	flags.StringVar(&f.Profile, "profile", "", "small: everything once, with the embedded store; full, in a cluster: several of each, ArangoDB, telemetry, a way in (default small)")
 	flags.StringVar(&f.Work, "work", "", "folder that this run keeps everything in; at the location process also what it raises (default .vivarium-bootstrap)")
 	flags.StringVar(&f.Keys, "keys", "", "file for the keys, or - to be shown them once")
 	flags.StringVar(&f.config, "config", "", "HCL file that says the same: location = \"process\", and parameters = {...}")
@@ -105,10 +105,10 @@ func (f *bootstrapFlags) read(cmd *cobra.Command) error {
 			"or the address of a cluster in it")
 	case f.Namespace != "" && (onMachine(f.Location) || !cluster.GoodNamespace(f.Namespace)):
 		return usage("--namespace %q is for a cluster, and has to be small letters, digits and hyphens", f.Namespace)
-	case f.Profile == profileFull:
-		return usage("the profile full needs ArangoDB and several machines, which a bootstrap can't raise yet: take --profile small")
-	case f.Profile != profileSmall:
-		return usage("the profile %q is not known: it is %s", f.Profile, profileSmall)
+	case f.Profile != profileSmall && f.Profile != profileFull:
+		return usage("the profile %q is not known: it is %s, or, in a cluster, %s", f.Profile, profileSmall, profileFull)
+	case f.Profile == profileFull && f.Location != "" && onMachine(f.Location):
+		return usage("the profile full is for a cluster of several machines: take --profile small for this one")
 	case f.Organisation != "" && f.GitBase != "":
 		return usage("--github-organisation and --git-base both say where repositories are: give one")
 	case f.GitBase != "" && !strings.Contains(f.GitBase, "://"):

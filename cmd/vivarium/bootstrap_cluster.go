@@ -10,9 +10,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap/cluster"
 	"github.com/vivarium-env/vivarium/pkg/executor/container/kubernetes"
+	"github.com/vivarium-env/vivarium/pkg/executor/helm"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
@@ -46,10 +49,18 @@ func (x *raising) connect(ctx context.Context) error {
 	if x.kube, err = cluster.Connect(place, namespace); err != nil {
 		return err
 	}
-	if err := x.kube.Check(ctx, kubernetes.Rights()); err != nil {
+	if err := x.kube.Check(ctx, x.rights()); err != nil {
 		return err
 	}
 	return x.kube.Mine(ctx, bootstrap.Environment, x.keyID())
+}
+
+// rights are what the profile needs in the namespace.
+func (x *raising) rights() []rbacv1.PolicyRule {
+	if x.f.Profile == profileFull {
+		return append(kubernetes.Rights(), helm.Rights()...)
+	}
+	return kubernetes.Rights()
 }
 
 // keyID tells whose namespaces are ours; "" before there is a key.
@@ -89,7 +100,7 @@ func (x *raising) claim(ctx context.Context) error {
 	if x.kube == nil {
 		return nil
 	}
-	return x.kube.Claim(ctx, bootstrap.Environment, x.keyID(), kubernetes.Rights())
+	return x.kube.Claim(ctx, bootstrap.Environment, x.keyID(), x.rights())
 }
 
 // release removes what claim has made.
@@ -147,6 +158,9 @@ func (x *raising) clustered(ours map[string]any) error {
 	}
 	ours["location"], ours["program"], ours["folder"], ours["programs"] = inCluster, "/usr/bin/vivarium", "/vivarium", []string{}
 	ours["namespace"], ours["account"], ours["catalogue"], ours["catalogue_files"] = x.kube.Namespace(), cluster.Account, "", files
+	if x.f.Profile == profileFull {
+		ours["profile"] = profileFull
+	}
 	if x.f.Image != "" {
 		ours["image"] = x.f.Image
 	}

@@ -24,6 +24,7 @@ moved {
 }
 
 resource "container" "broker" {
+  for_each     = local.once
   group        = "base"
   description  = "RabbitMQ"
   image        = param.images.broker
@@ -112,7 +113,18 @@ resource "container" "broker" {
   }
 }
 
+moved {
+  from = resource.container.broker
+  to   = resource.container.broker["one"]
+}
+
+moved {
+  from = resource.container.consul
+  to   = resource.container.consul["one"]
+}
+
 resource "container" "consul" {
+  for_each    = local.once
   group       = "base"
   description = "Where services find each other"
   image       = param.images.consul

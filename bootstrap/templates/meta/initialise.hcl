@@ -1,7 +1,8 @@
 resource "rabbitmq_cluster" "broker" {
+  depends_on    = [resource.container.broker, resource.helm_release.broker]
   group         = "base"
   description   = "The virtual host of the service, and a user for people"
-  address       = "http://${resource.container.broker.outputs.host}:${param.management_port}"
+  address       = "http://${local.broker_host}:${param.management_port}"
   administrator = "administrator"
   password      = resource.derived_secret.broker_administrator.outputs.value
   virtual_host  = local.user
@@ -10,9 +11,10 @@ resource "rabbitmq_cluster" "broker" {
 }
 
 resource "consul_cluster" "consul" {
+  depends_on       = [resource.container.consul, resource.helm_release.consul]
   group            = "base"
   description      = "Access control, and a token for the service"
-  address          = "${resource.container.consul.outputs.host}:${param.consul_ports.http}"
+  address          = "${local.consul_host}:${param.consul_ports.http}"
   management_token = resource.derived_secret.consul_management.outputs.value
   agent_token      = resource.derived_secret.consul_agent.outputs.value
   name             = "vivarium"

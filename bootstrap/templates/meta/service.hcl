@@ -18,9 +18,13 @@ resource "container" "server" {
   user         = local.root
   command      = ["server", "--primary", "--await-handover"]
   stop_timeout = "40s"
-  depends_on   = [resource.rabbitmq_cluster.broker]
+  depends_on   = [resource.rabbitmq_cluster.broker, resource.arangodb_database.store]
+  replicas     = local.full ? param.sizes.servers : 1
 
-  env = merge(local.issued ? {
+  env = merge(local.full ? {
+    VIVARIUM_STORE          = local.store
+    VIVARIUM_STORE_PASSWORD = resource.derived_secret.store_user.outputs.value
+    } : {}, local.issued ? {
     VAULT_ADDR      = resource.vault_rabbitmq.broker["vault"].outputs.address
     VAULT_ROLE_ID   = resource.derived_secret.server_role.outputs.value
     VAULT_SECRET_ID = resource.derived_secret.server_secret.outputs.value
@@ -41,10 +45,14 @@ resource "container" "server" {
 
   files = merge(local.roots, { for file, text in param.catalogue_files : "${local.catalogue}/${file}" => text })
 
-  volume {
-    name      = local.docker ? null : "service"
-    host_path = local.docker ? "${param.folder}/volumes/service/data" : null
-    path      = "/vivarium/data"
+  # With a store elsewhere nothing in the folder has to last.
+  dynamic "volume" {
+    for_each = local.full ? [] : ["service"]
+    content {
+      name      = local.docker ? null : volume.value
+      host_path = local.docker ? "${param.folder}/volumes/service/data" : null
+      path      = "/vivarium/data"
+    }
   }
   dynamic "volume" {
     for_each = local.docker ? [param.catalogue] : [] # which processes see without it
@@ -55,7 +63,7 @@ resource "container" "server" {
   }
   port { container = param.api_port }
   update {
-    order          = "stop_first"
+    order          = local.full ? "start_first" : "stop_first"
     health_timeout = local.patience.update
   }
   health {
@@ -77,7 +85,8 @@ resource "container" "runner" {
   entrypoint   = [param.program]
   networks     = local.networks
   user         = local.root
-  command      = ["runner", "--pool", "default", "--name", "runner"]
+  command      = local.full ? ["runner", "--pool", "default"] : ["runner", "--pool", "default", "--name", "runner"]
+  replicas     = local.full ? param.sizes.runners : 1
   stop_timeout = "40s"
   depends_on   = [resource.rabbitmq_cluster.broker]
 

@@ -164,9 +164,9 @@ parameter "log_level" {
 locals {
   host   = "127.0.0.1"
   api    = "http://${local.cluster ? resource.container.server.outputs.host : local.host}:${param.api_port}"
-  consul = "${local.cluster ? resource.container.consul.outputs.host : local.host}:${param.consul_ports.http}"
+  consul = "${local.cluster ? local.consul_host : local.host}:${param.consul_ports.http}"
   vault  = "http://${local.cluster ? resource.container.vault.outputs.host : local.host}:${param.vault_ports.http}"
-  listens = local.cluster ? resource.container.broker.outputs.host : local.host
+  listens = local.cluster ? local.broker_host : local.host
   bus    = replace("${local.listener}/${local.user}", "://", "://${local.user}:${resource.derived_secret.broker_user.outputs.value}@")
   user   = "vivarium"
   issued = param.broker_credentials == "vault"
