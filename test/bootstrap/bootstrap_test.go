@@ -238,7 +238,7 @@ func (p *Place) refuses(t *testing.T, ctx context.Context) {
 		"is that of another":         {"--repository-prefix", "other-"},
 		"further environments":       {"--destroy"},
 		"there is none: name it":     {"--location", "kube-context", "--work", filepath.Join(p.Dir, "w3")},
-		"full needs ArangoDB":        {"--profile", "full"},
+		"full is for a cluster":      {"--profile", "full"},
 		"no folder that can be read": {"--plan", "--work", filepath.Join(p.Dir, "w2"), "--git-base", "file:///nowhere/at/all"},
 	} {
 		out, err := p.Bootstrap(ctx, args...).CombinedOutput()
