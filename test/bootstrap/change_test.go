@@ -2,8 +2,8 @@ package bootstrap
 
 import (
 	"context"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,13 +45,16 @@ func (p *Place) differs(t *testing.T, ctx context.Context, step string, args ...
 // template has the repository have a meta of its own, in which the server has one variable more.
 func (p *Place) template(t *testing.T, ctx context.Context) {
 	t.Helper()
-	files, err := filepath.Glob("../../bootstrap/templates/meta/*.hcl")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
+	meta := os.DirFS("../../bootstrap/templates/meta")
+	require.NoError(t, fs.WalkDir(meta, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(meta, file)
+		if err != nil {
+			return err
+		}
 		changed := strings.Replace(string(text), "VIVARIUM_DATA_DIR ", "TZ = \"UTC\"\n    VIVARIUM_DATA_DIR ", 1)
-		require.NoError(t, p.commit(ctx, "demo-templates", "meta/"+filepath.Base(file), changed))
-	}
+		return p.commit(ctx, "demo-templates", "meta/"+file, changed)
+	}))
 }
