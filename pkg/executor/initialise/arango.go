@@ -69,10 +69,11 @@ func beginArango(o Options, r executor.Request) (work, error) {
 }
 
 func (b arangoBlock) client(o Options, user, password string) arangodb.Client {
+	t := transport(o)
+	t.ResponseHeaderTimeout = o.Timeout
 	return arangodb.NewClient(connection.NewHttpConnection(connection.HttpConfiguration{
 		Endpoint: connection.NewRoundRobinEndpoints([]string{b.Address}), ContentType: connection.ApplicationJSON,
-		Authentication: connection.NewBasicAuth(user, password),
-		Transport:      &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: o.Timeout, DialContext: o.Dial},
+		Authentication: connection.NewBasicAuth(user, password), Transport: t,
 	}))
 }
 
@@ -121,14 +122,8 @@ func (w *arangoWork) lookAtRights(ctx context.Context, user arangodb.User, f *fo
 }
 
 func (w *arangoWork) apply(ctx context.Context) (executor.Outputs, error) {
-	f, err := w.look(ctx)
-	if err != nil {
+	if err := bring(ctx, w.look, w.make); err != nil {
 		return nil, err
-	}
-	if len(f.differences) > 0 {
-		if err := w.make(ctx); err != nil {
-			return nil, err
-		}
 	}
 	return values(w.r, map[string]string{"address": w.b.Address, "database": w.b.Database, "user": w.b.User}), nil
 }

@@ -230,6 +230,15 @@ func need(r executor.Request, pairs ...string) error {
 	return nil
 }
 
+// bring makes what is missing or other, and leaves alone what is as it should be.
+func bring(ctx context.Context, look func(context.Context) (found, error), make func(context.Context) error) error {
+	f, err := look(ctx)
+	if err != nil || len(f.differences) == 0 {
+		return err
+	}
+	return make(ctx)
+}
+
 // mark says whose something is.
 func mark(r executor.Request) string { return "vivarium " + r.Environment + "/" + r.Step }
 

@@ -72,14 +72,8 @@ func beginRabbit(o Options, r executor.Request) (work, error) {
 func (w *rabbitWork) tag() string { return mark(w.r) }
 
 func (w *rabbitWork) apply(ctx context.Context) (executor.Outputs, error) {
-	f, err := w.look(ctx)
-	if err != nil {
+	if err := bring(ctx, w.look, w.make); err != nil {
 		return nil, err
-	}
-	if len(f.differences) > 0 {
-		if err := w.make(ctx); err != nil {
-			return nil, err
-		}
 	}
 	return values(w.r, map[string]string{"address": w.b.Address, "virtual_host": w.b.Host, "user": w.b.User}), nil
 }
