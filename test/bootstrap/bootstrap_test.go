@@ -127,16 +127,34 @@ func (p *Place) lives(t *testing.T, ctx context.Context, lose func()) {
 	p.shows(t, ctx)
 	p.changes(t, ctx)
 
-	out, err = p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data()).CombinedOutput()
+	out, err = p.destroyFurther(ctx).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	text, err = killed(t, p.Destroy(ctx), "complete   container.consul")
 	require.Error(t, err, text)
-	text, err = killed(t, p.Destroy(ctx), "")
+	p.leavesNothing(t, ctx)
+	require.NoDirExists(t, p.Work())
+}
+
+// goes is the end of a place: the further environment, and all that was raised.
+func (p *Place) goes(t *testing.T, ctx context.Context) {
+	t.Helper()
+	out, err := p.destroyFurther(ctx).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	p.leavesNothing(t, ctx)
+}
+
+func (p *Place) destroyFurther(ctx context.Context) *exec.Cmd {
+	return p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data())
+}
+
+// leavesNothing destroys what was raised.
+func (p *Place) leavesNothing(t *testing.T, ctx context.Context) {
+	t.Helper()
+	text, err := killed(t, p.Destroy(ctx), "")
 	require.NoError(t, err, text)
 	left, err := p.Left(ctx)
 	require.NoError(t, err)
 	require.Empty(t, left)
-	require.NoDirExists(t, p.Work())
 }
 
 // raised is a bootstrap that is killed at every moment, and run again to its end.
@@ -192,14 +210,11 @@ func (p *Place) shows(t *testing.T, ctx context.Context) {
 	require.NoError(t, err, "%s", out)
 }
 
-// keepsSecrets looks through all files and all that was printed.
-func (p *Place) keepsSecrets(t *testing.T, printed string) {
+// secrets are those in the file of the keys.
+func (p *Place) secrets(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(p.Keys())
 	require.NoError(t, err)
-	info, err := os.Stat(p.Keys())
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	var keys struct {
 		Key   string `json:"cluster_key"`
 		Vault struct {
@@ -208,7 +223,16 @@ func (p *Place) keepsSecrets(t *testing.T, printed string) {
 		} `json:"vault"`
 	}
 	require.NoError(t, json.Unmarshal(text, &keys))
-	secrets := append([]string{keys.Key, keys.Vault.Root}, keys.Vault.Unseal...)
+	return append([]string{keys.Key, keys.Vault.Root}, keys.Vault.Unseal...)
+}
+
+// keepsSecrets looks through all files and all that was printed.
+func (p *Place) keepsSecrets(t *testing.T, printed string) {
+	t.Helper()
+	info, err := os.Stat(p.Keys())
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	secrets := p.secrets(t)
 	for _, s := range secrets {
 		require.Greater(t, len(s), 16)
 		require.NotContains(t, printed, s)
@@ -269,8 +293,8 @@ func (p *Place) makesRoomForNobody(t *testing.T, ctx context.Context) {
 func (p *Place) end(t *testing.T) {
 	ctx := context.Background()
 	if t.Failed() {
-		_ = p.Bootstrap(ctx).Run()                                                                     // so that somebody is there to destroy the other
-		_ = p.Command(ctx, "env", "destroy", Further, "--yes", "--wait", "--data-dir", p.Data()).Run() // it may not be there
+		_ = p.Bootstrap(ctx).Run()      // so that somebody is there to destroy the other
+		_ = p.destroyFurther(ctx).Run() // it may not be there
 		out, err := p.Destroy(ctx).CombinedOutput()
 		t.Logf("destroying what is left: %v\n%s", err, out)
 	}

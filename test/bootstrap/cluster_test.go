@@ -217,17 +217,7 @@ func (c *inCluster) plainObjects(t *testing.T, ctx context.Context) {
 		}
 	}
 	require.Greater(t, found, 4, "the key, the bus and tokens")
-	text, err := os.ReadFile(c.Keys())
-	require.NoError(t, err)
-	var keys struct {
-		Key   string `json:"cluster_key"`
-		Vault struct {
-			Unseal []string `json:"unseal_keys"`
-			Root   string   `json:"root_token"`
-		} `json:"vault"`
-	}
-	require.NoError(t, json.Unmarshal(text, &keys))
-	for _, s := range append([]string{keys.Key, keys.Vault.Root}, keys.Vault.Unseal...) {
+	for _, s := range c.secrets(t) {
 		require.NotContains(t, plain, s)
 	}
 }

@@ -16,8 +16,7 @@ var sharedKubernetes = sharedServer[*Kubernetes]{title: "Kubernetes", prefix: "v
 	}}
 
 // SharedKubernetes is the one cluster of this test process, started (and built and, by root on Debian, installed, where it
-// never was) when it is first asked for. A package that uses it has its TestMain call StopSharedKubernetes when the tests are
-// over. A test that cuts it off mends it.
+// never was) when it is first asked for. A package that uses it has TestMain call Main, which stops it. A test that cuts it off mends it.
 func SharedKubernetes(t testing.TB) *Kubernetes {
 	t.Helper()
 	return sharedKubernetes.get(t)

@@ -26,7 +26,7 @@ const kubeconfigVariable = "KUBERNETES_TEST_KUBECONFIG"
 
 var loaded bool
 
-func init() { stop = servers.StopSharedKubernetes }
+func TestMain(m *testing.M) { servers.Main(m) }
 
 // cluster is the kubeconfig of the one of this process, which has the images.
 func cluster(t *testing.T) string {

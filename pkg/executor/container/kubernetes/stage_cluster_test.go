@@ -36,7 +36,7 @@ const kubeconfigVariable = "KUBERNETES_TEST_KUBECONFIG"
 
 var loaded bool
 
-func init() { stop = servers.StopSharedKubernetes }
+func TestMain(m *testing.M) { servers.Main(m) }
 
 // cluster is the one of this process, with the images.
 func cluster(t *testing.T) *servers.Kubernetes {
