@@ -72,12 +72,8 @@ func (x *raising) keyID() string {
 }
 
 // kubeconfigs are the files that kubectl reads.
-func kubeconfigs(variables map[string]string) (files []string) {
-	for _, file := range filepath.SplitList(variables["KUBECONFIG"]) {
-		if file != "" {
-			files = append(files, file)
-		}
-	}
+func kubeconfigs(variables map[string]string) []string {
+	files := namedKubeconfigs(variables)
 	if len(files) > 0 || variables["HOME"] == "" {
 		return files
 	}

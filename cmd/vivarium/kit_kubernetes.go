@@ -19,10 +19,16 @@ func kubernetesOptions(variables map[string]string, settings config.Kubernetes, 
 		Context: settings.Context, Namespace: settings.Namespace, ClusterPorts: settings.Ports == insideCluster, IngressClass: settings.IngressClass, StorageClass: settings.StorageClass,
 		VolumeSize: settings.VolumeSize, Box: key, Log: log,
 	}
+	o.Kubeconfig = namedKubeconfigs(variables)
+	return o, len(o.Kubeconfig) > 0 || variables["KUBERNETES_SERVICE_HOST"] != ""
+}
+
+// namedKubeconfigs are the files that KUBECONFIG names.
+func namedKubeconfigs(variables map[string]string) (files []string) {
 	for _, file := range filepath.SplitList(variables["KUBECONFIG"]) {
 		if file != "" {
-			o.Kubeconfig = append(o.Kubeconfig, file)
+			files = append(files, file)
 		}
 	}
-	return o, len(o.Kubeconfig) > 0 || variables["KUBERNETES_SERVICE_HOST"] != ""
+	return files
 }
