@@ -56,6 +56,7 @@ const (
 	AuthorityLost     Code = "authority-lost"
 	Consumed          Code = "consumed"
 	Forbidden         Code = "forbidden"
+	PermissionDenied  Code = "permission-denied" // by a server that is worked on, to the account it is worked on with
 	NotApproved       Code = "not-approved"
 	NotMeasured       Code = "not-measured"
 	Locked            Code = "locked"

@@ -16,9 +16,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
-// PermissionDenied: the token does not allow what was asked.
-const PermissionDenied fault.Code = "permission-denied"
-
 // Options say which Consul, and as whom.
 type Options struct {
 	// Address is host:port, http://host:port or https://host:port of an agent.
@@ -175,7 +172,7 @@ func (c *Client) fault(ctx context.Context, datacentre string, err error) error 
 	}
 	switch {
 	case status.Code == http.StatusForbidden || status.Code == http.StatusUnauthorized:
-		return fault.Wrap(err, fault.GiveUp, PermissionDenied, "Consul at %s does not let this process do that: its token needs a policy with service:write, node:read and key:write", c.shown)
+		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "Consul at %s does not let this process do that: its token needs a policy with service:write, node:read and key:write", c.shown)
 	case status.Code == http.StatusNotFound:
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "Consul at %s knows nothing of it", c.shown)
 	case status.Code >= http.StatusInternalServerError && datacentre != "":

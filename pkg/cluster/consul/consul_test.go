@@ -139,7 +139,7 @@ func TestAccessIsControlled(t *testing.T) {
 	may, not := client(t, Options{Address: a.Address(), Token: managing}), client(t, Options{Address: a.Address(), Token: "11111111-2222-3333-4444-555555555555"})
 	t.Setenv("CONSUL_HTTP_TOKEN", managing) // is of the executors
 	err := not.Register(func() Instance { return server("s-4") }).Start(t.Context())
-	require.True(t, fault.Is(err, PermissionDenied), "%v", err)
+	require.True(t, fault.Is(err, fault.PermissionDenied), "%v", err)
 	require.NotContains(t, err.Error(), "11111111")
 	r := may.Register(func() Instance { return server("s-4") })
 	require.NoError(t, r.Start(t.Context()))

@@ -63,7 +63,7 @@ func (c *Client) Register(tell func() Instance) *Registration {
 // Start registers, or goes on trying in the background while Consul is away. A token that may not is an error.
 func (r *Registration) Start(ctx context.Context) error {
 	err := r.renew(ctx)
-	if fault.Is(err, PermissionDenied) || fault.Is(err, fault.Invalid) {
+	if fault.Is(err, fault.PermissionDenied) || fault.Is(err, fault.Invalid) {
 		return err
 	}
 	living, cancel := context.WithCancel(context.Background())

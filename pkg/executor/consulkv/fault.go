@@ -16,9 +16,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// PermissionDenied: the runner's token does not allow what the step needs.
-const PermissionDenied fault.Code = "permission-denied"
-
 // access is what a call needs the token to allow.
 type access string
 
@@ -40,7 +37,7 @@ func (w *work) fault(ctx context.Context, p place, need access, err error) error
 	switch status.Code {
 	case http.StatusForbidden, http.StatusUnauthorized:
 		if w.unknownToken(ctx, p) {
-			return fault.Wrap(err, fault.GiveUp, PermissionDenied,
+			return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied,
 				"Consul at %s does not know the token of the runner (it has expired, or was deleted): give the runner a new one", w.target(p))
 		}
 		return w.denied(p, need, err)
@@ -61,7 +58,7 @@ func (w *work) fault(ctx context.Context, p place, need access, err error) error
 
 // denied names what the token lacks.
 func (w *work) denied(p place, need access, cause error) error {
-	return fault.Wrap(cause, fault.GiveUp, PermissionDenied,
+	return fault.Wrap(cause, fault.GiveUp, fault.PermissionDenied,
 		"Consul at %s does not let the runner %s keys below %q for %s: its token needs a policy with key_prefix %q { policy = %q }",
 		w.target(p), need, w.r.Mask(p.folder()), w.r.Step, w.r.Mask(p.folder()), toWrite)
 }

@@ -139,7 +139,7 @@ func TestWhatTheTokenLacksIsSaid(t *testing.T) {
 		f := newFixture(t, Options{Address: c.Address(), Token: "5ec7ab1e-0000-4000-8000-000000000002"})
 		f.set(t, many(70, "value"))
 		_, err := f.Apply(t.Context(), f.request)
-		require.Equal(t, PermissionDenied, failed(t, err).Code)
+		require.Equal(t, fault.PermissionDenied, failed(t, err).Code)
 		require.Contains(t, failed(t, err).Message, "does not know the token")
 	})
 	t.Run("hidden keys", func(t *testing.T) {
@@ -159,7 +159,7 @@ func denied(t *testing.T, f *fixture, need string, err error) {
 		return
 	}
 	e := failed(t, err)
-	require.Equal(t, PermissionDenied, e.Code, "%v", err)
+	require.Equal(t, fault.PermissionDenied, e.Code, "%v", err)
 	require.Equal(t, fault.GiveUp, e.Disposition)
 	require.Contains(t, e.Message, "does not let the runner "+need)
 	require.Contains(t, e.Message, prefix(t)+"/")

@@ -91,7 +91,7 @@ func (e *Executor) healthFault(ctx context.Context, at *url.URL, err error) erro
 	case !errors.As(err, &status):
 		return fault.Wrap(err, fault.Wait, fault.Unavailable, "Consul at %s does not answer: %s", e.address.shown, why(err))
 	case status.Code == http.StatusForbidden || status.Code == http.StatusUnauthorized:
-		return fault.Wrap(err, fault.GiveUp, PermissionDenied, "Consul at %s does not let the runner ask for the service %q: its token needs a "+
+		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "Consul at %s does not let the runner ask for the service %q: its token needs a "+
 			"policy with service %q { policy = \"read\" } and node_prefix \"\" { policy = \"read\" }", e.address.shown, at.Host, at.Host)
 	}
 	return fault.Wrap(err, fault.Wait, fault.Unavailable, "Consul at %s can't tell how the service %q is (HTTP status %d)", e.address.shown, at.Host, status.Code)

@@ -15,8 +15,6 @@ import (
 
 // Codes of this executor's own.
 const (
-	// PermissionDenied: the runner's account may not do what the step needs.
-	PermissionDenied fault.Code = "permission-denied"
 	// NotReady: what was installed did not get ready in time, or a hook failed.
 	NotReady fault.Code = "not-ready"
 )
@@ -65,9 +63,9 @@ func (s *session) answered(err error, code int) error {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return fault.Wrap(err, fault.Retry, fault.Busy, "the namespace %s of Kubernetes at %s is being removed; %s goes into it when it is there anew", s.namespace, s.address, s.r.Step)
 	case code == http.StatusUnauthorized:
-		return fault.Wrap(err, fault.GiveUp, PermissionDenied, "Kubernetes at %s does not know the runner: its certificate or token is wrong or has expired; give it a new kubeconfig", s.address)
+		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "Kubernetes at %s does not know the runner: its certificate or token is wrong or has expired; give it a new kubeconfig", s.address)
 	case code == http.StatusForbidden:
-		return fault.Wrap(err, fault.GiveUp, PermissionDenied,
+		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied,
 			"Kubernetes at %s forbids what the chart of %s needs: give the runner's account a role with that verb on that resource (it says: %s)", s.address, s.r.Step, s.said(err))
 	case code == http.StatusNotFound:
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "Kubernetes at %s has no namespace %s, or knows no such object, for %s (it says: %s)", s.address, s.namespace, s.r.Step, s.said(err))

@@ -254,7 +254,7 @@ func TestUnreachable(t *testing.T) {
 	defer denied.Close()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	for host, want := range map[string]fault.Code{denied.URL: PermissionDenied, closed.URL: fault.Unavailable} {
+	for host, want := range map[string]fault.Code{denied.URL: fault.PermissionDenied, closed.URL: fault.Unavailable} {
 		e := New(Options{Cluster: elsewhere{host}})
 		defer e.Close()
 		r := request(`{"chart":"./web"}`)

@@ -68,9 +68,6 @@ func beginRabbit(o Options, r executor.Request) (work, error) {
 	return w, nil
 }
 
-// tag marks the user as the step's.
-func (w *rabbitWork) tag() string { return mark(w.r) }
-
 func (w *rabbitWork) apply(ctx context.Context) (executor.Outputs, error) {
 	if err := bring(ctx, w.look, w.make); err != nil {
 		return nil, err
@@ -87,7 +84,7 @@ func (w *rabbitWork) make(ctx context.Context) error {
 			return w.broker.PutVhost(w.b.Host, rabbithole.VhostSettings{Description: mark(w.r), Tags: rabbithole.VhostTags{"vivarium"}, DefaultQueueType: "quorum"})
 		}},
 		{"user " + w.b.User, func() (*http.Response, error) {
-			return w.broker.PutUser(w.b.User, rabbithole.UserSettings{Name: w.b.User, Password: w.b.UserPassword, Tags: rabbithole.UserTags{"management", w.tag()}})
+			return w.broker.PutUser(w.b.User, rabbithole.UserSettings{Name: w.b.User, Password: w.b.UserPassword, Tags: rabbithole.UserTags{"management", mark(w.r)}})
 		}},
 		{"permissions of " + w.b.User, func() (*http.Response, error) {
 			return w.broker.UpdatePermissionsIn(w.b.Host, w.b.User, rabbithole.Permissions{Configure: ".*", Write: ".*", Read: ".*"})
@@ -131,7 +128,7 @@ func (w *rabbitWork) look(ctx context.Context) (f found, err error) {
 		return f, nil
 	case err != nil:
 		return f, w.fault(nil, err, "reading the user")
-	case !slices.Contains(user.Tags, w.tag()):
+	case !slices.Contains(user.Tags, mark(w.r)):
 		return f, w.taken("user " + w.b.User)
 	}
 	f.present = true

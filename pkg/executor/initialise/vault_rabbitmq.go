@@ -191,8 +191,10 @@ type right struct {
 	Read      string `json:"read"`
 }
 
+var everything = right{".*", ".*", ".*"}
+
 func (w *issuerWork) rights() string {
-	text, _ := json.Marshal(map[string]right{w.b.Host: {".*", ".*", ".*"}}) // texts always have a JSON form
+	text, _ := json.Marshal(map[string]right{w.b.Host: everything}) // texts always have a JSON form
 	return string(text)
 }
 
@@ -250,11 +252,10 @@ func (w *issuerWork) lookAtRole(ctx context.Context, f *found) error {
 	rights, _ := json.Marshal(role["vhosts"]) // it was JSON
 	var held map[string]right
 	_ = json.Unmarshal(rights, &held) // what is something else is different
-	wanted := map[string]right{w.b.Host: {".*", ".*", ".*"}}
 	switch {
 	case role == nil:
 		f.differences = append(f.differences, missing(w.r, "role."+w.b.Role))
-	case role["tags"] != w.b.Tags || len(held) != 1 || held[w.b.Host] != wanted[w.b.Host]:
+	case role["tags"] != w.b.Tags || len(held) != 1 || held[w.b.Host] != everything:
 		f.differences = append(f.differences, other(w.r, "role."+w.b.Role))
 	}
 	if fmt.Sprint(lease["ttl"]) != fmt.Sprint(w.ttl) || fmt.Sprint(lease["max_ttl"]) != fmt.Sprint(w.max) {

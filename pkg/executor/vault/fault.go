@@ -14,8 +14,6 @@ import (
 
 // Codes of this package.
 const (
-	// PermissionDenied: the token is good, but its policies do not allow the call.
-	PermissionDenied fault.Code = "permission-denied"
 	// LoginFailed: Vault accepts neither the runner's token nor its login.
 	LoginFailed fault.Code = "login-failed"
 )
@@ -53,7 +51,7 @@ func (c *Client) explain(ctx context.Context, op operation, err error) error {
 	case code == 0:
 		return c.unreachable(err)
 	case code == statusForbidden:
-		return fault.Wrap(err, fault.GiveUp, PermissionDenied,
+		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied,
 			"%s denies %s: the policies of the token in use have to give it the capability %q on %q", c.target(), op.what, op.need, op.path)
 	case code == http.StatusNotFound:
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound,

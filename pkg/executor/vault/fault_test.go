@@ -105,8 +105,8 @@ func TestPermissionDenied(t *testing.T) {
 	token := v.token(t, map[string]any{"policies": []string{policy}, "ttl": "1h"})
 	s := newStep(kind(t, connect(t, vault.Options{Address: v.Vault.Address(), Token: token}), vault.SecretName), secretInputs(path, `"data":{"k":"v"}`))
 	_, err := s.Apply(t.Context(), s.Request)
-	requireFault(t, err, vault.PermissionDenied, fault.GiveUp, `"create and update"`, "secret/data/"+path, v.Vault.Address())
-	requireFault(t, s.Destroy(t.Context(), s.Request), vault.PermissionDenied, fault.GiveUp, `"delete"`, "secret/metadata/"+path)
+	requireFault(t, err, fault.PermissionDenied, fault.GiveUp, `"create and update"`, "secret/data/"+path, v.Vault.Address())
+	requireFault(t, s.Destroy(t.Context(), s.Request), fault.PermissionDenied, fault.GiveUp, `"delete"`, "secret/metadata/"+path)
 }
 
 func TestATokenThatIsGone(t *testing.T) {
@@ -157,7 +157,7 @@ func TestLogsInAgainOnce(t *testing.T) {
 	// A call that is not allowed is no reason to log in again.
 	s.Inputs = json.RawMessage(`{"mount":"pki","path":"a"}`)
 	_, err := s.Apply(t.Context(), s.Request)
-	requireFault(t, err, vault.PermissionDenied, fault.GiveUp)
+	requireFault(t, err, fault.PermissionDenied, fault.GiveUp)
 	require.Equal(t, 2, logins)
 
 	// Once the login is taken back too, that is said.

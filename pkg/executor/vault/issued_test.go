@@ -159,7 +159,7 @@ func TestNothingIsIssued(t *testing.T) {
 	}{
 		{"rabbitmq/creds/nobody", vault.Options{}, fault.NotFound, "unknown role: nobody"},
 		{"rabbit/creds/service", vault.Options{Token: v.RootToken()}, fault.NotFound, "no secrets engine at"},
-		{"secret/data/x", vault.Options{}, vault.PermissionDenied, "capability"},
+		{"secret/data/x", vault.Options{}, fault.PermissionDenied, "capability"},
 		{"rabbitmq/creds/service", vault.Options{AppRole: &vault.AppRole{RoleID: "issued", SecretID: "wrong"}}, vault.LoginFailed, "login"},
 	} {
 		c.o.Address = v.Vault.Address()

@@ -157,7 +157,7 @@ func (s session) versioned(ctx context.Context, mount string) error {
 		return nil
 	}
 	secret, err := s.get(ctx, "looking at the secrets engine", "sys/internal/ui/mounts/"+mount)
-	if err != nil && !slices.Contains([]fault.Code{PermissionDenied, fault.NotFound, fault.Invalid}, fault.From(err).Code) {
+	if err != nil && !slices.Contains([]fault.Code{fault.PermissionDenied, fault.NotFound, fault.Invalid}, fault.From(err).Code) {
 		return err
 	}
 	if err != nil || secret == nil {

@@ -15,9 +15,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// PermissionDenied: the runner's account may not do what the step needs.
-const PermissionDenied fault.Code = "permission-denied"
-
 // verb is what we ask the API server to do with an object, in the word that its roles use.
 type verb string
 
@@ -50,7 +47,7 @@ func (s *session) fault(ctx context.Context, v verb, k kind, err error) error {
 		return fault.Wrap(err, fault.Retry, fault.Busy, "the namespace %s of Kubernetes at %s is being removed; %s goes into it when it is there anew",
 			s.at.namespace, s.c.address, s.r.Step)
 	case code == http.StatusUnauthorized:
-		return fault.Wrap(err, fault.GiveUp, PermissionDenied, "Kubernetes at %s does not know the runner: its certificate or token is wrong or has expired; give it a new kubeconfig", s.c.address)
+		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "Kubernetes at %s does not know the runner: its certificate or token is wrong or has expired; give it a new kubeconfig", s.c.address)
 	case code == http.StatusForbidden:
 		return s.forbidden(v, k, status, err)
 	case code == http.StatusConflict:
@@ -70,7 +67,7 @@ func (s *session) forbidden(v verb, k kind, status apierrors.APIStatus, cause er
 	if k.Group != "" {
 		lacks += " of " + k.Group
 	}
-	return fault.Wrap(cause, fault.GiveUp, PermissionDenied, "Kubernetes at %s forbids to %s %s in the namespace %s for %s: %s%s",
+	return fault.Wrap(cause, fault.GiveUp, fault.PermissionDenied, "Kubernetes at %s forbids to %s %s in the namespace %s for %s: %s%s",
 		s.c.address, v, k.Resource, s.at.namespace, s.r.Step, lacks, s.said(status))
 }
 

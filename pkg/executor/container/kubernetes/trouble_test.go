@@ -63,8 +63,8 @@ func TestFaults(t *testing.T) {
 		disposition fault.Disposition
 		says        string
 	}{
-		{apierrors.NewForbidden(of, "x", errors.New("no")), PermissionDenied, fault.GiveUp, "the verb patch on deployments of apps"},
-		{apierrors.NewUnauthorized("who"), PermissionDenied, fault.GiveUp, "does not know the runner"},
+		{apierrors.NewForbidden(of, "x", errors.New("no")), fault.PermissionDenied, fault.GiveUp, "the verb patch on deployments of apps"},
+		{apierrors.NewUnauthorized("who"), fault.PermissionDenied, fault.GiveUp, "does not know the runner"},
 		{apierrors.NewConflict(of, "x", errors.New("c")), fault.Conflict, fault.Retry, "somebody else"},
 		{apierrors.NewNotFound(of, "x"), fault.NotFound, fault.GiveUp, "no namespace vivarium-notes"},
 		{apierrors.NewTooManyRequests("later", 1), fault.Unavailable, fault.Wait, "too busy"},
