@@ -120,7 +120,7 @@ func (d *dual) consulOf(side int, name string) servers.ConsulOptions {
 // add makes a server and a runner of a side; its first servers are the primary's where the side is the east.
 func (d *dual) add(h *half, number int) {
 	listen, env := "127.0.0.1:0", d.env
-	if d.wan != nil {
+	if d.wan != nil && h.name == "east" { // who is followed; the west's servers ask each other, which no cut between the sides is in the way of
 		listen = freeAddress(d.t)
 		env = append(slices.Clip(env), "VIVARIUM_CONSUL_ADVERTISE="+d.wan.server(d.t, listen))
 	}
