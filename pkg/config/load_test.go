@@ -35,7 +35,7 @@ func TestDefaultsAreValidAndAreWhatTheExampleSays(t *testing.T) {
 func TestExampleAndReadmeNameEverySetting(t *testing.T) {
 	example, err := os.ReadFile(filepath.Join("testdata", "vivarium.hcl"))
 	require.NoError(t, err)
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	readme, err := os.ReadFile(filepath.Join("..", "..", "cmd", "README.md"))
 	require.NoError(t, err)
 	for _, s := range Table() {
 		name := s.Path[strings.LastIndex(s.Path, ".")+1:]
