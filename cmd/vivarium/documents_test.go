@@ -1,0 +1,98 @@
+package main
+
+import (
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// repository is the root, as seen from this package.
+const repository = "../.."
+
+// TestLinksOfDocumentsLeadSomewhere holds every relative link of a document to a file and, behind a #, to a heading of it.
+func TestLinksOfDocumentsLeadSomewhere(t *testing.T) {
+	files := documents(t)
+	require.Contains(t, files, filepath.Join(repository, "README.md"))
+	for _, file := range files {
+		for _, to := range links(t, file) {
+			u, err := url.Parse(to)
+			require.NoError(t, err, "%s: %s", file, to)
+			if u.Scheme != "" {
+				continue
+			}
+			target := file
+			if u.Path != "" {
+				target = filepath.Join(filepath.Dir(file), filepath.FromSlash(u.Path))
+				_, err := os.Stat(target)
+				require.NoError(t, err, "%s links to what is not there", file)
+			}
+			if u.Fragment != "" {
+				require.Contains(t, headings(t, target), u.Fragment, "%s links to a heading that %s does not have", file, target)
+			}
+		}
+	}
+}
+
+// documents are all Markdown files, but those in folders that are hidden or were built.
+func documents(t *testing.T) (files []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != repository && (strings.HasPrefix(d.Name(), ".") || d.Name() == "bin"):
+			return fs.SkipDir
+		case filepath.Ext(path) == ".md":
+			files = append(files, path)
+		}
+		return nil
+	}))
+	return files
+}
+
+var (
+	linked  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`^#+ +(.*)$`)
+	dropped = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// prose are the lines of a document that are no code.
+func prose(t *testing.T, file string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	fenced := false
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			fenced = !fenced
+		} else if !fenced && !strings.HasPrefix(line, "    ") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func links(t *testing.T, file string) (all []string) {
+	for _, line := range prose(t, file) {
+		for _, found := range linked.FindAllStringSubmatch(line, -1) {
+			all = append(all, found[1])
+		}
+	}
+	return all
+}
+
+// headings are the names by which a link leads to them: small letters, hyphens for spaces, nothing else.
+func headings(t *testing.T, file string) (names []string) {
+	for _, line := range prose(t, file) {
+		if found := heading.FindStringSubmatch(line); found != nil {
+			names = append(names, strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(found[1]), ""), " ", "-"))
+		}
+	}
+	return names
+}
