@@ -48,6 +48,7 @@ type instance struct {
 	// What a takeover needs.
 	turning     chan struct{} // has a value when the process is to begin anew in another role
 	roles       sync.Mutex    // held while one is being changed
+	roleFile    sync.Mutex    // held while the file of the role is written; taken after roles, never before
 	members     sync.Mutex
 	lease       *authority.Lease
 	promise     *authority.Promise

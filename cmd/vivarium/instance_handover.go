@@ -80,10 +80,11 @@ func (s *instance) others() (addresses []string) {
 	})
 }
 
-// allHandedOver notes that commands which come from now on are refused, as those to every secondary.
+// allHandedOver notes that commands which come from now on are refused, as those to every secondary. It must not wait for a promotion
+// under way, which waits in turn for the answers to commands to end.
 func (s *instance) allHandedOver() {
-	s.roles.Lock()
-	defer s.roles.Unlock()
+	s.roleFile.Lock()
+	defer s.roleFile.Unlock()
 	r, err := readRole(s.dir)
 	if err == nil && r != nil {
 		r.HandOver = false

@@ -76,3 +76,26 @@ func eventually(t *testing.T, is func() bool) {
 		require.True(t, time.Now().Before(deadline), "it does not come to that")
 	}
 }
+
+// TestCommandsAreHandedOverDuringAPromotion: a promotion waits for the answers to commands to end, so that these must not wait for it.
+func TestCommandsAreHandedOverDuringAPromotion(t *testing.T) {
+	s := &instance{dir: t.TempDir()}
+	require.NoError(t, writeRole(s.dir, role{Epoch: 2, HandOver: true}))
+	s.roles.Lock() // as promote does until the other side has stepped down
+	defer s.roles.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.allHandedOver()
+	}()
+	select {
+	case <-done:
+	case <-t.Context().Done():
+	case <-time.After(30 * time.Second):
+		t.Fatal("it waits for the promotion")
+	}
+	r, err := readRole(s.dir)
+	require.NoError(t, err)
+	require.False(t, r.HandOver)
+}

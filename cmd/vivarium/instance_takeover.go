@@ -110,6 +110,8 @@ func (s *instance) kept() func(context.Context, int, uint64) error {
 
 // become has this process begin anew in another role.
 func (s *instance) become(r role) error {
+	s.roleFile.Lock()
+	defer s.roleFile.Unlock()
 	if err := writeRole(s.dir, r); err != nil {
 		return err
 	}
