@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/pkg/event"
 )
 
 // repository is the root, as seen from this package.
@@ -36,6 +39,31 @@ func TestLinksOfDocumentsLeadSomewhere(t *testing.T) {
 				require.Contains(t, headings(t, target), u.Fragment, "%s links to a heading that %s does not have", file, target)
 			}
 		}
+	}
+}
+
+// TestEveryCommandIsDocumented in the reference of commands, by its whole name.
+func TestEveryCommandIsDocumented(t *testing.T) {
+	reference, err := os.ReadFile(filepath.Join(repository, "cmd", "README.md"))
+	require.NoError(t, err)
+	var look func(*cobra.Command, string)
+	look = func(cmd *cobra.Command, above string) {
+		for _, sub := range cmd.Commands() {
+			name := strings.TrimSpace(above + " " + strings.Replace(sub.Name(), "environment", "env", 1))
+			if look(sub, name); !sub.Hidden && !sub.HasSubCommands() && name != "runner list" { // which is "runners"
+				require.Contains(t, string(reference), "`"+name+"`")
+			}
+		}
+	}
+	look(newRoot(newFake(nil).cli), "")
+}
+
+// TestEveryMessageIsDocumented that a publisher may send.
+func TestEveryMessageIsDocumented(t *testing.T) {
+	reference, err := os.ReadFile(filepath.Join(repository, "schemas", "README.md"))
+	require.NoError(t, err)
+	for _, name := range event.Commands() {
+		require.Contains(t, string(reference), "[`"+name+"`](commands/"+name+event.TypeSuffix+".json)")
 	}
 }
 
