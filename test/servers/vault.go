@@ -22,6 +22,7 @@ type Vault struct {
 	cluster int // the port that nodes talk to each other on, of which this one has nobody
 	keys    vaultKeys
 	version string
+	seal    string
 }
 
 // vaultKeys is what the initialisation gave, kept in the folder so that the data can be used again.
@@ -34,6 +35,8 @@ type vaultKeys struct {
 type VaultOptions struct {
 	// Uninitialised leaves the server as it is when it first answers, without keys and sealed.
 	Uninitialised bool
+	// Seal is a block of its configuration, by which it unseals itself.
+	Seal string
 }
 
 // StartVault starts a Vault with its data in dir and returns when it is initialised, unsealed and answers. The program
@@ -52,6 +55,9 @@ func StartVault(ctx context.Context, dir string, o ...VaultOptions) (*Vault, err
 	}
 	v := &Vault{program: program, port: free[0], cluster: free[1]}
 	v.server = server{name: "Vault", dir: dir, where: v.Address, command: v.command, environment: v.environment, answers: v.answers}
+	for _, o := range o {
+		v.seal = o.Seal
+	}
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
 	}
@@ -104,7 +110,7 @@ listener "tcp" {
   address     = "127.0.0.1:%d"
   tls_disable = true
 }
-`, v.Address(), v.cluster, filepath.Join(v.dir, "data"), v.port)
+%s`, v.Address(), v.cluster, filepath.Join(v.dir, "data"), v.port, v.seal)
 	return os.WriteFile(filepath.Join(v.dir, "vault.hcl"), []byte(configuration), 0o600)
 }
 

@@ -195,9 +195,9 @@ resource "container" "vault" {
   entrypoint  = ["vault"]
   networks    = local.networks
   user        = local.root
-  command     = ["server", "-config", "/vault/vault.hcl"]
+  command     = concat(["server", "-config", "/vault/vault.hcl"], local.seals ? ["-config", "/vault/seal.hcl"] : [])
 
-  files = {
+  files = merge(local.seals ? { "/vault/seal.hcl" = param.vault_seal } : {}, {
     "/vault/vault.hcl" = <<-EOT
       disable_mlock = true
       ui            = true
@@ -214,7 +214,7 @@ resource "container" "vault" {
         tls_disable = true
       }
     EOT
-  }
+  })
 
   volume {
     name = "${local.volumes}vault"

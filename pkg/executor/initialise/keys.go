@@ -14,8 +14,10 @@ import (
 // VaultKeys are what Vault says once, when it is initialised.
 type VaultKeys struct {
 	// Address is the Vault that they are of.
-	Address   string   `json:"address"`
-	Unseal    []string `json:"unseal_keys"`
+	Address string `json:"address"`
+	// Unseal is empty, and Recovery is not, of a Vault that unseals itself.
+	Unseal    []string `json:"unseal_keys,omitempty"`
+	Recovery  []string `json:"recovery_keys,omitempty"`
 	RootToken string   `json:"root_token"`
 }
 

@@ -2,6 +2,7 @@ package initialise
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -32,15 +33,23 @@ func (w *vaultWork) initialise(ctx context.Context) error {
 		return fault.New(fault.GiveUp, fault.SecretUnavailable, "Vault at %s is not initialised, and this runner has no place for its keys: "+
 			"`vivarium bootstrap` has", w.b.Address)
 	}
+	seal, err := w.seal(ctx)
+	if err != nil {
+		return err
+	}
 	if err := w.o.Keys.begin(w.b.Address); err != nil {
 		return err
 	}
-	answer, err := w.vault.Sys().InitWithContext(ctx, &api.InitRequest{SecretShares: w.b.Shares, SecretThreshold: w.b.Threshold})
+	answer, err := w.vault.Sys().InitWithContext(ctx, w.shares(seal))
 	if err != nil {
 		return w.fault(ctx, err, "its initialisation")
 	}
 	w.r.Log("out", "Vault is initialised; its keys are where the operator said, and nowhere else")
-	return w.o.Keys.setVault(VaultKeys{Address: w.b.Address, Unseal: answer.KeysB64, RootToken: answer.RootToken})
+	err = w.o.Keys.setVault(VaultKeys{Address: w.b.Address, Unseal: answer.KeysB64, Recovery: answer.RecoveryKeysB64, RootToken: answer.RootToken})
+	if err != nil || seal == byKeys {
+		return err
+	}
+	return w.awaitRoot(ctx, answer.RootToken)
 }
 
 // unseal uses the operator's keys. Who has none says so, and what is to be done.
@@ -49,8 +58,13 @@ func (w *vaultWork) unseal(ctx context.Context) error {
 	if err != nil || !h.Sealed {
 		return err
 	}
+	seal, err := w.seal(ctx)
 	keys := w.o.Keys.of(w.b.Address)
 	switch {
+	case err != nil:
+		return err
+	case seal != byKeys:
+		return w.awaitItself(ctx, seal)
 	case w.o.Keys == nil:
 		return fault.New(fault.Wait, fault.Unavailable, "Vault at %s is sealed: unseal it with its keys (`vault operator unseal`)", w.b.Address)
 	case keys == nil:
@@ -67,11 +81,7 @@ func (w *vaultWork) unseal(ctx context.Context) error {
 		}
 	}
 	w.r.Log("out", "Vault is unsealed")
-	return w.await(ctx, func() error {
-		w.vault.SetToken(keys.RootToken)
-		_, err := w.vault.Auth().Token().LookupSelfWithContext(ctx)
-		return err
-	})
+	return w.awaitRoot(ctx, keys.RootToken)
 }
 
 // login is by the root token where it is known, or else by the step's own role.
@@ -103,7 +113,7 @@ func (w *vaultWork) awaitKV(ctx context.Context) error {
 	})
 }
 
-// await asks until there is no error; Vault is not ready the moment that it says it is.
+// await asks until there is no error, for a while.
 func (w *vaultWork) await(ctx context.Context, ask func() error) error {
 	limit, cancel := context.WithTimeout(ctx, 2*w.o.Timeout)
 	defer cancel()
@@ -113,9 +123,18 @@ func (w *vaultWork) await(ctx context.Context, ask func() error) error {
 			return nil
 		}
 		if resilience.Pause(limit, pace) != nil {
-			return w.fault(ctx, err, "its first use")
+			return w.ended(ctx, err)
 		}
 	}
+}
+
+// ended is the last word of what was waited for.
+func (w *vaultWork) ended(ctx context.Context, err error) error {
+	var known *fault.Error
+	if ctx.Err() == nil && errors.As(err, &known) {
+		return err
+	}
+	return w.fault(ctx, err, "its first use")
 }
 
 // Unseal unseals the Vault that the option's keys are of, where it is sealed. Without keys of one there is nothing to do.
