@@ -36,7 +36,8 @@ func onMachine(location string) bool { return location == onProcesses || locatio
 func (x *raising) connect(ctx context.Context) error {
 	files := kubeconfigs(x.variables)
 	if len(files) == 0 {
-		return usage("the location %q would be a context of a kubeconfig or the address of a cluster in one, and there is none: name it with KUBECONFIG", x.f.Location)
+		return usage("the location %q would be a context of a kubeconfig or the address of a cluster in one, and there is none: name it with KUBECONFIG; "+
+			"without a cluster, --location local or process is this machine, and bootstrap/README.md has how to come by one (MicroK8s, Azure)", x.f.Location)
 	}
 	place, err := cluster.Find(files, x.f.Location)
 	if err != nil {
