@@ -29,7 +29,8 @@ func TestCluster(t *testing.T) {
 	for _, name := range []string{"base.yaml", "small.yaml", "full.yaml"} {
 		require.NotContains(t, kubectl("apply", "--dry-run=server", "-f", file(name)), "Warning", "pods that the namespace does not take")
 	}
-	for _, right := range []string{"create namespaces", "patch deployments.apps", "create secrets", "delete ingresses.networking.k8s.io", "get pods --subresource=log", "delete pods"} {
+	for _, right := range []string{"create namespaces", "patch deployments.apps", "create secrets", "delete ingresses.networking.k8s.io", "get pods --subresource=log", "delete pods",
+		"update secrets", "create statefulsets.apps", "delete poddisruptionbudgets.policy"} {
 		args := append([]string{"auth", "can-i", "--as", "system:serviceaccount:vivarium:vivarium-runner", "-n", "vivarium-some"}, strings.Fields(right)...)
 		require.Contains(t, kubectl(args...), "yes", right)
 	}

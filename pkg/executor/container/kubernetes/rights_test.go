@@ -1,47 +1,10 @@
 package kubernetes
 
 import (
-	"bytes"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/yaml"
 )
-
-// TestRightsAreThoseOfTheManifest: what people are given to install is what the executor says it needs, and what it takes where each
-// environment has a namespace.
-func TestRightsAreThoseOfTheManifest(t *testing.T) {
-	text, err := os.ReadFile("../../../../deployments/kubernetes/base.yaml")
-	require.NoError(t, err)
-	var role rbacv1.ClusterRole
-	for _, part := range bytes.Split(text, []byte("\n---\n")) {
-		var found rbacv1.ClusterRole
-		require.NoError(t, yaml.Unmarshal(part, &found))
-		if found.Kind == "ClusterRole" {
-			role = found
-		}
-	}
-	want := single(Rights())
-	for _, verb := range []string{"get", "list", "watch", "create", "patch", "delete"} {
-		want = append(want, "/namespaces "+verb)
-	}
-	require.ElementsMatch(t, append(want, "/nodes/proxy get"), single(role.Rules))
-}
-
-func single(rules []rbacv1.PolicyRule) (all []string) {
-	for _, r := range rules {
-		for _, group := range r.APIGroups {
-			for _, resource := range r.Resources {
-				for _, verb := range r.Verbs {
-					all = append(all, group+"/"+resource+" "+verb)
-				}
-			}
-		}
-	}
-	return all
-}
 
 // TestPortsWithinTheCluster: no node has a port, and one is told the Service's name.
 func TestPortsWithinTheCluster(t *testing.T) {
