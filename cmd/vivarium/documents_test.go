@@ -2,17 +2,24 @@ package main
 
 import (
 	"io/fs"
+	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+	"github.com/zclconf/go-cty/cty"
 
+	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 )
 
 // repository is the root, as seen from this package.
@@ -65,6 +72,33 @@ func TestEveryMessageIsDocumented(t *testing.T) {
 	for _, name := range event.Commands() {
 		require.Contains(t, string(reference), "[`"+name+"`](commands/"+name+event.TypeSuffix+".json)")
 	}
+}
+
+// TestEveryKindIsDocumented with all that its block takes and puts out.
+func TestEveryKindIsDocumented(t *testing.T) {
+	reference, err := os.ReadFile(filepath.Join(repository, "pkg", "executor", "README.md"))
+	require.NoError(t, err)
+	settings, err := config.Load(config.Inputs{})
+	require.NoError(t, err)
+	for name, kind := range newKit(t.Context(), settings, "r", t.TempDir(), nil, initialise.Options{}, slog.New(slog.DiscardHandler)).kinds {
+		for _, word := range append(words(hcldec.ImpliedType(kind.Spec)), slices.Collect(maps.Keys(kind.Outputs))...) {
+			require.Contains(t, string(reference), "`"+word+"`", name)
+		}
+		require.Contains(t, string(reference), "`"+name+"`")
+	}
+}
+
+// words are the names of all attributes and blocks, also those within blocks.
+func words(of cty.Type) (all []string) {
+	switch {
+	case of.IsObjectType():
+		for name, inner := range of.AttributeTypes() {
+			all = append(append(all, name), words(inner)...)
+		}
+	case of.IsCollectionType():
+		all = words(of.ElementType())
+	}
+	return all
 }
 
 // documents are all Markdown files, but those in folders that are hidden or were built.
