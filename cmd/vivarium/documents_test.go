@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
+	"github.com/vivarium-env/vivarium/schemas"
 )
 
 // repository is the root, as seen from this package.
@@ -73,6 +75,25 @@ func TestEveryMessageIsDocumented(t *testing.T) {
 		require.Contains(t, string(reference), "[`"+name+"`](commands/"+name+event.TypeSuffix+".json)")
 	}
 }
+
+// TestEveryRouteIsDocumented of the API.
+func TestEveryRouteIsDocumented(t *testing.T) {
+	reference, err := os.ReadFile(filepath.Join(repository, "pkg", "api", "README.md"))
+	require.NoError(t, err)
+	text, err := schemas.Files.ReadFile("openapi.json")
+	require.NoError(t, err)
+	var document struct{ Paths map[string]any }
+	require.NoError(t, json.Unmarshal(text, &document))
+	require.NotEmpty(t, document.Paths)
+	for route := range document.Paths {
+		if route = strings.TrimPrefix(route, "/api/v1/"); route != "/" && !graphOfResource.MatchString(route) {
+			require.Regexp(t, "[`/]"+regexp.QuoteMeta(route)+"`", string(reference))
+		}
+	}
+}
+
+// graphOfResource are those that are told once for environments and resources.
+var graphOfResource = regexp.MustCompile(`/resources/\{address\}/(dependencies|dependents|impact|lineage)$`)
 
 // TestEveryKindIsDocumented with all that its block takes and puts out.
 func TestEveryKindIsDocumented(t *testing.T) {
