@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +53,33 @@ func printCluster(out io.Writer, c wire.Cluster) error {
 		}
 	}
 	_, _ = fmt.Fprintln(out)
+	if err := table(out, memberRows(c)); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(out)
 	return table(out, partitionRows(c))
+}
+
+// memberRows are the servers and runners of both sides, as far as they have told.
+func memberRows(c wire.Cluster) [][]string {
+	rows := [][]string{{"MEMBER", "SIDE", "WHAT", "EPOCH", "POOLS"}}
+	add := func(side string, members []replication.Member) {
+		for _, m := range members {
+			what, epoch := m.Kind, ""
+			if m.Kind == replication.ServerMember {
+				what, epoch = string(m.Role), strconv.FormatUint(m.Epoch, 10)
+			}
+			rows = append(rows, []string{m.Name, side, what, epoch, strings.Join(m.Pools, ", ")})
+		}
+	}
+	add("this", c.Members)
+	if c.Following != nil && c.Following.Primary != nil {
+		add("primary", c.Following.Primary.Members)
+	}
+	for _, p := range c.Secondaries {
+		add(p.Cluster, p.Members)
+	}
+	return rows
 }
 
 func printFollowing(out io.Writer, f *replication.Status) {
@@ -105,15 +132,12 @@ func secondaryRows(all []replication.Peer, now time.Time) [][]string {
 }
 
 func partitionRows(c wire.Cluster) [][]string {
-	rows := [][]string{{"PARTITION", "ENTRIES", "BEHIND", "CHAIN", "STATE"}}
+	rows := [][]string{{"PARTITION", "ENTRIES", "BEHIND", "CHAIN", "OWNER", "STATE"}}
 	for i, p := range c.Partitions {
 		if p.Seq == 0 && (c.Following == nil || c.Following.Partitions[i].Head == 0) {
 			continue // nothing was ever there
 		}
 		behind, state := "", ""
-		if p.Owned {
-			state = "owned"
-		}
 		if f := c.Following; f != nil && i < len(f.Partitions) {
 			if at := f.Partitions[i]; at.Head > at.Seq {
 				behind = strconv.FormatUint(at.Head-at.Seq, 10)
@@ -122,7 +146,7 @@ func partitionRows(c wire.Cluster) [][]string {
 				state = "stopped: " + s.Reason
 			}
 		}
-		rows = append(rows, []string{strconv.Itoa(p.Partition), strconv.FormatUint(p.Seq, 10), behind, beginningOf(p.Chain), state})
+		rows = append(rows, []string{strconv.Itoa(p.Partition), strconv.FormatUint(p.Seq, 10), behind, beginningOf(p.Chain), p.Owner, state})
 	}
 	return rows
 }

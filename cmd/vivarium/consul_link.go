@@ -16,13 +16,15 @@ import (
 // everything is as on one machine.
 type consulLink struct {
 	client       *consul.Client
-	self         consul.Self
+	itself       itself
+	log          *slog.Logger
 	service      string
 	registration *consul.Registration
 }
 
-// linkConsul asks the agent who it is, and waits for it as long as a bus is waited for: an address may be a service.
-func linkConsul(ctx context.Context, settings config.Consul, log *slog.Logger) (*consulLink, error) {
+// linkConsul asks the agent who it is, and waits for it as long as a bus is waited for: an address may be a service. Where it does not
+// answer, it is what file says that it was, and is asked again in the background; changed is called when it turns out to be another one.
+func linkConsul(ctx context.Context, settings config.Consul, file string, changed func(), log *slog.Logger) (*consulLink, error) {
 	if settings.Address == "" {
 		return nil, nil
 	}
@@ -32,23 +34,36 @@ func linkConsul(ctx context.Context, settings config.Consul, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	l := &consulLink{client: client, service: settings.Service}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	l.self, err = client.Self(ctx)
-	switch e := fault.From(err); {
-	case err == nil:
-	case e.Disposition == fault.Retry || e.Disposition == fault.Wait:
-		log.Warn("Consul does not answer; what can go on without it does", "error", err)
-	default:
+	l := &consulLink{client: client, service: settings.Service, log: log, itself: itself{file: file}}
+	if err := l.meet(ctx, changed); err != nil {
 		client.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
+func (l *consulLink) meet(ctx context.Context, changed func()) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := l.itself.recall(); err != nil {
+		return err
+	}
+	self, err := l.client.Self(ctx)
+	if err == nil {
+		_, err = l.itself.take(self)
+		return err
+	}
+	if e := fault.From(err); e.Disposition != fault.Retry && e.Disposition != fault.Wait {
+		return err
+	}
+	l.log.Warn("Consul does not answer; what can go on without it does", "error", err)
+	l.learn(changed)
+	return nil
+}
+
 func (l *consulLink) close() {
 	if l != nil {
+		l.itself.stop()
 		l.client.Close()
 	}
 }
@@ -92,9 +107,7 @@ func (l *consulLink) leave(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if err := l.registration.Stop(ctx); err != nil && !fault.Is(err, fault.NotFound) {
-		return nil // it was logged that Consul is away, and Consul finds out by itself
-	}
+	_ = l.registration.Stop(ctx) // it was logged that Consul is away, and Consul finds out by itself
 	return nil
 }
 
@@ -102,7 +115,7 @@ func (l *consulLink) info() wire.Consul {
 	if l == nil {
 		return wire.Consul{}
 	}
-	w := wire.Consul{Configured: true, Address: l.client.Address(), Datacentre: l.self.Datacentre}
+	w := wire.Consul{Configured: true, Address: l.client.Address(), Datacentre: l.datacentre()}
 	if l.registration == nil {
 		return w
 	}
@@ -122,7 +135,7 @@ func (c *cli) located(ctx context.Context, address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	link, err := linkConsul(ctx, settings.Consul, slog.New(slog.DiscardHandler))
+	link, err := linkConsul(ctx, settings.Consul, "", nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

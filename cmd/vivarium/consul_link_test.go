@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,40 @@ func TestWithoutConsulEverythingIsAsOnOneMachine(t *testing.T) {
 	f := newFake(map[string]string{"HOME": os.Getenv("HOME")})
 	require.NotEqual(t, exitOK, f.run(context.Background(), []string{"server", "--primary", "--bus", "consul://rabbitmq", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0"}))
 	require.Contains(t, f.stderr.String(), "--consul")
+}
+
+// TestConsulIsAwayAtTheStart: the server goes on without it, is called by its datacentre once it answers, and from then on also where
+// it does not.
+func TestConsulIsAwayAtTheStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs Consul")
+	}
+	agent, err := servers.StartConsul(t.Context(), t.TempDir(), servers.ConsulOptions{Datacenter: "north"})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = agent.Kill() })
+	require.NoError(t, agent.Kill())
+	dir, templates := t.TempDir(), catalogue(t)
+	r := serve(t, dir, templates, "--primary", "--consul", agent.Address())
+	info := infoOf(t, r)
+	require.Empty(t, info.Consul.Datacentre)
+	require.NotEmpty(t, info.Consul.Error)
+	require.Contains(t, r.command(t, exitOK, "env", "create", "one", "--template", "hello", "--wait"), "Hello, one!")
+	require.NoError(t, agent.Start(t.Context()))
+	eventually(t, func() bool { return strings.Contains(r.log.String(), "this process begins anew") })
+	eventually(t, func() bool {
+		_, err := findServer(dir)
+		if err != nil {
+			return false
+		}
+		info = infoOf(t, r)
+		return info.Consul.Registered && info.Consul.Datacentre == "north" && info.Cluster == "north"
+	})
+	r.end(t)
+	require.NoError(t, agent.Kill())
+	info = infoOf(t, serve(t, dir, templates, "--primary", "--consul", agent.Address()))
+	require.Equal(t, "north", info.Cluster)
+	require.Equal(t, "north", info.Consul.Datacentre)
+	require.False(t, info.Consul.Registered)
 }
 
 func TestADatacentreThatNobodyKnows(t *testing.T) {

@@ -55,13 +55,14 @@ type instance struct {
 	votes       votes
 	secondaries string // as they were written down; guarded by members
 	offerFrom   time.Time
-	other       string       // an address of the other side, by a takeover
-	handing     bool         // this side has stepped down
-	roleEpoch   uint64       // of the last takeover
-	aside       bool         // another server of this side has changed its role; guarded by roles
-	companion   atomic.Int64 // Unix time in ns at which another server of this side was heard last
+	other       string // an address of the other side, by a takeover
+	handing     bool   // this side has stepped down
+	roleEpoch   uint64 // of the last takeover
+	aside       bool   // another server of this side has changed its role; guarded by roles
+	companions  companions
 	signals     *signal.Signals
 	overtaken   atomic.Bool // another side acts under a higher epoch
+	rival       rival       // acts under the same one
 	watched     chan struct{}
 	endWatch    context.CancelFunc
 

@@ -12,7 +12,13 @@ import (
 
 // authority is whether this side may act, and what a person can do when it may not; nil where nobody is ever asked.
 func (s *instance) authority() *wire.Authority {
-	if !s.settings.Primary || s.source == nil || s.settings.Cluster.Lease <= 0 {
+	if !s.settings.Primary || s.source == nil {
+		return nil
+	}
+	if err := s.rival.trouble(s.epoch); err != nil {
+		return &wire.Authority{Reason: fault.From(err).Message, Asked: []string{}, Do: []string{}}
+	}
+	if s.settings.Cluster.Lease <= 0 {
 		return nil
 	}
 	may := s.mayAct

@@ -43,12 +43,17 @@ func (k epochKeys) Swap(ctx context.Context, place string, value []byte, index u
 
 // places are the datacentres of both sides, as far as they are known; none without Consul.
 func (s *instance) places(patience time.Duration) (authority.Keys, []string) {
-	if s.consul == nil || s.consul.self.Datacentre == "" {
+	own := s.consul.datacentre()
+	if own == "" {
 		return nil, nil
 	}
-	places := []string{s.consul.self.Datacentre, s.settings.PrimaryClusterName}
-	slices.Sort(places)
-	return epochKeys{s.consul, s.consul.service + "/" + s.settings.PrimaryClusterName + "/epoch", patience}, slices.Compact(places)
+	return epochKeys{s.consul, s.consul.service + "/" + s.settings.PrimaryClusterName + "/epoch", patience}, distinct(own, s.settings.PrimaryClusterName)
+}
+
+func distinct(names ...string) []string {
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (s *instance) claim(ctx context.Context, c authority.Claim, force bool) error {
@@ -57,7 +62,20 @@ func (s *instance) claim(ctx context.Context, c authority.Claim, force bool) err
 		patience = lostPatience
 	}
 	keys, places := s.places(patience)
+	if len(places) > 0 {
+		places = distinct(append(places, s.acting(ctx, keys))...)
+	}
 	return authority.Write(ctx, keys, places, c, force)
+}
+
+// acting is the datacentre of the side that acts, by what was claimed here; after a takeover that is not the one by which the cluster is
+// called. "" where nobody has claimed anything, or it is no datacentre.
+func (s *instance) acting(ctx context.Context, keys authority.Keys) string {
+	c, _ := authority.Read(ctx, keys, []string{s.consul.datacentre()})
+	if c.Side == "" || s.consul.client.KnowDatacentre(ctx, c.Side) != nil {
+		return ""
+	}
+	return c.Side
 }
 
 // claimed is who acts, by what was claimed; found is false where nobody can be asked.
@@ -76,5 +94,5 @@ func (s *instance) claimed(ctx context.Context) (c authority.Claim, found bool) 
 // claims tells whether the epoch in force was claimed by this side.
 func (s *instance) claims(ctx context.Context) bool {
 	c, found := s.claimed(ctx)
-	return found && c.Epoch == s.epoch && c.Side == s.consul.self.Datacentre
+	return found && c.Epoch == s.epoch && c.Side == s.consul.datacentre()
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *instance) openConsul(ctx context.Context) (err error) {
-	if s.consul, err = linkConsul(ctx, s.settings.Consul, s.log.With("part", "consul")); err != nil || s.consul == nil {
+	if s.consul, err = linkConsul(ctx, s.settings.Consul, s.path(datacentreFile), s.turn, s.log.With("part", "consul")); err != nil || s.consul == nil {
 		return err
 	}
 	if err := s.checkDatacentre(ctx); err != nil {
@@ -23,10 +23,10 @@ func (s *instance) openConsul(ctx context.Context) (err error) {
 // checkDatacentre holds the cluster's name against what Consul says: a primary is in the datacentre of that name, and a
 // secondary's primary in one that its own agent knows.
 func (s *instance) checkDatacentre(ctx context.Context) error {
-	own := s.consul.self.Datacentre
+	own := s.consul.datacentre()
 	switch {
 	case own == "":
-		return nil // Consul is away
+		return nil // Consul is away, and always was: once it answers, this process begins anew
 	case s.settings.IsDefault("primary_cluster_name") && s.settings.Primary:
 		s.settings.PrimaryClusterName = own
 		return nil
@@ -66,8 +66,8 @@ func (s *instance) advertised() string {
 		if own := towards(s.settings.Consul.Address); own != "" {
 			return net.JoinHostPort(own, port)
 		}
-		if s.consul.self.Address != "" {
-			return net.JoinHostPort(s.consul.self.Address, port)
+		if own := s.consul.itself.said().Address; own != "" {
+			return net.JoinHostPort(own, port)
 		}
 	}
 	return s.api.Addr()

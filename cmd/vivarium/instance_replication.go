@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
@@ -74,7 +75,7 @@ func (s *instance) openSource(ctx context.Context) (err error) {
 	}
 	s.source, err = replication.NewSource(replication.SourceOptions{Store: s.store, Partitions: s.settings.Partitions, Self: s.identity,
 		Box: s.box, Token: s.settings.Replication.Token, Orders: s.orders(), Log: s.log.With("part", "replication"),
-		Told: s.told, Reported: s.reported, Members: s.memberNames})
+		Told: s.told, Reported: s.reported, Members: s.memberNames, Side: s.sideMembers})
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (s *instance) closeSource(ctx context.Context) error {
 
 func (s *instance) identity() replication.Identity {
 	return replication.Identity{Cluster: s.settings.PrimaryClusterName, Server: s.id, Version: version, Role: replication.Role(s.role()), Epoch: s.epoch,
-		Lease: s.settings.Cluster.Lease}
+		Lease: s.settings.Cluster.Lease, Begun: s.begun.UTC()}
 }
 
 func (s *instance) replicationHandler() http.Handler {
@@ -119,7 +120,7 @@ func (s *instance) startFollower(ctx context.Context) (err error) {
 		return errors.Join(err, s.refuser.Stop(ctx))
 	}
 	s.follower, err = replication.NewFollower(replication.Options{Store: s.store, Partitions: s.settings.Partitions, Find: s.finder(),
-		Token: s.settings.Replication.Token, Self: s.name(),
+		Token: s.settings.Replication.Token, Self: s.name(), Members: s.sideMembers,
 		Primary: s.followed(), Lease: s.settings.Cluster.Lease, Telling: s.promise.Told, Floor: s.promised, Heard: s.heardPrimary, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
 	if err == nil {
 		err = s.follower.Start(ctx)
@@ -154,10 +155,7 @@ func (s *instance) name() replication.Name {
 
 // ownCluster is what this secondary's side is called.
 func (s *instance) ownCluster() string {
-	if s.consul != nil && s.consul.self.Datacentre != "" {
-		return s.consul.self.Datacentre
-	}
-	return "secondary"
+	return cmp.Or(s.consul.datacentre(), "secondary")
 }
 
 // followed is the cluster that is followed; whoever is at a given address where no name is.
@@ -212,20 +210,25 @@ func (f consulFinder) primaries(ctx context.Context) (found []consul.Instance, f
 	if known, err := f.consul.client.Datacentres(ctx); err == nil {
 		datacentres = append(datacentres, known...)
 	}
-	slices.Sort(datacentres)
-	for _, datacentre := range slices.Compact(datacentres) {
-		all, err := f.consul.client.Find(ctx, f.consul.service+"-server", datacentre)
-		failed = errors.Join(failed, err)
-		found = append(found, all...)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, datacentre := range distinct(datacentres...) {
+		all.Go(func() { // one that is cut off hides no other
+			some, err := f.consul.client.Find(ctx, f.consul.service+"-server", datacentre)
+			mu.Lock()
+			defer mu.Unlock()
+			failed, found = errors.Join(failed, err), append(found, some...)
+		})
 	}
+	all.Wait()
 	found = slices.DeleteFunc(found, func(i consul.Instance) bool {
 		return i.Role != string(replication.Primary) || i.Cluster != f.settings.PrimaryClusterName
 	})
-	slices.SortStableFunc(found, func(a, b consul.Instance) int {
+	slices.SortFunc(found, func(a, b consul.Instance) int {
 		if a.Healthy != b.Healthy {
 			return map[bool]int{true: -1, false: 1}[a.Healthy]
 		}
-		return cmp.Compare(b.Epoch, a.Epoch)
+		return cmp.Or(cmp.Compare(b.Epoch, a.Epoch), cmp.Compare(a.Datacentre, b.Datacentre), cmp.Compare(a.ID, b.ID))
 	})
 	if len(found) > 0 {
 		failed = nil
@@ -277,16 +280,22 @@ func (s *instance) cluster(ctx context.Context) (wire.Cluster, error) {
 		}
 		c.Epoch = max(c.Epoch, epoch)
 	}
-	var owned []int
-	if s.orchestrator != nil {
-		owned = s.orchestrator.Status().Owned
+	c.Members = s.sideMembers()
+	owners := c.Members
+	if s.follower != nil {
+		st := s.follower.Status()
+		c.Following, owners = &st, nil
+		if st.Primary != nil {
+			owners = st.Primary.Members
+		}
 	}
+	owned := s.owned()
 	for n := range s.settings.Partitions {
 		h, err := s.store.Head(ctx, n)
 		if err != nil {
 			return c, err
 		}
-		c.Partitions = append(c.Partitions, wire.ClusterPartition{Partition: n, Seq: h.Seq, Chain: h.Chain, Relayed: h.Relayed, Owned: slices.Contains(owned, n)})
+		c.Partitions = append(c.Partitions, wire.ClusterPartition{Partition: n, Seq: h.Seq, Chain: h.Chain, Relayed: h.Relayed, Owned: slices.Contains(owned, n), Owner: ownerOf(owners, n)})
 	}
 	asides, err := s.store.Asides(ctx)
 	if err != nil {
@@ -295,10 +304,7 @@ func (s *instance) cluster(ctx context.Context) (wire.Cluster, error) {
 	for _, a := range asides {
 		c.SetAside += a.Last - a.First + 1
 	}
-	if s.follower != nil {
-		st := s.follower.Status()
-		c.Following = &st
-	} else if s.source != nil {
+	if s.follower == nil && s.source != nil {
 		c.Secondaries, c.Authority = s.source.Peers(), s.authority()
 	}
 	return c, nil

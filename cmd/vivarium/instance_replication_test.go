@@ -38,6 +38,14 @@ func TestTwoSides(t *testing.T) {
 		return len(all) == 1 && all[0].Connected && all[0].Lag.Known && all[0].Lag.Entries == 0
 	})
 	require.Contains(t, p.command(t, exitOK, "cluster", "status"), "connected")
+	eventually(t, func() bool { // each side shows the members of both, and who owns what
+		here, there := clusterOf(t, p), clusterOf(t, s)
+		return len(here.Members) == 2 && here.Members[0].Name == infoOf(t, p).ServerID && here.Members[1].Kind == replication.RunnerMember &&
+			len(here.Secondaries[0].Members) == 1 && here.Secondaries[0].Members[0].Name == infoOf(t, s).ServerID &&
+			here.Partitions[3].Owner == here.Members[0].Name && there.Partitions[3].Owner == here.Members[0].Name && there.Following.Primary.Members != nil &&
+			len(there.Following.Primary.Members) == 2 && len(there.Members) == 1 && there.Members[0].Role == replication.Secondary
+	})
+	require.Regexp(t, infoOf(t, p).ServerID+` +primary +primary +1`, s.command(t, exitOK, "cluster", "status"))
 
 	other, err := findServer(second)
 	require.NoError(t, err)

@@ -15,9 +15,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 )
 
-// companion is how long another server of this side counts as there after it was heard.
-const companion = 10 * time.Second
-
 func (s *instance) startSignals(ctx context.Context) (err error) {
 	s.signals, err = signal.New(s.id, signal.Options{Bus: s.bus, Tell: s.signal, Heard: s.heardSignal, Report: s.heardReport, Log: s.log.With("part", "signals")})
 	if err != nil {
@@ -41,7 +38,8 @@ func (s *instance) side() string {
 
 // signal is what this server says of itself.
 func (s *instance) signal(ctx context.Context) (e event.Signal, err error) {
-	e = event.Signal{Cluster: s.settings.PrimaryClusterName, Side: s.side(), Server: s.id, Role: string(s.role()), Epoch: s.epoch, Time: time.Now().UTC()}
+	e = event.Signal{Cluster: s.settings.PrimaryClusterName, Side: s.side(), Server: s.id, Role: string(s.role()), Epoch: s.epoch, Time: time.Now().UTC(),
+		Version: version, API: s.ownAddress(), Owned: s.owned()}
 	if s.offerFrom.After(e.Time) {
 		e.OfferFrom = &s.offerFrom
 	}
@@ -66,7 +64,7 @@ func (s *instance) heardSignal(e event.Signal) {
 	if e.Cluster != s.settings.PrimaryClusterName || e.Side != s.side() {
 		return
 	}
-	s.companion.Store(time.Now().UnixNano())
+	s.companions.hear(e)
 	if e.Forgets != "" && s.settings.Primary && e.Epoch == s.epoch {
 		go s.forgotten(e)
 		return
@@ -123,7 +121,7 @@ func (s *instance) join(e event.Signal) {
 
 // reported passes on what a secondary says of itself: it says it to one server of this side only.
 func (s *instance) reported(r replication.Report) {
-	if time.Since(time.Unix(0, s.companion.Load())) < companion && s.up.Load() {
+	if s.up.Load() && len(s.companions.all()) > 0 {
 		s.signals.Pass(r)
 	}
 }

@@ -104,7 +104,7 @@ func (s *instance) turn() {
 func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked bool) {
 	if c, found := s.claimed(ctx); found {
 		asked = true
-		if c.Side != s.consul.self.Datacentre || c.Epoch > s.epoch { // what this side has claimed itself is nobody else's
+		if c.Side != s.consul.datacentre() || c.Epoch > s.epoch { // what this side has claimed itself is nobody else's
 			epoch, who = c.Epoch, fmt.Sprintf("%s, by Consul", c.Side)
 		}
 	}
@@ -113,22 +113,30 @@ func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked
 		return epoch, who, asked
 	}
 	defer client.CloseIdleConnections()
+	rival, answered := "", []string{}
 	for _, address := range append(s.others(), s.elsewhere(ctx)...) {
 		id, err := replication.NewRemote(address, s.settings.Replication.Token, client).Identity(ctx)
 		if err != nil || id.Server == s.id {
 			continue
 		}
-		asked = true
-		if id.Role == replication.Primary && id.Epoch >= epoch {
+		asked, answered = true, append(answered, address)
+		if id.Role != replication.Primary {
+			continue
+		}
+		if id.Epoch >= epoch {
 			epoch, who = id.Epoch, "the server at "+address
 		}
+		if s.outranks(id) {
+			rival = address
+		}
 	}
+	s.rival.saw(rival, answered)
 	return epoch, who, asked
 }
 
 // elsewhere are the servers in other datacentres that call themselves primaries, by Consul.
 func (s *instance) elsewhere(ctx context.Context) (addresses []string) {
-	if s.consul == nil || s.consul.self.Datacentre == "" {
+	if s.consul.datacentre() == "" {
 		return nil
 	}
 	found, err := consulFinder{s}.primaries(ctx)
@@ -136,7 +144,7 @@ func (s *instance) elsewhere(ctx context.Context) (addresses []string) {
 		s.log.Debug("Consul does not say which servers are primaries", "error", err)
 	}
 	for _, i := range found {
-		if i.Healthy && i.Datacentre != s.consul.self.Datacentre {
+		if i.Healthy && i.Datacentre != s.consul.datacentre() {
 			addresses = append(addresses, "http://"+i.Address)
 		}
 	}
@@ -218,6 +226,9 @@ func (s *instance) stopWatch(context.Context) error {
 func (s *instance) mayAct(now time.Time) (left time.Duration, always bool, err error) {
 	if s.overtaken.Load() {
 		return 0, false, fault.New(fault.Wait, fault.AuthorityLost, "another side acts under a higher epoch")
+	}
+	if err := s.rival.trouble(s.epoch); err != nil {
+		return 0, false, err
 	}
 	return s.lease.Left(now)
 }

@@ -48,7 +48,7 @@ func (c *cli) serveRunner(ctx context.Context, settings config.Settings) (err er
 	if err != nil {
 		return err
 	}
-	link, err := linkConsul(ctx, settings.Consul, log.With("part", "consul"))
+	link, err := linkConsul(ctx, settings.Consul, "", nil, log.With("part", "consul"))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -158,6 +159,33 @@ func (c *cable) sever() {
 	for _, conn := range c.conns {
 		_ = conn.Close()
 	}
+}
+
+func (c *cable) mend() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = false
+}
+
+// TestOfTwoPrimariesThatMeetTheYoungerStopsActing: neither could see the other when it was started.
+func TestOfTwoPrimariesThatMeetTheYoungerStopsActing(t *testing.T) {
+	variables := map[string]string{"VIVARIUM_REPLICATION_TOKEN": "sixteen letters or more", "PATH": os.Getenv("PATH")}
+	templates, port := catalogue(t), freePort(t)
+	one := startSide(t, variables, templates, port, "--primary")
+	between := newCable(t, "127.0.0.1:"+port)
+	between.sever()
+	two := startSide(t, variables, templates, freePort(t), "--primary", "--follow", "http://"+between.listener.Addr().String())
+	require.Contains(t, two.do(t, "env", "create", "first", "--template", "hello", "--wait"), "Hello, first!")
+	between.mend()
+	eventually(t, func() bool { return strings.Contains(two.log.String(), "this side may not act any more") })
+	require.Contains(t, two.do(t, "cluster", "status"), "began before this one: two sides can't act")
+	require.True(t, clusterOf(t, one.running).Authority == nil || clusterOf(t, one.running).Authority.Acts)
+	require.Contains(t, one.do(t, "env", "create", "second", "--template", "hello", "--wait"), "Hello, second!")
+
+	between.sever() // who is silent may still act
+	pause := time.After(5 * time.Second)
+	<-pause
+	require.Contains(t, two.do(t, "cluster", "status"), "Acts     no")
 }
 
 const ledgered = `

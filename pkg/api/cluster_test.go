@@ -16,9 +16,10 @@ import (
 func both(context.Context) (wire.Cluster, error) {
 	at := time.Unix(1_700_000_000, 0).UTC()
 	return wire.Cluster{Name: "east", Server: "one", Role: Secondary, Epoch: 3, Time: at, SetAside: 12,
-		Partitions: []wire.ClusterPartition{{Partition: 0, Seq: 7, Chain: "ab", Relayed: 5, Owned: true}},
+		Partitions: []wire.ClusterPartition{{Partition: 0, Seq: 7, Chain: "ab", Relayed: 5, Owned: true, Owner: "one"}},
+		Members:    []replication.Member{{Kind: "server", Name: "one", Role: replication.Primary, Epoch: 3, Version: "1.0.0", API: "http://one:8090", Owned: []int{0}}, {Kind: "runner", Name: "r", Pools: []string{"default"}}},
 		Secondaries: []replication.Peer{{Name: replication.Name{Cluster: "west", Server: "two"}, Connected: true, Since: at, Heard: at,
-			Positions: []replication.Position{{Seq: 7, Mark: "ab"}}, Stopped: []replication.Stop{{Code: "diverged", Reason: "parted"}}}},
+			Positions: []replication.Position{{Seq: 7, Mark: "ab"}}, Members: []replication.Member{{Kind: "server", Name: "two", Role: replication.Secondary, Epoch: 3, Version: "1.0.0", API: "http://two:8090"}}, Stopped: []replication.Stop{{Code: "diverged", Reason: "parted"}}}},
 		Following: &replication.Status{State: replication.Stopped, Since: at, AsOf: at, Lag: replication.Lag{Known: true, Entries: 2, Seconds: 0.5},
 			Primary:    &replication.Identity{Cluster: "east", Role: replication.Primary, Heads: []replication.Position{}},
 			Partitions: []replication.Following{{Seq: 7, Head: 9}}}}, nil

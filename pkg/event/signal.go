@@ -18,6 +18,10 @@ type Signal struct {
 	Server  string `json:"server"`
 	Role    string `json:"role" jsonschema:"enum=primary,enum=secondary"`
 	Epoch   uint64 `json:"epoch"`
+	// Version and API (where it is reached, as far as it knows) are of the server, and Owned the partitions that it owns.
+	Version string `json:"version,omitempty"`
+	API     string `json:"api,omitempty"`
+	Owned   []int  `json:"owned,omitempty"`
 	// Positions is how many entries each partition's journal has, by partition.
 	Positions []uint64 `json:"positions"`
 	// Secondaries are those that this server, of a primary, has heard.

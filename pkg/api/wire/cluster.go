@@ -19,12 +19,14 @@ type Replication struct {
 // Cluster is what a server knows of both sides.
 type Cluster struct {
 	// Name is that of the cluster that is the primary.
-	Name       string             `json:"name"`
-	Server     string             `json:"server"`
-	Role       Role               `json:"role" jsonschema:"enum=primary,enum=secondary"`
-	Epoch      uint64             `json:"epoch"`
-	Time       time.Time          `json:"time"`
-	Partitions []ClusterPartition `json:"partitions"`
+	Name   string    `json:"name"`
+	Server string    `json:"server"`
+	Role   Role      `json:"role" jsonschema:"enum=primary,enum=secondary"`
+	Epoch  uint64    `json:"epoch"`
+	Time   time.Time `json:"time"`
+	// Members are the servers and runners of this side, the one that answers first. Those of the other side are with it.
+	Members    []replication.Member `json:"members"`
+	Partitions []ClusterPartition   `json:"partitions"`
 	// Secondaries of a primary that were heard in the last day; Following is how a secondary stands.
 	Secondaries []replication.Peer  `json:"secondaries,omitempty"`
 	Following   *replication.Status `json:"following,omitempty"`
@@ -41,6 +43,8 @@ type ClusterPartition struct {
 	Chain     string `json:"chain,omitempty"` // checksum over the journal up to there
 	Relayed   uint64 `json:"relayed"`         // published up to there
 	Owned     bool   `json:"owned"`           // by this server
+	// Owner is the server of the primary's side that decides on it, as far as it has told.
+	Owner string `json:"owner,omitempty"`
 }
 
 // Authority is whether the primary's side may act: as long as enough of its secondaries hear it.

@@ -151,6 +151,33 @@ func TestOfManyThatClaimAnEpochOneGetsIt(t *testing.T) {
 	}
 }
 
+// TestAPlaceThatDoesNotAnswerHidesNoOther: it would take all the time that there is.
+func TestAPlaceThatDoesNotAnswerHidesNoOther(t *testing.T) {
+	keys := newShared()
+	require.NoError(t, Write(t.Context(), keys, []string{"b"}, Claim{Epoch: 2, Side: "b"}, false))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	highest, silent := Read(ctx, hanging{keys, "a"}, []string{"a", "b"})
+	require.Equal(t, uint64(2), highest.Epoch)
+	require.Equal(t, []string{"a"}, silent)
+}
+
+// hanging is shared with a place that says nothing before the end.
+type hanging struct {
+	*shared
+	place string
+}
+
+func (h hanging) Get(ctx context.Context, place string) ([]byte, uint64, error) {
+	if place == h.place {
+		<-ctx.Done()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	return h.shared.Get(ctx, place)
+}
+
 func TestAClaimNeedsAMajority(t *testing.T) {
 	keys := newShared()
 	require.NoError(t, Write(t.Context(), keys, []string{"a", "b"}, Claim{Epoch: 1, Side: "a"}, false))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -15,7 +16,7 @@ import (
 const Raced fault.Code = "claim-lost"
 
 // Keys is what all sides share: a key of a place (in Consul, a datacentre), read as its leader has it, and swapped if nobody
-// has written it since.
+// has written it since. It is safe for concurrent use.
 type Keys interface {
 	Get(ctx context.Context, place string) (value []byte, index uint64, err error)
 	Swap(ctx context.Context, place string, value []byte, index uint64) (done bool, err error)
@@ -29,12 +30,19 @@ type Claim struct {
 	At    time.Time `json:"at"`
 }
 
-// Read finds the highest claim in the places that answer; the others are named. None is the zero Claim.
+// Read finds the highest claim in the places that answer; the others are named. None is the zero Claim. All are asked at once: one that
+// is cut off keeps nobody from hearing of the others.
 func Read(ctx context.Context, keys Keys, places []string) (highest Claim, silent []string) {
-	for _, place := range sorted(places) {
-		c, _, err := read(ctx, keys, place)
-		if err != nil {
-			silent = append(silent, place)
+	places = sorted(places)
+	claims, errs := make([]Claim, len(places)), make([]error, len(places))
+	var all sync.WaitGroup
+	for i, place := range places {
+		all.Go(func() { claims[i], _, errs[i] = read(ctx, keys, place) })
+	}
+	all.Wait()
+	for i, c := range claims {
+		if errs[i] != nil {
+			silent = append(silent, places[i])
 		} else if c.Epoch > highest.Epoch {
 			highest = c
 		}

@@ -35,6 +35,8 @@ type Options struct {
 	Lease time.Duration
 	// Telling is called with the moment before each word to the primary of how far this is; it must not block.
 	Telling func(at time.Time)
+	// Members are those of this side, for the primary; nil says nothing of them. It must not block.
+	Members func() []Member
 	// Client asks the primary; it has the TLS settings, and no timeout of its own, since a stream has no end.
 	Client *http.Client
 	// Beat is how often the primary is told how far this is, and a third of how long its silence is borne; a second unless set.
@@ -54,6 +56,7 @@ type Follower struct {
 	partitions []*partition
 	view       view
 	written    chan struct{} // has a value when something was
+	telling    every         // of the members
 
 	run     context.Context
 	cancel  context.CancelFunc

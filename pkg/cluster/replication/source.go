@@ -30,6 +30,8 @@ type SourceOptions struct {
 	Told func(from Name, asOf time.Time)
 	// Members names the secondaries that have to be heard, of those that are known; nil says nothing of them. It must not block.
 	Members func(known []Peer) []Name
+	// Side are the members of this server's side; nil says nothing of them. It must not block.
+	Side func() []Member
 	// Reported is told of every report, as it came; it must not block.
 	Reported func(Report)
 	// Beat is how often a silent stream says that it lives; a second unless set.
@@ -102,6 +104,9 @@ func (s *Source) Stop(ctx context.Context) error {
 func (s *Source) Identity(ctx context.Context) (Identity, error) {
 	id := s.Self()
 	id.KeyID, id.Partitions, id.Time = s.Box.ID(), s.Partitions, time.Now().UTC()
+	if s.Side != nil {
+		id.Members = s.Side()
+	}
 	for p := range s.Partitions {
 		at, err := Head(ctx, s.Store, p)
 		if err != nil {

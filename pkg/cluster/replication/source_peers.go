@@ -87,6 +87,9 @@ func (p *peers) report(r Report, address string) {
 	now := time.Now().UTC()
 	peer := p.find(r.Name, address, now)
 	peer.Heard, peer.Positions, peer.Stopped, peer.asOf = now, r.Positions, r.Stopped, r.AsOf
+	if r.Members != nil {
+		peer.Members = r.Members
+	}
 	p.said()
 }
 
@@ -119,6 +122,7 @@ func (s *Source) Peers() []Peer {
 	for _, p := range s.peers.all {
 		shown := *p
 		shown.Positions, shown.Stopped = slices.Clone(p.Positions), slices.Clone(p.Stopped)
+		shown.Members = slices.Clone(p.Members)
 		shown.Lag = lagOf(p, heads, at)
 		list = append(list, shown)
 	}

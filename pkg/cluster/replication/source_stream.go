@@ -40,6 +40,7 @@ type stream struct {
 	at      []uint64 // by partition; what is stopped is not here
 	stopped []bool
 	beat    time.Time
+	members time.Time // when they were told last
 }
 
 // stream sends entries as they are written, until the secondary goes or the source leaves. It holds no more than a page in
@@ -171,6 +172,9 @@ func (x *stream) sendBeat(heads []store.Head, at time.Time, leaving bool) error 
 		b.Secondaries = x.Members(x.Peers())
 	}
 	x.beat = time.Now()
+	if x.Side != nil && x.beat.Sub(x.members) >= x.Beat {
+		b.Members, x.members = x.Side(), x.beat
+	}
 	if err := x.line(kindBeat, b); err != nil {
 		return err
 	}

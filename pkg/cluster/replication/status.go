@@ -140,6 +140,9 @@ func (v *view) beat(b Beat, partitions []*partition) {
 	}
 	if v.id != nil {
 		v.id.Epoch, v.id.Leaving, v.id.Time = b.Epoch, b.Leaving, b.Time
+		if b.Members != nil {
+			v.id.Members = b.Members
+		}
 	}
 	v.mu.Unlock()
 	v.caught(partitions)
@@ -240,7 +243,27 @@ func (f *Follower) said() Report {
 			r.Stopped = append(r.Stopped, *p.Stopped)
 		}
 	}
+	if f.Members != nil && f.telling.due(f.Beat) {
+		r.Members = f.Members()
+	}
 	return r
+}
+
+// every is due once in a while. Safe for concurrent use.
+type every struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (e *every) due(after time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	if now.Sub(e.last) < after {
+		return false
+	}
+	e.last = now
+	return true
 }
 
 // Positions are where the journal ends here, with marks, to be held against the other side's.

@@ -45,6 +45,30 @@ type Identity struct {
 	Time  time.Time     `json:"time"`
 	// Leaving: the server stops, or hands its role over; nothing more is to come of it.
 	Leaving bool `json:"leaving,omitempty"`
+	// Begun is when the server began in its role, by its own clock.
+	Begun time.Time `json:"begun,omitzero"`
+	// Members are those of its side, as far as it has told.
+	Members []Member `json:"members,omitempty"`
+}
+
+// Kinds of members.
+const (
+	ServerMember = "server"
+	RunnerMember = "runner"
+)
+
+// Member is a server or a runner of a side.
+type Member struct {
+	Kind string `json:"kind" jsonschema:"enum=server,enum=runner"`
+	// Name of a server is new with every start; that of a runner stays.
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	// Role, Epoch, API and the partitions that are Owned are of servers, and Pools of runners.
+	Role  Role     `json:"role,omitempty"`
+	Epoch uint64   `json:"epoch,omitempty"`
+	API   string   `json:"api,omitempty"`
+	Owned []int    `json:"owned,omitempty"`
+	Pools []string `json:"pools,omitempty"`
 }
 
 // Request opens a stream: entries behind these positions.
@@ -70,6 +94,8 @@ type Report struct {
 	AsOf time.Time `json:"as_of"`
 	// Stopped are partitions that do not go on, with the reason.
 	Stopped []Stop `json:"stopped,omitempty"`
+	// Members are those of the secondary's side, once a second; nil where it does not say.
+	Members []Member `json:"members,omitempty"`
 }
 
 // Stop says why a partition is not followed any more.
@@ -99,6 +125,7 @@ type Peer struct {
 	Positions []Position `json:"positions"`
 	Stopped   []Stop     `json:"stopped,omitempty"`
 	Lag       Lag        `json:"lag"`
+	Members   []Member   `json:"members,omitempty"`
 
 	streams int
 	asOf    time.Time
@@ -114,4 +141,6 @@ type Beat struct {
 	Leaving bool     `json:"leaving,omitempty"`
 	// Secondaries are those that the primary has to hear; nil where it does not say.
 	Secondaries []Name `json:"secondaries,omitempty"`
+	// Members are those of the primary's side, once a second; nil where it does not say.
+	Members []Member `json:"members,omitempty"`
 }
