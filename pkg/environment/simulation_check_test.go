@@ -57,7 +57,8 @@ func (w *world) check(f Fact) {
 			w.inventory[b.Step] = true
 		}
 		w.offered[b.Step] = b
-		w.latest[b.Step] = b.Attempt
+		w.drafts[b.Operation] = w.state.Operation.Kind == PlanOperation
+		w.latest[w.counted(b.Operation, b.Step)] = b.Attempt
 		ref := event.TaskRef{Environment: "sim", Operation: b.Operation, Step: b.Step, Attempt: b.Attempt, Epoch: w.epoch}
 		w.tasks, w.until[ref] = append(w.tasks, ref), b.AcceptBefore
 	case Finished:
@@ -67,11 +68,9 @@ func (w *world) check(f Fact) {
 	case StepUnchanged:
 		w.stands(b.Step)
 	case StepError:
-		w.checkLatest(b.Step, b.Attempt)
-	case ResourceObserved:
-		w.checkLatest(b.Step, w.latest[b.Step])
+		w.checkLatest(b.Operation, b.Step, b.Attempt)
 	case StepComplete:
-		w.checkLatest(b.Step, b.Attempt)
+		w.checkLatest(b.Operation, b.Step, b.Attempt)
 		if v := w.offered[b.Step].Verb; v == event.Observe || v == event.Propose {
 			return // nothing has changed
 		}
@@ -96,15 +95,23 @@ func (w *world) idles(b StepWaiting) bool {
 // leaves tells that nothing is left of a node.
 func (w *world) leaves(identity string) bool { return w.none[identity] }
 
-func (w *world) checkLatest(step string, attempt int) {
-	if latest := w.latest[step]; attempt != 0 && attempt != latest {
+// counted is under which name a step's attempts are counted: a plan has steps of its own, and what is planned counts on afterwards.
+func (w *world) counted(operation, step string) string {
+	if w.drafts[operation] {
+		return "draft of " + step
+	}
+	return step
+}
+
+func (w *world) checkLatest(operation, step string, attempt int) {
+	if latest := w.latest[w.counted(operation, step)]; attempt != 0 && attempt != latest {
 		w.t.Fatalf("%s ends by attempt %d, but %d is the one under way", step, attempt, latest)
 	}
 }
 
 // leased has a runner have what it was heard about for as long as the lease says, if it is its to have.
 func (w *world) leased(ref event.TaskRef) {
-	if n := w.step(ref.Step); n != nil && w.state.Busy() && ref.Operation == w.state.Operation.ID && w.latest[ref.Step] == ref.Attempt && n.State == StateRunning && n.Runner == "r/1" {
+	if n := w.step(ref.Step); n != nil && w.state.Busy() && ref.Operation == w.state.Operation.ID && w.latest[w.counted(ref.Operation, ref.Step)] == ref.Attempt && n.State == StateRunning && n.Runner == "r/1" {
 		w.until[ref] = w.now.Add(w.decider.Policy().Lease)
 	}
 }

@@ -123,8 +123,22 @@ func (w *world) nothing() {
 	}
 }
 
+// watched has those who watch say that all is well, as it is by now.
+func (w *world) watched() {
+	for _, n := range w.state.Nodes {
+		if n.Health == nil || n.Health.Status == event.Healthy {
+			continue
+		}
+		w.now = w.now.Add(n.Health.hold())
+		w.sequence++
+		w.decide(HealthInput{event.ResourceHealth{Environment: "sim", Step: n.ID(), Operation: n.Operation, Runner: "r/1", Sequence: w.sequence,
+			Epoch: w.epoch, Status: event.Healthy}})
+	}
+}
+
 // asCreated compares with what a create of the same graph makes in a world that is the same.
 func (w *world) asCreated() {
+	w.watched()
 	made, around, nodes := NewState("sim"), Surroundings{Resolver: &w.plan, Consumed: w.others.supply}, slices.Clone(w.plan.order)
 	for i := range nodes {
 		nodes[i].Identity = "" // a graph of the past has those of then

@@ -33,6 +33,7 @@ type world struct {
 	given     map[string]string          // what the last apply that ended well got
 	on        map[string]map[string]bool // what it really stands on, since it was begun with that
 	latest    map[string]int             // attempt last offered of each step
+	drafts    map[string]bool            // operations that plan
 	command   int
 	pools     map[string]Pool // what is known of the runners, by executor
 	none      map[string]bool // identities of what leaves nothing
@@ -63,7 +64,7 @@ type world struct {
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, decider: NewDecider(Policy{Parallelism: rapid.IntRange(1, 6).Draw(t, "limit")}),
-		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), parts: parts{paused: map[string]bool{}, done: map[string]bool{}}, planner: newPlanner(), names: names{of: map[string]string{}}, now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{}, until: map[event.TaskRef]time.Time{}, inventory: map[string]bool{},
+		state: NewState("sim"), keeper: newKeeper(), others: newOthers(), parts: parts{paused: map[string]bool{}, done: map[string]bool{}}, planner: newPlanner(), names: names{of: map[string]string{}}, now: time.Unix(1_700_000_000, 0).UTC(), applied: map[string]bool{}, latest: map[string]int{}, drafts: map[string]bool{}, until: map[event.TaskRef]time.Time{}, inventory: map[string]bool{},
 		offered: map[string]StepWaiting{}, executors: map[string]string{}, none: map[string]bool{}, given: map[string]string{}, on: map[string]map[string]bool{},
 		ledger: ledger{doubts: map[string]*effect{}}, repeats: rapid.SliceOfN(rapid.Bool(), 14, 14).Draw(t, "idempotent"),
 		pools: map[string]Pool{"x": {Runners: 1, Concurrency: 2}, "y": {Runners: 2, Concurrency: 9}},
