@@ -63,6 +63,11 @@ const manyMembers = 256
 // sideMembers are the servers and runners of this side, this one first.
 func (s *instance) sideMembers() []replication.Member {
 	self := replication.Member{Kind: replication.ServerMember, Name: s.id, Role: replication.Role(s.role()), Epoch: s.epoch, Version: version, API: s.ownAddress(), Owned: s.owned()}
+	if s.up.Load() && s.follower != nil {
+		if id := s.follower.Status().Primary; id != nil {
+			self.Epoch = max(self.Epoch, id.Epoch) // grows while it follows
+		}
+	}
 	all := []replication.Member{self}
 	for _, e := range s.companions.all() {
 		all = append(all, replication.Member{Kind: replication.ServerMember, Name: e.Server, Role: replication.Role(e.Role), Epoch: e.Epoch, Version: e.Version, API: e.API, Owned: e.Owned})

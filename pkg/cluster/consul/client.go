@@ -172,7 +172,7 @@ func (c *Client) fault(ctx context.Context, datacentre string, err error) error 
 	}
 	switch {
 	case status.Code == http.StatusForbidden || status.Code == http.StatusUnauthorized:
-		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "Consul at %s does not let this process do that: its token needs a policy with service:write, node:read and key:write", c.shown)
+		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "Consul at %s does not let this process do that: its token needs a policy with agent:read, node:read, service:write and key:write", c.shown)
 	case status.Code == http.StatusNotFound:
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "Consul at %s knows nothing of it", c.shown)
 	case status.Code >= http.StatusInternalServerError && datacentre != "":

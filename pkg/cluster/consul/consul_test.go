@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -144,6 +145,81 @@ func TestAccessIsControlled(t *testing.T) {
 	r := may.Register(func() Instance { return server("s-4") })
 	require.NoError(t, r.Start(t.Context()))
 	require.NoError(t, r.Stop(t.Context()))
+
+	enough := client(t, Options{Address: a.Address(), Token: tokenFor(t, may, `service_prefix "vivarium-" { policy = "write" }
+service_prefix "" { policy = "read" }
+node_prefix "" { policy = "read" }
+agent_prefix "" { policy = "read" }
+key_prefix "vivarium/" { policy = "write" }`)})
+	_, err = enough.Self(t.Context())
+	require.NoError(t, err)
+	r = enough.Register(func() Instance { return server("s-4") })
+	require.NoError(t, r.Start(t.Context()))
+	all, err := enough.Find(t.Context(), "vivarium-server", "")
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	done, err := enough.Swap(t.Context(), "", "vivarium/east/epoch", []byte("2"), 0)
+	require.NoError(t, err)
+	require.True(t, done)
+	require.NoError(t, r.Stop(t.Context()))
+	poor := client(t, Options{Address: a.Address(), Token: tokenFor(t, may, `service_prefix "" { policy = "write" }
+node_prefix "" { policy = "read" }
+key_prefix "" { policy = "write" }`)})
+	_, err = poor.Self(t.Context())
+	require.ErrorContains(t, err, "agent:read", "it says all that is needed")
+}
+
+// tokenFor makes a token with these rules alone.
+func tokenFor(t *testing.T, manager *Client, rules string) string {
+	t.Helper()
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, rules)[:20]
+	policy, _, err := manager.api.ACL().PolicyCreate(&api.ACLPolicy{Name: name + strconv.Itoa(len(rules)), Rules: rules}, nil)
+	require.NoError(t, err)
+	made, _, err := manager.api.ACL().TokenCreate(&api.ACLToken{Policies: []*api.ACLLink{{ID: policy.ID}}}, nil)
+	require.NoError(t, err)
+	return made.SecretID
+}
+
+// TestAProcessThatIsNotHeardAnyMore is critical once its time is over, though nobody has deregistered it.
+func TestAProcessThatIsNotHeardAnyMore(t *testing.T) {
+	a := agent(t, servers.ConsulOptions{})
+	c := client(t, Options{Address: a.Address()})
+	require.NoError(t, c.register(t.Context(), server("s-5"))) // and never beats
+	healthy := func() bool {
+		all, err := c.Find(t.Context(), "vivarium-server", "")
+		require.NoError(t, err)
+		return len(all) == 1 && all[0].Healthy
+	}
+	require.True(t, healthy())
+	within(t, func() bool { return !healthy() }, "its TTL has passed")
+}
+
+// TestTheNamespaceIsAskedFor: Consul Enterprise goes by it, and ours has none, so the requests are looked at.
+func TestTheNamespaceIsAskedFor(t *testing.T) {
+	asked := make(chan string, 100)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.URL.Path + " " + r.URL.Query().Get("ns") + " " + r.URL.Query().Get("partition")
+		if strings.HasPrefix(r.URL.Path, "/v1/health") {
+			_, _ = w.Write([]byte("[]"))
+		} else {
+			_, _ = w.Write([]byte("true"))
+		}
+	}))
+	defer web.Close()
+	c := client(t, Options{Address: web.URL, Namespace: "team", Partition: "part"})
+	require.NoError(t, c.register(t.Context(), server("s-6")))
+	_, err := c.Find(t.Context(), "vivarium-server", "")
+	require.NoError(t, err)
+	_, err = c.Swap(t.Context(), "", "vivarium/epoch", []byte("2"), 0)
+	require.NoError(t, err)
+	for _, path := range []string{"PUT /v1/agent/service/register", "GET /v1/health/service/vivarium-server", "PUT /v1/kv/vivarium/epoch"} {
+		require.Equal(t, path+" team part", <-asked)
+	}
 }
 
 func TestAKeyIsSwappedByOne(t *testing.T) {
