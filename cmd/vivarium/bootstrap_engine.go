@@ -166,7 +166,7 @@ func (x *raising) environmentZero(ctx context.Context) (out found, err error) {
 	x.title("Environment zero")
 	err = x.with(ctx, x.folder.Path("data"), func(ctx context.Context, s *instance) error {
 		err := x.deploy(ctx, s)
-		if err != nil && x.keys.Lost() {
+		if err != nil {
 			err = x.anew(ctx, s, err)
 		}
 		if err != nil {
@@ -225,6 +225,7 @@ func (x *raising) deploy(ctx context.Context, s *instance) error {
 		x.say("%s is there.", bootstrap.Environment)
 		return nil
 	case !status.Settled():
+		x.resumed = true
 		record, err := x.watch(ctx, s.client(), bootstrap.Environment, "", x.out)
 		if err != nil || record.Status == environment.Deployed || x.retried {
 			return errors.Join(err, x.ended(order{want: environment.Deployed}, record))
@@ -234,6 +235,7 @@ func (x *raising) deploy(ctx context.Context, s *instance) error {
 	case status == environment.DestroyFailed:
 		return fault.New(fault.Reject, fault.Conflict, "environment zero is half destroyed: go on with --destroy first")
 	}
+	x.resumed = true
 	return x.order(ctx, s, event.EnvironmentRetry, event.Retry{}, environment.Deployed)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -77,6 +78,10 @@ func (x *raising) revive(ctx context.Context) (err error) {
 		defer opening()
 		return x.heal(ctx, s)
 	})
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w; what is stored below %s is not made anew, since the service has put things into it: where it is broken, restore it, or destroy all with --destroy",
+			err, filepath.Join(x.site(), "volumes"))
+	}
 	return errors.Join(err, os.RemoveAll(dir))
 }
 

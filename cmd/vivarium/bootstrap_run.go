@@ -32,6 +32,7 @@ type raising struct {
 	// meta is the catalogue that has environment zero's template, and further the address of that for all others.
 	meta, further string
 	retried       bool
+	resumed       bool             // environment zero was begun by an earlier run
 	kube          *cluster.Cluster // nil on a machine
 	busRoots      string           // of the service's bus, in PEM
 }

@@ -119,6 +119,9 @@ func (w *worker) destroy(ctx context.Context) error {
 		}
 		found, err := w.executor().Observe(ctx, w.afterwards(request))
 		presence = found.Presence
+		if err != nil && ctx.Err() == nil && w.traceless() {
+			presence, err = event.PresenceUnknown, nil // who does not answer any more proves nothing, and needs not
+		}
 		return err
 	})
 	if err != nil {
@@ -136,8 +139,12 @@ func (w *worker) destroy(ctx context.Context) error {
 
 // gone tells whether a look after a destroy proves that nothing is left.
 func (w *worker) gone(found event.Presence) bool {
-	_, traceless := w.executor().(executor.Traceless)
-	return found == event.Absent || (found == event.PresenceUnknown && traceless)
+	return found == event.Absent || (found == event.PresenceUnknown && w.traceless())
+}
+
+func (w *worker) traceless() bool {
+	_, is := w.executor().(executor.Traceless)
+	return is
 }
 
 func (w *worker) executor() executor.Executor { return w.runner.executors[w.task.Executor] }

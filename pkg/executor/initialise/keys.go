@@ -88,8 +88,8 @@ func (k *Keys) Lost() bool {
 	return held.Begun != "" && k.of(held.Begun) == nil
 }
 
-// Forget forgets the question whose answer was lost, once that Vault is gone.
-func (k *Keys) Forget() error { return k.change(func(f *KeysFile) { f.Begun = "" }) }
+// Forget forgets a Vault that is gone: its keys, or the question whose answer was lost.
+func (k *Keys) Forget() error { return k.change(func(f *KeysFile) { f.Begun, f.Vault = "", nil }) }
 
 // begin notes that a Vault is asked, and finds out, before it says what it says once, whether that can be kept.
 func (k *Keys) begin(address string) error {
