@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func (c *cli) awaitHandover(ctx context.Context, settings config.Settings) (err 
 	defer func() { err = errors.Join(err, s.Close()) }()
 	done := make(chan struct{})
 	receiver := &bootstrap.Receiver{Key: box, Dir: dir, Store: s, Partitions: settings.Partitions, Done: func() { close(done) }}
-	return serveUntil(ctx, settings.Listen, receiver, done, log)
+	return serveUntil(ctx, settings, receiver, done, log)
 }
 
 // givesBack is the way back for a store that was handed over, nothing in any other server.
@@ -74,15 +75,23 @@ func (s *instance) givesBack() map[string]http.Handler {
 }
 
 // serveUntil serves until done, and lets the last answer get through.
-func serveUntil(ctx context.Context, address string, handler http.Handler, done <-chan struct{}, log *slog.Logger) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+func serveUntil(ctx context.Context, settings config.Settings, handler http.Handler, done <-chan struct{}, log *slog.Logger) error {
+	shows, err := listenerTLS(settings, log)
 	if err != nil {
-		return fmt.Errorf("the API can't listen on %s: %w", address, err)
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.Listen)
+	if err != nil {
+		return fmt.Errorf("the API can't listen on %s: %w", settings.Listen, err)
+	}
+	address := schemeOf(settings) + listener.Addr().String()
+	if shows != nil {
+		listener = tls.NewListener(listener, shows)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	log.Info("this server waits for a store to be handed over", "api", "http://"+listener.Addr().String())
+	log.Info("this server waits for a store to be handed over", "api", address)
 	select {
 	case <-done:
 		err = nil

@@ -128,7 +128,7 @@ func (x *raising) fetchStore(ctx context.Context, file string) (sum backup.Summa
 			return sum, fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the service does not answer, and it alone can give its store back: see why its pods in the namespace %s "+
 				"do not run, and run this again; where it is lost for good, remove that namespace and %s by hand", x.kube.Namespace(), x.f.Work)
 		}
-		return bootstrap.TakeBack(ctx, address, x.keys.box, file)
+		return bootstrap.TakeBack(ctx, x.trusting(), address, x.keys.box, file)
 	}
 	from, err := x.serviceStore()
 	if err != nil {

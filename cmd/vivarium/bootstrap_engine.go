@@ -28,7 +28,10 @@ var programFolders = []string{"/usr/lib/rabbitmq/bin"}
 // found is what environment zero puts out.
 type found struct {
 	API string `json:"api"`
-	Bus string `json:"bus"`
+	// APICA is the authority of the API's certificate, and VaultCA that of Vault's, where they have one.
+	APICA   string `json:"api_ca"`
+	VaultCA string `json:"vault_ca"`
+	Bus     string `json:"bus"`
 	// BusCA is the authority of the bus's certificate, where it has one.
 	BusCA string `json:"bus_ca"`
 }
@@ -185,7 +188,7 @@ func (x *raising) environmentZero(ctx context.Context) (out found, err error) {
 	if out.API == "" || out.Bus == "" {
 		return out, fault.New(fault.Reject, fault.InvalidTemplate, "the template %q has to put out api and bus, or nobody finds the service", bootstrap.Environment)
 	}
-	return out, x.folder.Note(func(p *bootstrap.Progress) { p.API = out.API })
+	return out, x.noteAPI(out)
 }
 
 func (x *raising) outputs(zero environment.Record) (out found, err error) {

@@ -40,7 +40,7 @@ func (x *raising) handOver(ctx context.Context, out found) error {
 	if out.API, err = x.reach(ctx, out.API); err != nil {
 		return err
 	}
-	_, err = bootstrap.Ask(ctx, out.API)
+	_, err = bootstrap.Ask(ctx, x.trusting(), out.API)
 	if fault.Is(err, fault.NotFound) {
 		return x.handedBefore(ctx, out)
 	}
@@ -57,7 +57,7 @@ func (x *raising) handOver(ctx context.Context, out found) error {
 	}
 	var handed bootstrap.Handed
 	err = withFile(file, func(f *os.File) (err error) {
-		handed, err = bootstrap.Send(ctx, out.API, x.keys.box, summary.SHA256, f)
+		handed, err = bootstrap.Send(ctx, x.trusting(), out.API, x.keys.box, summary.SHA256, f)
 		return err
 	})
 	if err = errors.Join(err, os.Remove(file)); err != nil {
@@ -72,7 +72,7 @@ func (x *raising) handedBefore(ctx context.Context, out found) error {
 	if err := x.ready(ctx, out.API); err != nil {
 		return err
 	}
-	_, err := client.NewAPI(out.API, nil).Environment(ctx, bootstrap.Environment)
+	_, err := x.client(out.API).Environment(ctx, bootstrap.Environment)
 	if err != nil || !x.folder.Progress().Handing {
 		return errors.Join(err, fault.New(fault.Reject, fault.Exists, "the service at %s has a store that is not this folder's: somebody else has bootstrapped there", out.API))
 	}
@@ -100,8 +100,9 @@ func (x *raising) export(ctx context.Context, from, to string) (sum backup.Summa
 func (x *raising) ready(ctx context.Context, address string) error {
 	limit, cancel := context.WithTimeout(ctx, x.patience())
 	defer cancel()
+	api := x.client(address)
 	for {
-		err := client.NewAPI(address, nil).Ready(limit)
+		err := api.Ready(limit)
 		if err == nil {
 			return nil
 		}
@@ -130,7 +131,7 @@ func (x *raising) goOn(ctx context.Context) error {
 	if err := x.ready(ctx, address); err != nil {
 		return err
 	}
-	api := client.NewAPI(address, nil).Patient(upTime)
+	api := x.client(address).Patient(upTime)
 	record, err := api.Environment(ctx, bootstrap.Environment)
 	if err != nil {
 		return err
@@ -204,6 +205,9 @@ func (x *raising) done(ctx context.Context, api *client.API, zero environment.Re
 	x.title("Where")
 	for _, e := range zero.Entrypoints {
 		x.say("  %-20s %s", e.Name, e.URL)
+	}
+	if roots := x.roots(); roots != "" {
+		x.say("\nTheir certificates are checked with\n  %s", roots)
 	}
 	x.say("\nNext:\n  %s\n  %s bootstrap --work %s --keys FILE --destroy", x.hint("env", "list"), x.program, x.f.Work)
 }

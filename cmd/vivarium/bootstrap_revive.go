@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
-	"github.com/vivarium-env/vivarium/pkg/client"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
@@ -38,7 +37,8 @@ func (x *raising) wake(ctx context.Context) error {
 	}
 	limit, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	for client.NewAPI(address, nil).Ready(limit) != nil {
+	api := x.client(address)
+	for api.Ready(limit) != nil {
 		if locked(filepath.Dir(x.storeFile())) {
 			break // a server is there, and may take its time
 		}

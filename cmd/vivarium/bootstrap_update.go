@@ -30,10 +30,10 @@ func (x *raising) found(ctx context.Context) (bus string, err error) {
 		}
 		return err
 	})
-	if err != nil || out.API == "" || out.API == x.folder.Progress().API {
+	if err != nil || out.API == "" || x.knows(out) {
 		return out.Bus, err
 	}
-	return out.Bus, x.folder.Note(func(p *bootstrap.Progress) { p.API = out.API })
+	return out.Bus, x.noteAPI(out)
 }
 
 // compare has the service plan environment zero as this run would have it. Where that is another one, it says what would change, and what to type; with

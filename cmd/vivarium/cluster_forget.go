@@ -44,11 +44,11 @@ func (x *connection) give(ctx context.Context, order string, data, answer any) e
 	if err != nil {
 		return err
 	}
-	address, err := x.address()
+	address, roots, err := x.address()
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust(roots)}}
 	defer client.CloseIdleConnections()
 	return replication.NewRemote(address, settings.Replication.Token, client).Order(ctx, order, data, answer)
 }

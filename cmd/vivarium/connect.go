@@ -28,6 +28,7 @@ type connection struct {
 	c                    *cli
 	server, bus, dataDir string
 	roots                string // for the bus's certificate, in PEM; "" takes the system's
+	caFile               string // for the server's
 }
 
 // on is a connection to a bus, for commands alone.
@@ -37,6 +38,7 @@ func (c *cli) on(bus string) *connection { return &connection{c: c, bus: bus} }
 func connectionFlags(c *cli, cmd *cobra.Command) *connection {
 	x := &connection{c: c}
 	cmd.PersistentFlags().StringVar(&x.server, "server", "", "URL of a server's API ($VIVARIUM_SERVER)")
+	cmd.PersistentFlags().StringVar(&x.caFile, "ca-file", "", "roots (PEM) that the certificate of --server is checked with; the system's unless given ($VIVARIUM_CA_FILE)")
 	cmd.PersistentFlags().StringVar(&x.bus, "bus", "", "URL of the message bus ($VIVARIUM_BUS)")
 	cmd.PersistentFlags().StringVar(&x.dataDir, "data-dir", "",
 		"data folder of a server on this machine, for what --server and --bus do not say ($VIVARIUM_DATA_DIR) (default .vivarium)")
@@ -57,22 +59,23 @@ func (x *connection) find() (discovery, error) {
 	return findServer(x.or(x.dataDir, "VIVARIUM_DATA_DIR", ".vivarium"))
 }
 
-// address is that of the server's API: the one that was named, or that of the data folder.
-func (x *connection) address() (string, error) {
-	if address := x.or(x.server, "VIVARIUM_SERVER", ""); address != "" {
-		return address, nil
+// address is that of the server's API, with the roots for its certificate: the one that was named, or that of the data folder.
+func (x *connection) address() (address, roots string, err error) {
+	if address = x.or(x.server, "VIVARIUM_SERVER", ""); address != "" {
+		roots, err = readRoots(x.or(x.caFile, "VIVARIUM_CA_FILE", ""), "the server")
+		return address, roots, err
 	}
 	d, err := x.find()
-	return d.API, err
+	return d.API, d.APICA, err
 }
 
 // api is a client of the API.
 func (x *connection) api() (*client.API, error) {
-	address, err := x.address()
+	address, roots, err := x.address()
 	if err != nil {
 		return nil, err
 	}
-	return client.NewAPI(address, nil), nil
+	return client.NewAPI(address, trusting(roots)), nil
 }
 
 // publisher is a client of the bus. The caller calls done.
@@ -83,7 +86,7 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 	}
 	access := busAccess{roots: x.roots}
 	if file := x.c.variables["VIVARIUM_BUS_CA_FILE"]; file != "" && access.roots == "" {
-		if access.roots, err = readRoots(file); err != nil {
+		if access.roots, err = readRoots(file, "the broker"); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -134,7 +137,7 @@ func dial(ctx context.Context, address, name string, access busAccess, log *slog
 	defer cancel()
 	switch scheme, _, _ := strings.Cut(address, "://"); scheme {
 	case "amqp", "amqps":
-		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Login: access.login.source(), TLS: access.tls(), Log: log}))
+		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Login: access.login.source(), TLS: trust(access.roots), Log: log}))
 	case "nats":
 		return asBus(nats.Connect(ctx, nats.Options{URL: address, Name: name, Log: log}))
 	default:

@@ -138,7 +138,7 @@ type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
 
-func (s *instance) client() *client.API { return client.NewAPI(s.apiURL(), nil) }
+func (s *instance) client() *client.API { return client.NewAPI(s.apiURL(), trusting(s.apiRoots)) }
 
 // next is what to type next.
 func (c *cli) next(s *instance) string {

@@ -14,6 +14,7 @@ import (
 // so that commands on the same machine find it.
 type discovery struct {
 	API     string    `json:"api"`
+	APICA   string    `json:"api_ca,omitempty"` // PEM, where it is not the system's
 	Bus     string    `json:"bus"`
 	BusCA   string    `json:"bus_ca,omitempty"` // PEM, where it is not the system's
 	PID     int       `json:"pid"`

@@ -82,6 +82,7 @@ type instance struct {
 	announced    announced
 	catalogue    *template.Catalogue
 	api          *api.Server
+	apiRoots     string // for the API's certificate, in PEM
 	orchestrator *orchestrator.Orchestrator
 	runner       *runner.Runner
 	serving      service.Service // the runner, and what has to run beside it

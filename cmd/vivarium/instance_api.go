@@ -10,13 +10,21 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/api"
 	"github.com/vivarium-env/vivarium/pkg/bus"
+	"github.com/vivarium-env/vivarium/pkg/config"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
 func (s *instance) startAPI(ctx context.Context) (err error) {
+	if s.apiRoots, err = readRoots(s.settings.ListenCAFile, "the API"); err != nil {
+		return err
+	}
+	shows, err := listenerTLS(s.settings, s.log.With("part", "api"))
+	if err != nil {
+		return err
+	}
 	s.api, err = api.New(api.Options{
-		Listen: s.settings.Listen, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
+		Listen: s.settings.Listen, TLS: shows, RateLimit: s.settings.RateLimit, Store: s.store, Templates: templateSource{s.catalogue}, Info: s.info,
 		Checks: s.checks(), Ready: s.ready, Started: s.up.Load, Log: s.log.With("part", "api"),
 		Runners: s.runnersHeard(), Pools: s.poolsAsked, Usage: s.usage(), Follows: s.follows,
 		Replication: s.replicationHandler(), Lag: s.lag(), Held: s.held, Cluster: s.cluster, Draw: s.draws(), Impact: s.impact(),
@@ -82,12 +90,22 @@ func (s *instance) stopAPI(ctx context.Context) error {
 func (s *instance) apiURL() string {
 	host, port, err := net.SplitHostPort(s.api.Addr())
 	if err != nil {
-		return "http://" + s.api.Addr()
+		return s.scheme() + s.api.Addr()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return s.scheme() + net.JoinHostPort(host, port)
+}
+
+// scheme is what addresses of the API begin with.
+func (s *instance) scheme() string { return schemeOf(s.settings) }
+
+func schemeOf(s config.Settings) string {
+	if s.ListenCertFile != "" {
+		return "https://"
+	}
+	return "http://"
 }
 
 func (s *instance) role() api.Role {

@@ -53,7 +53,8 @@ func (s *instance) deregister(ctx context.Context) error { return s.consul.leave
 func (s *instance) asInstance() consul.Instance {
 	address := s.advertised()
 	return consul.Instance{ID: s.id, Service: s.consul.service + "-server", Name: runnerName(s.settings, "server"), Cluster: s.settings.PrimaryClusterName,
-		Role: string(s.role()), Epoch: s.epoch, Version: version, Address: address, Health: "http://" + address + "/api/v1/self/liveliness"}
+		Role: string(s.role()), Epoch: s.epoch, Version: version, Address: address, TLS: s.settings.ListenCertFile != "",
+		Health: s.scheme() + address + "/api/v1/self/liveliness"}
 }
 
 // advertised is where others reach the API: an address for all interfaces is that of the agent's machine.

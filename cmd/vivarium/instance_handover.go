@@ -98,11 +98,11 @@ func (s *instance) allHandedOver() {
 // ownAddress is where the other side reaches this server, empty where only the other side could tell.
 func (s *instance) ownAddress() string {
 	if s.consul != nil || s.settings.Consul.Advertise != "" {
-		return "http://" + s.advertised()
+		return s.scheme() + s.advertised()
 	}
 	host, _, err := net.SplitHostPort(s.api.Addr())
 	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
 		return ""
 	}
-	return "http://" + s.api.Addr()
+	return s.scheme() + s.api.Addr()
 }

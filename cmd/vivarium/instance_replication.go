@@ -198,7 +198,7 @@ func (f consulFinder) Find(ctx context.Context) ([]string, error) {
 	found, err := f.primaries(ctx)
 	addresses := make([]string, len(found))
 	for i := range found {
-		addresses[i] = "http://" + found[i].Address
+		addresses[i] = found[i].URL()
 	}
 	return addresses, err
 }

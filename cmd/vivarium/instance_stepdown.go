@@ -145,7 +145,7 @@ func (s *instance) elsewhere(ctx context.Context) (addresses []string) {
 	}
 	for _, i := range found {
 		if i.Healthy && i.Datacentre != s.consul.datacentre() {
-			addresses = append(addresses, "http://"+i.Address)
+			addresses = append(addresses, i.URL())
 		}
 	}
 	return addresses

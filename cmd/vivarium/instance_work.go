@@ -65,7 +65,7 @@ func (s *instance) announce(context.Context) error {
 	s.announced.mu.Lock()
 	defer s.announced.mu.Unlock()
 	s.announced.what = &discovery{
-		API: s.apiURL(), Bus: s.busAccess.login.address(s.busURL), BusCA: s.busAccess.roots, PID: os.Getpid(), Cluster: s.settings.PrimaryClusterName,
+		API: s.apiURL(), APICA: s.apiRoots, Bus: s.busAccess.login.address(s.busURL), BusCA: s.busAccess.roots, PID: os.Getpid(), Cluster: s.settings.PrimaryClusterName,
 		Primary: s.settings.Primary, Version: version, Started: time.Now().UTC(),
 	}
 	return writeDiscovery(s.dir, *s.announced.what)

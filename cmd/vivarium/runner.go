@@ -113,7 +113,7 @@ func runnerInstance(k *kit, r *runner.Runner, id string, link *consulLink) func(
 // busOf is the configured bus, or that of the server on this machine.
 func busOf(ctx context.Context, settings config.Settings, link *consulLink) (address string, access busAccess, err error) {
 	if settings.Bus != "embedded" {
-		if access.roots, err = readRoots(settings.BusCAFile); err != nil {
+		if access.roots, err = readRoots(settings.BusCAFile, "the broker"); err != nil {
 			return "", access, err
 		}
 		address, err = link.bus(ctx, settings.Bus)

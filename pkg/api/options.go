@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"time"
@@ -65,7 +66,9 @@ type ImpactQuestion struct {
 // Options of a Server. Store, Templates and Info are required.
 type Options struct {
 	// Listen is host:port; port 0 takes any free one. Start needs it, Handler does not.
-	Listen    string
+	Listen string
+	// TLS is what the listener shows of itself; nil listens without.
+	TLS       *tls.Config
 	Store     store.Store
 	Templates TemplateSource
 	// Info is asked for every request of self/info; Uptime may be left to the API.

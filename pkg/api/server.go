@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -96,6 +97,9 @@ func (s *Server) Start(ctx context.Context) error {
 			"the API can't listen on %q: %v; choose another address", s.options.Listen, err)
 	}
 	s.addr = listener.Addr().String()
+	if s.options.TLS != nil {
+		listener = tls.NewListener(listener, s.options.TLS)
+	}
 	s.http = &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTimeout,

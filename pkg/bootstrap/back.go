@@ -77,7 +77,7 @@ func (g *Giver) proved(h http.Header, now time.Time) error {
 
 // TakeBack has the store of the service at an address in a file, as a whole or not at all. The error is fault.NotFound where the service
 // was never handed one.
-func TakeBack(ctx context.Context, address string, key *secret.Box, file string) (sum backup.Summary, err error) {
+func TakeBack(ctx context.Context, by *http.Client, address string, key *secret.Box, file string) (sum backup.Summary, err error) {
 	ctx, cancel := context.WithTimeout(ctx, handTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(address, "/")+BackPath, nil)
@@ -88,7 +88,7 @@ func TakeBack(ctx context.Context, address string, key *secret.Box, file string)
 	request.Header.Set(headerTime, said)
 	request.Header.Set(headerProof, hex.EncodeToString(key.MAC(purposeBack, []byte(said))))
 	request.Close = true
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := usual(by).Do(request)
 	if err != nil {
 		return sum, fault.Wrap(err, fault.Retry, fault.Unavailable, "the service at %s does not answer", address)
 	}

@@ -27,16 +27,16 @@ func TestTakeBack(t *testing.T) {
 	t.Cleanup(server.Close)
 	file := filepath.Join(t.TempDir(), "back.vivarium")
 
-	_, err := bootstrap.TakeBack(t.Context(), server.URL, box(t, 2), file)
+	_, err := bootstrap.TakeBack(t.Context(), nil, server.URL, box(t, 2), file)
 	require.True(t, fault.Is(err, fault.Forbidden), "%v", err)
 	g.Now = func() time.Time { return time.Now().Add(time.Hour) }
-	_, err = bootstrap.TakeBack(t.Context(), server.URL, box(t, 1), file)
+	_, err = bootstrap.TakeBack(t.Context(), nil, server.URL, box(t, 1), file)
 	require.True(t, fault.Is(err, fault.Forbidden), "%v", err)
 	require.ErrorContains(t, err, "clocks")
 	require.NoFileExists(t, file)
 
 	g.Now = nil
-	sum, err := bootstrap.TakeBack(t.Context(), server.URL, box(t, 1), file)
+	sum, err := bootstrap.TakeBack(t.Context(), nil, server.URL, box(t, 1), file)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, sum.Entries)
 	f, err := os.Open(file)
@@ -46,12 +46,12 @@ func TestTakeBack(t *testing.T) {
 	require.NoError(t, err, "it is what the store has")
 
 	require.NoError(t, s.Close())
-	_, err = bootstrap.TakeBack(t.Context(), server.URL, box(t, 1), file)
+	_, err = bootstrap.TakeBack(t.Context(), nil, server.URL, box(t, 1), file)
 	require.Error(t, err, "what is cut off is no store")
 }
 
 func TestNothingToTakeBack(t *testing.T) {
 	address, _, _ := service(t, t.TempDir())
-	_, err := bootstrap.TakeBack(t.Context(), address, box(t, 1), filepath.Join(t.TempDir(), "f"))
+	_, err := bootstrap.TakeBack(t.Context(), nil, address, box(t, 1), filepath.Join(t.TempDir(), "f"))
 	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 }

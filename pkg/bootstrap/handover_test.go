@@ -63,16 +63,16 @@ func TestHandover(t *testing.T) {
 	file, sum := export(t, 3)
 	dir := t.TempDir()
 	address, done, into := service(t, dir)
-	w, err := bootstrap.Ask(t.Context(), address)
+	w, err := bootstrap.Ask(t.Context(), nil, address)
 	require.NoError(t, err)
 	require.Equal(t, bootstrap.Waiting{Awaiting: true, KeyID: box(t, 1).ID(), Partitions: partitions}, w)
 
-	_, err = bootstrap.Send(t.Context(), address, box(t, 2), sum, bytes.NewReader(file))
+	_, err = bootstrap.Send(t.Context(), nil, address, box(t, 2), sum, bytes.NewReader(file))
 	require.True(t, fault.Is(err, fault.Exists), "somebody else's service is told nothing: %v", err)
-	_, err = bootstrap.Send(t.Context(), address, box(t, 1), sum, bytes.NewReader(file[:len(file)/2]))
+	_, err = bootstrap.Send(t.Context(), nil, address, box(t, 1), sum, bytes.NewReader(file[:len(file)/2]))
 	require.Error(t, err, "what is cut off is refused")
 	_, other := export(t, 2)
-	_, err = bootstrap.Send(t.Context(), address, box(t, 1), other, bytes.NewReader(file))
+	_, err = bootstrap.Send(t.Context(), nil, address, box(t, 1), other, bytes.NewReader(file))
 	require.ErrorContains(t, err, "another checksum")
 	head, err := into.Head(t.Context(), 1)
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestHandover(t *testing.T) {
 	require.False(t, handed)
 	require.Empty(t, done)
 
-	h, err := bootstrap.Send(t.Context(), address, box(t, 1), sum, bytes.NewReader(file))
+	h, err := bootstrap.Send(t.Context(), nil, address, box(t, 1), sum, bytes.NewReader(file))
 	require.NoError(t, err)
 	require.Equal(t, sum, h.SHA256)
 	require.EqualValues(t, 3, h.Entries)
@@ -105,16 +105,16 @@ func TestAHandoverThatWasCutOffIsDoneAgain(t *testing.T) {
 	address, done, into := service(t, dir)
 	_, err := backup.Import{Partitions: partitions}.Read(t.Context(), bytes.NewReader(part), into)
 	require.NoError(t, err)
-	_, err = bootstrap.Send(t.Context(), address, box(t, 1), sum, bytes.NewReader(file))
+	_, err = bootstrap.Send(t.Context(), nil, address, box(t, 1), sum, bytes.NewReader(file))
 	require.NoError(t, err)
 	<-done
 }
 
 func TestNobodyIsThere(t *testing.T) {
 	server := httptest.NewServer(nil)
-	_, err := bootstrap.Ask(t.Context(), server.URL)
+	_, err := bootstrap.Ask(t.Context(), nil, server.URL)
 	require.True(t, fault.Is(err, fault.NotFound), "a server that has a store does not wait for one: %v", err)
 	server.Close()
-	_, err = bootstrap.Ask(t.Context(), server.URL)
+	_, err = bootstrap.Ask(t.Context(), nil, server.URL)
 	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 }

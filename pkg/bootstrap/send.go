@@ -16,18 +16,26 @@ import (
 // handTime bounds the sending of a store.
 const handTime = 10 * time.Minute
 
-// Ask tells whether the service at an address waits for its store. The error is fault.NotFound where a server answers that
+// usual is a client that was given, or http.DefaultClient for nil.
+func usual(by *http.Client) *http.Client {
+	if by == nil {
+		return http.DefaultClient
+	}
+	return by
+}
+
+// Ask tells whether the service at an address waits for its store. The client, as in all of these, is http.DefaultClient where it is nil. The error is fault.NotFound where a server answers that
 // does not wait, and so has one, and fault.Unavailable where nothing answers.
-func Ask(ctx context.Context, address string) (Waiting, error) {
+func Ask(ctx context.Context, by *http.Client, address string) (Waiting, error) {
 	var w Waiting
-	err := call(ctx, address, http.MethodGet, nil, nil, &w)
+	err := call(ctx, by, address, http.MethodGet, nil, nil, &w)
 	return w, err
 }
 
 // Send hands an export over, whose checksum is sum. The service at the address has to have the same key.
-func Send(ctx context.Context, address string, key *secret.Box, sum string, export io.Reader) (Handed, error) {
+func Send(ctx context.Context, by *http.Client, address string, key *secret.Box, sum string, export io.Reader) (Handed, error) {
 	var h Handed
-	w, err := Ask(ctx, address)
+	w, err := Ask(ctx, by, address)
 	if err != nil {
 		return h, err
 	}
@@ -35,7 +43,7 @@ func Send(ctx context.Context, address string, key *secret.Box, sum string, expo
 		return h, fault.New(fault.Reject, fault.Exists, "the service at %s has another cluster's key: it is somebody else's, and nothing was sent", address)
 	}
 	headers := map[string]string{headerSum: sum, headerProof: hex.EncodeToString(key.MAC(purpose, []byte(sum)))}
-	if err := call(ctx, address, http.MethodPut, headers, io.NopCloser(export), &h); err != nil {
+	if err := call(ctx, by, address, http.MethodPut, headers, io.NopCloser(export), &h); err != nil {
 		return h, err
 	}
 	if h.SHA256 != sum {
@@ -44,7 +52,7 @@ func Send(ctx context.Context, address string, key *secret.Box, sum string, expo
 	return h, nil
 }
 
-func call(ctx context.Context, address, method string, headers map[string]string, body io.Reader, into any) error {
+func call(ctx context.Context, by *http.Client, address, method string, headers map[string]string, body io.Reader, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, handTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(address, "/")+Path, body)
@@ -55,7 +63,7 @@ func call(ctx context.Context, address, method string, headers map[string]string
 		request.Header.Set(name, value)
 	}
 	request.Close = true
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := usual(by).Do(request)
 	if err != nil {
 		return fault.Wrap(err, fault.Retry, fault.Unavailable, "the service at %s does not answer", address)
 	}

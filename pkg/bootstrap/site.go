@@ -36,6 +36,8 @@ type Progress struct {
 	KeyID string `json:"key_id"`
 	// API is the service's address, "" before it is known.
 	API string `json:"api,omitempty"`
+	// APICA is the authority of its certificate, in PEM; "" where it has none.
+	APICA string `json:"api_ca,omitempty"`
 	// Handing is set before the store is sent, and HandedOver once the service has it: then environment zero is the service's, and
 	// nobody else may act on it.
 	Handing    bool      `json:"handing,omitempty"`

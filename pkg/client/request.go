@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -131,6 +132,10 @@ func (a *API) post(ctx context.Context, path string, query url.Values, header ht
 func unreachable(ctx context.Context, base string, err error) error {
 	if ctx.Err() != nil {
 		return fault.From(errors.Join(ctx.Err(), err))
+	}
+	if untrusted := (&tls.CertificateVerificationError{}); errors.As(err, &untrusted) {
+		return fault.Wrap(err, fault.Reject, fault.Invalid, "the server at %s shows a certificate that can't be verified: say which authority has issued it (--ca-file), and see that it is for that address",
+			strings.TrimSuffix(base, wire.Prefix))
 	}
 	return fault.Wrap(err, fault.Wait, fault.Unavailable, "the server at %s can't be reached; is it running?", strings.TrimSuffix(base, wire.Prefix))
 }

@@ -22,6 +22,9 @@ type Settings struct {
 	DataDir string
 	// Listen is the host:port of the API; port 0 takes a free one.
 	Listen string
+	// ListenCertFile and ListenKeyFile are what the API shows of itself (PEM), and are read anew when they change; empty: it listens without TLS.
+	// ListenCAFile has the roots (PEM) that commands on this machine check that with; empty: the system's.
+	ListenCertFile, ListenKeyFile, ListenCAFile string
 	// RateLimit is how many requests one address may make of the API each second; 0 is no limit.
 	RateLimit int
 	// Catalogue is a folder, or a git URL with an optional ?ref= branch, tag or commit.

@@ -107,6 +107,8 @@ type Endpoint struct {
 	URL string `json:"url"`
 	// Host that is asked for over HTTP, where that is not the URL's: the URL is then that of a gateway.
 	Host string `json:"host,omitempty"`
+	// CA is what the certificate of an https URL is checked with, in PEM; "" takes the runner's roots.
+	CA string `json:"ca,omitempty"`
 	// Status expected of HTTP; 0 takes any of 200 to 299.
 	Status int `json:"status,omitempty"`
 	// Interval between two probes and Timeout of the whole window, in nanoseconds.

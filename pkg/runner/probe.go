@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -148,9 +149,17 @@ func (p *probe) await(ctx context.Context) error {
 // get keeps no connection, and follows redirects unless a redirect is what is expected.
 func (p *probe) get(ctx context.Context) error {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: p.dial}
+	if p.endpoint.CA != "" {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM([]byte(p.endpoint.CA))
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
 	if p.host != "" {
 		// The gateway chooses its certificate by the name, which has to be that of the host as well.
-		transport.TLSClientConfig = &tls.Config{ServerName: (&url.URL{Host: p.host}).Hostname()}
+		if transport.TLSClientConfig == nil {
+			transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		transport.TLSClientConfig.ServerName = (&url.URL{Host: p.host}).Hostname()
 	}
 	client := &http.Client{Transport: transport}
 	if p.status >= 300 && p.status < 400 {

@@ -2,6 +2,9 @@ package runner
 
 import (
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -46,6 +49,10 @@ func TestProbe(t *testing.T) {
 		}
 	}))
 	defer server.Close()
+	secure := httptest.NewTLSServer(server.Config.Handler) // whose certificate is for 127.0.0.1 and example.com
+	defer secure.Close()
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of those who do not trust it
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	nobody := gone.Addr().String()
@@ -53,18 +60,25 @@ func TestProbe(t *testing.T) {
 	open := server.Listener.Addr().String()
 
 	long, short := time.Minute, 50*time.Millisecond
+	handshake := 3 * time.Second // which takes its time on a busy machine
 	for name, c := range map[string]struct {
 		endpoint event.Endpoint
 		code     fault.Code
 		text     string
 	}{
-		"at once":           {endpoint: event.Endpoint{URL: server.URL, Timeout: long}},
-		"after a while":     {endpoint: event.Endpoint{URL: server.URL + "/later", Timeout: long}},
-		"follows":           {endpoint: event.Endpoint{URL: server.URL + "/moved", Timeout: long}},
-		"redirect expected": {endpoint: event.Endpoint{URL: server.URL + "/moved", Status: 302, Timeout: long}},
-		"status expected":   {endpoint: event.Endpoint{URL: server.URL + "/teapot", Status: 418, Timeout: long}},
-		"another host":      {endpoint: event.Endpoint{URL: server.URL + "/routed", Host: "notes.example.test", Timeout: long}},
-		"tcp":               {endpoint: event.Endpoint{URL: "tcp://" + open, Timeout: long}},
+		"at once":                 {endpoint: event.Endpoint{URL: server.URL, Timeout: long}},
+		"after a while":           {endpoint: event.Endpoint{URL: server.URL + "/later", Timeout: long}},
+		"follows":                 {endpoint: event.Endpoint{URL: server.URL + "/moved", Timeout: long}},
+		"redirect expected":       {endpoint: event.Endpoint{URL: server.URL + "/moved", Status: 302, Timeout: long}},
+		"status expected":         {endpoint: event.Endpoint{URL: server.URL + "/teapot", Status: 418, Timeout: long}},
+		"another host":            {endpoint: event.Endpoint{URL: server.URL + "/routed", Host: "notes.example.test", Timeout: long}},
+		"tcp":                     {endpoint: event.Endpoint{URL: "tcp://" + open, Timeout: long}},
+		"an authority of its own": {endpoint: event.Endpoint{URL: secure.URL, CA: ca, Timeout: long}},
+		"that and a name":         {endpoint: event.Endpoint{URL: secure.URL, Host: "example.com", CA: ca, Timeout: long}},
+		"an authority that nobody knows": {event.Endpoint{URL: secure.URL, Timeout: handshake},
+			fault.ValidationFailed, "unknown authority"},
+		"a name that is not its": {event.Endpoint{URL: secure.URL, Host: "other.example.test", CA: ca, Timeout: handshake},
+			fault.ValidationFailed, "not other.example.test"},
 		"wrong status": {event.Endpoint{URL: server.URL + "/teapot?token=hunter2", Timeout: short},
 			fault.ValidationFailed, "last: status 418, expected 200 to 299"},
 		"no such host": {event.Endpoint{URL: server.URL + "/routed", Host: "other.example.test", Timeout: short},

@@ -34,7 +34,7 @@ type settings struct {
 	retry                         *hcl.Range
 	attempts, backoff, maxBackoff *Expr
 	status                        *hcl.Range
-	url, host                     *Expr
+	url, host, ca                 *Expr
 	service, datacenter, passing  *Expr
 	code, interval, window        *Expr
 	lifecycle                     *hcl.Range
@@ -49,7 +49,7 @@ func (s *settings) static() []*Expr {
 }
 
 // address are those that say where the status endpoint is.
-func (s *settings) address() []*Expr { return present(s.url, s.host, s.service) }
+func (s *settings) address() []*Expr { return present(s.url, s.host, s.ca, s.service) }
 
 func present(all ...*Expr) []*Expr {
 	return slices.DeleteFunc(all, func(e *Expr) bool { return e == nil })

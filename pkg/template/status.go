@@ -1,6 +1,7 @@
 package template
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -21,7 +22,7 @@ const Status = "status"
 const ConsulProbe = "consul"
 
 // endpointAttributes are what a status endpoint may have, whoever it belongs to.
-var endpointAttributes = []string{"url", "host", "consul_service", "datacenter", "passing_only", "code", "interval", "timeout"}
+var endpointAttributes = []string{"url", "host", "ca", "consul_service", "datacenter", "passing_only", "code", "interval", "timeout"}
 
 // statusKind has nothing of its own: a status endpoint is no more than its settings.
 var statusKind = &Kind{Name: Status}
@@ -58,13 +59,14 @@ func (c *compiler) declareEndpoint(s *settings, a hcl.Attributes, at hcl.Range) 
 	if a["url"] != nil {
 		of, other = other, of
 	}
-	for _, name := range map[string][]string{"url": {"datacenter", "passing_only"}, "consul_service": {"host", "code"}}[of] {
+	for _, name := range map[string][]string{"url": {"datacenter", "passing_only"}, "consul_service": {"host", "ca", "code"}}[of] {
 		if a[name] != nil {
 			c.fail(a[name].NameRange, "Invalid status", fmt.Sprintf("%q goes with a %s.", name, other))
 		}
 	}
 	c.setting(&s.url, a["url"])
 	c.setting(&s.host, a["host"])
+	c.setting(&s.ca, a["ca"])
 	c.setting(&s.service, a["consul_service"])
 	c.setting(&s.datacenter, a["datacenter"])
 	c.setting(&s.passing, a["passing_only"])
@@ -94,6 +96,7 @@ func (b *Block) Endpoint(eval Eval) (*event.Endpoint, hcl.Diagnostics) {
 	e := &event.Endpoint{
 		URL:      r.text(s.url, "url"),
 		Host:     r.text(s.host, "host"),
+		CA:       r.text(s.ca, "ca"),
 		Status:   r.whole(s.code, "code", 100, 599),
 		Interval: r.duration(s.interval, "interval"),
 		Timeout:  r.duration(s.window, "timeout"),
@@ -117,6 +120,9 @@ func (b *Block) Endpoint(eval Eval) (*event.Endpoint, hcl.Diagnostics) {
 	}
 	if e.Host != "" && err == nil && at.Scheme == "tcp" {
 		r.fail(s.host, "Invalid status host", "tcp:// asks for no host; leave it out.")
+	}
+	if e.CA != "" && (err != nil || at.Scheme != "https" || !x509.NewCertPool().AppendCertsFromPEM([]byte(e.CA))) {
+		r.fail(s.ca, "Invalid status authority", "It has to be a certificate in PEM, with which that of an https:// address is checked.")
 	}
 	return e, r.diags
 }

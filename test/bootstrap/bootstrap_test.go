@@ -208,6 +208,7 @@ func (p *Place) shows(t *testing.T, ctx context.Context) {
 	out, err = stranger.CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "shows a certificate that can't be verified", "who does not know the authority tells nobody a password")
+	p.trusts(t, ctx)
 	require.Contains(t, string(found), "amqps://approle-", "the broker's credentials are issued by Vault, and it has a certificate of its authority")
 	out, err = p.Command(ctx, "env", "plan", "meta", "--data-dir", p.Data(), "--detailed-exitcode").CombinedOutput()
 	require.NoError(t, err, "%s", out)

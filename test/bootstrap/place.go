@@ -140,8 +140,11 @@ func (p *Place) Work() string { return filepath.Join(cmp.Or(p.disk, p.Dir), "wor
 // Keys is the file of the keys.
 func (p *Place) Keys() string { return filepath.Join(cmp.Or(p.safe, p.Dir), "keys.json") }
 
-// API is the address of the service.
-func (p *Place) API() string { return fmt.Sprintf("http://127.0.0.1:%d", p.ports[0]) }
+// API is the address of the service, and Roots what its certificate is checked with.
+func (p *Place) API() string { return fmt.Sprintf("https://127.0.0.1:%d", p.ports[0]) }
+
+// Roots is the authority of the service, of Consul and of the broker.
+func (p *Place) Roots() string { return filepath.Join(p.Work(), "ca.pem") }
 
 // Data is the service's data folder, by which commands find it.
 func (p *Place) Data() string { return filepath.Join(p.Work(), "site", "volumes", "service", "data") }
@@ -182,6 +185,9 @@ func (p *Place) Command(ctx context.Context, args ...string) *exec.Cmd {
 		}
 	}
 	cmd.Env = append(cmd.Env, "PATH="+p.path)
+	if p.Kubeconfig == "" {
+		cmd.Env = append(cmd.Env, "VIVARIUM_CA_FILE="+p.Roots())
+	}
 	if p.Kubeconfig != "" {
 		cmd.Env = append(cmd.Env, "KUBECONFIG="+p.Kubeconfig)
 	}

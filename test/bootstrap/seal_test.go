@@ -29,7 +29,7 @@ func TestBootstrapWithAVaultThatUnsealsItself(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Kill()) })
 	require.NoError(t, other.Enable(ctx, "mounts", "transit", "transit"))
-	_, err = vault(t, other.Address(), other.RootToken()).Logical().WriteWithContext(ctx, "transit/keys/unseal", nil)
+	_, err = vault(t, other.Address(), other.RootToken(), "").Logical().WriteWithContext(ctx, "transit/keys/unseal", nil)
 	require.NoError(t, err)
 
 	seal := fmt.Sprintf("vault_seal=seal \"transit\" {\n address = %q\n token = %q\n key_name = \"unseal\"\n mount_path = \"transit/\"\n}\n", other.Address(), other.RootToken())
@@ -39,7 +39,7 @@ func TestBootstrapWithAVaultThatUnsealsItself(t *testing.T) {
 	require.NotContains(t, text, other.RootToken())
 	p.shows(t, ctx)
 
-	ours := vault(t, fmt.Sprintf("http://127.0.0.1:%d", p.ports[9]), "")
+	ours := vault(t, fmt.Sprintf("https://127.0.0.1:%d", p.ports[9]), "", p.vaultRoots())
 	running, err := p.left()
 	require.NoError(t, err)
 	p.ends(t, running, "vault.hcl")
@@ -51,9 +51,11 @@ func TestBootstrapWithAVaultThatUnsealsItself(t *testing.T) {
 	p.goes(t, ctx)
 }
 
-func vault(t *testing.T, address, token string) *api.Client {
+func vault(t *testing.T, address, token, roots string) *api.Client {
 	t.Helper()
-	c, err := api.NewClient(&api.Config{Address: address, HttpClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	check, err := checking(roots)
+	require.NoError(t, err)
+	c, err := api.NewClient(&api.Config{Address: address, HttpClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: check}}})
 	require.NoError(t, err)
 	c.SetToken(token)
 	return c

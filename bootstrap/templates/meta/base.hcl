@@ -133,8 +133,8 @@ resource "container" "consul" {
   user        = local.root
   command     = ["agent", "-config-file", "/consul/consul.json"]
 
-  files = {
-    "/consul/consul.json" = jsonencode({
+  files = merge({
+    "/consul/consul.json" = jsonencode(merge({
       server               = true
       bootstrap_expect     = 1
       datacenter           = param.datacenter
@@ -152,17 +152,28 @@ resource "container" "consul" {
       performance          = { raft_multiplier = 1 }
       acl                  = { enabled = true, default_policy = "deny", enable_token_persistence = true }
       ports = {
-        http     = param.consul_ports.http
+        http     = local.tls ? -1 : param.consul_ports.http
         server   = param.consul_ports.server
         serf_lan = param.consul_ports.lan
         serf_wan = param.consul_ports.wan
-        https    = -1
+        https    = local.tls ? param.consul_ports.http : -1
         grpc     = -1
         grpc_tls = -1
         dns      = -1
       }
-    })
-  }
+      }, { for setting, value in {
+        # It checks the service by HTTPS, too.
+        enable_agent_tls_for_checks = true
+        tls = {
+          defaults     = { ca_file = "/consul/tls/ca.pem", cert_file = "/consul/tls/certificate.pem", key_file = "/consul/tls/key.pem", verify_outgoing = true }
+          internal_rpc = { verify_incoming = true, verify_server_hostname = true }
+        }
+    } : setting => value if local.tls }))
+    }, local.tls ? {
+    "/consul/tls/ca.pem"          = resource.vault_certificate.consul["one"].outputs.ca
+    "/consul/tls/certificate.pem" = resource.vault_certificate.consul["one"].outputs.certificate
+    "/consul/tls/key.pem"         = resource.vault_certificate.consul["one"].outputs.private_key
+  } : {})
 
   volume {
     name = "${local.volumes}consul"
@@ -180,12 +191,25 @@ resource "container" "consul" {
     http {
       path = "/v1/status/leader"
       port = param.consul_ports.http
+      tls  = local.tls
+      ca   = local.authority
     }
     interval     = local.patience.interval
     timeout      = local.patience.timeout
     retries      = local.patience.retries
     start_period = local.patience.start
   }
+}
+
+# Vault's own certificate can't be of its authority, which is within it. It lives as long as who has issued it, since a new one would seal Vault.
+resource "derived_certificate" "vault" {
+  for_each    = local.trusted
+  group       = "base"
+  description = "The certificate of Vault's listener"
+  authority   = "${param.datacenter} bootstrap"
+  common_name = "vault.${param.datacenter}.internal"
+  names       = ["localhost"]
+  addresses   = [local.host]
 }
 
 resource "container" "vault" {
@@ -202,19 +226,24 @@ resource "container" "vault" {
       disable_mlock = true
       ui            = true
       log_level     = "warn"
-      api_addr      = "http://${local.host}:${param.vault_ports.http}"
-      cluster_addr  = "http://${local.host}:${param.vault_ports.cluster}"
+      api_addr      = "${local.scheme}://${local.host}:${param.vault_ports.http}"
+      cluster_addr  = "https://${local.host}:${param.vault_ports.cluster}"
       storage "raft" {
         path                   = "/vault/data"
         node_id                = "one"
         performance_multiplier = 1
       }
       listener "tcp" {
-        address     = "${local.open}:${param.vault_ports.http}"
-        tls_disable = true
+        address       = "${local.open}:${param.vault_ports.http}"
+        tls_disable   = ${!local.tls}
+        tls_cert_file = "/vault/tls/certificate.pem"
+        tls_key_file  = "/vault/tls/key.pem"
       }
     EOT
-  })
+    }, local.tls ? {
+    "/vault/tls/certificate.pem" = resource.derived_certificate.vault["one"].outputs.certificate
+    "/vault/tls/key.pem"         = resource.derived_certificate.vault["one"].outputs.private_key
+  } : {})
 
   volume {
     name = "${local.volumes}vault"
@@ -231,6 +260,8 @@ resource "container" "vault" {
     http {
       path = "/v1/sys/health?uninitcode=200&sealedcode=200&standbyok=true"
       port = param.vault_ports.http
+      tls  = local.tls
+      ca   = local.vault_ca
     }
     interval     = local.patience.interval
     timeout      = local.patience.timeout

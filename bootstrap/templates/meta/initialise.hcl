@@ -14,7 +14,8 @@ resource "consul_cluster" "consul" {
   depends_on       = [resource.container.consul, resource.helm_release.consul]
   group            = "base"
   description      = "Access control, and a token for the service"
-  address          = "${local.consul_host}:${param.consul_ports.http}"
+  address          = "${local.tls ? "https://" : ""}${local.consul_host}:${param.consul_ports.http}"
+  ca               = local.authority
   management_token = resource.derived_secret.consul_management.outputs.value
   agent_token      = resource.derived_secret.consul_agent.outputs.value
   name             = "vivarium"
@@ -31,7 +32,8 @@ resource "consul_cluster" "consul" {
 resource "vault_cluster" "vault" {
   group       = "base"
   description = "Vault's keys, its engines, and a role for the service"
-  address     = "http://${resource.container.vault.outputs.host}:${param.vault_ports.http}"
+  address     = "${local.scheme}://${resource.container.vault.outputs.host}:${param.vault_ports.http}"
+  ca          = local.vault_ca
   shares      = param.vault_shares
   role        = "vivarium"
   role_id     = resource.derived_secret.vault_role.outputs.value
@@ -39,7 +41,7 @@ resource "vault_cluster" "vault" {
 
   pki {
     common_name = "${param.datacenter} authority"
-    domains     = ["${param.datacenter}.internal", "service.${param.datacenter}.consul"]
+    domains     = ["${param.datacenter}.internal", "service.${param.datacenter}.consul", "server.${param.datacenter}.consul"]
   }
 
   # What runners need for environments, and what it takes to look at, and to mend, what this resource has made.
@@ -57,18 +59,51 @@ resource "vault_cluster" "vault" {
   EOT
 }
 
-# Not there with broker_tls = false. Every look tells when it is to be renewed, which is from four months before its end: an update that heals does it, and
-# starts the broker anew.
+# Not there with broker_tls or tls = false. Every look tells when one is to be renewed, which is from four months before its end: an update that heals does
+# it, and starts its server anew.
 resource "vault_certificate" "broker" {
   for_each    = toset(local.secure ? ["broker"] : [])
   group       = "base"
   description = "The broker's certificate"
   address     = resource.vault_cluster.vault.outputs.address
+  ca          = local.vault_ca
   role_id     = resource.derived_secret.vault_role.outputs.value
   secret_id   = resource.derived_secret.vault_secret.outputs.value
   mount       = resource.vault_cluster.vault.outputs.pki
   role        = resource.vault_cluster.vault.outputs.role
   common_name = "broker.${param.datacenter}.internal"
+  names       = ["localhost"]
+  addresses   = [local.host]
+  ttl         = "8760h"
+}
+
+resource "vault_certificate" "consul" {
+  for_each    = local.trusted
+  group       = "base"
+  description = "Consul's certificate, for its API and its servers among each other"
+  address     = resource.vault_cluster.vault.outputs.address
+  ca          = local.vault_ca
+  role_id     = resource.derived_secret.vault_role.outputs.value
+  secret_id   = resource.derived_secret.vault_secret.outputs.value
+  mount       = resource.vault_cluster.vault.outputs.pki
+  role        = resource.vault_cluster.vault.outputs.role
+  common_name = "server.${param.datacenter}.consul"
+  names       = ["consul.${param.datacenter}.internal", "localhost"]
+  addresses   = [local.host]
+  ttl         = "8760h"
+}
+
+resource "vault_certificate" "server" {
+  for_each    = local.trusted
+  group       = "service"
+  description = "The certificate of the service's API"
+  address     = resource.vault_cluster.vault.outputs.address
+  ca          = local.vault_ca
+  role_id     = resource.derived_secret.vault_role.outputs.value
+  secret_id   = resource.derived_secret.vault_secret.outputs.value
+  mount       = resource.vault_cluster.vault.outputs.pki
+  role        = resource.vault_cluster.vault.outputs.role
+  common_name = "vivarium.${param.datacenter}.internal"
   names       = ["localhost"]
   addresses   = [local.host]
   ttl         = "8760h"
@@ -80,6 +115,7 @@ resource "vault_rabbitmq" "broker" {
   group         = "base"
   description   = "Vault issues the service's credentials at RabbitMQ, for a while each"
   address       = resource.vault_cluster.vault.outputs.address
+  ca            = local.vault_ca
   role_id       = resource.derived_secret.vault_role.outputs.value
   secret_id     = resource.derived_secret.vault_secret.outputs.value
   broker        = resource.rabbitmq_cluster.broker.outputs.address

@@ -4,7 +4,12 @@
 locals {
   # Without a user, where Vault says who connects.
   connection = local.issued ? "${local.listener}/${local.user}" : local.bus
-  roots      = local.secure ? { "/vivarium/tls/ca.pem" = local.authority } : {}
+  roots = merge(
+    local.secure || local.tls ? { "/vivarium/tls/ca.pem" = local.authority } : {},
+    local.tls ? { "/vivarium/tls/vault.pem" = local.vault_ca } : {},
+  )
+  ca_file       = local.secure || local.tls ? "/vivarium/tls/ca.pem" : ""
+  vault_ca_file = local.tls ? "/vivarium/tls/vault.pem" : ""
   # What the server and the runner take their credentials from; each logs in as itself.
   credentials = local.issued ? "vault:${resource.vault_rabbitmq.broker["vault"].outputs.path}" : ""
 }
@@ -28,11 +33,16 @@ resource "container" "server" {
     VAULT_ADDR      = resource.vault_rabbitmq.broker["vault"].outputs.address
     VAULT_ROLE_ID   = resource.derived_secret.server_role.outputs.value
     VAULT_SECRET_ID = resource.derived_secret.server_secret.outputs.value
+    VAULT_CACERT    = local.vault_ca_file
+    } : {}, local.tls ? {
+    VIVARIUM_LISTEN_CERT_FILE = "/vivarium/tls/certificate.pem"
+    VIVARIUM_LISTEN_KEY_FILE  = "/vivarium/tls/key.pem"
+    VIVARIUM_LISTEN_CA_FILE   = "/vivarium/tls/ca.pem"
     } : {}, {
     VIVARIUM_KEY                  = param.key
     VIVARIUM_BUS                  = local.connection
     VIVARIUM_BUS_CREDENTIALS      = local.credentials
-    VIVARIUM_BUS_CA_FILE          = local.secure ? "/vivarium/tls/ca.pem" : ""
+    VIVARIUM_BUS_CA_FILE          = local.ca_file
     VIVARIUM_DATA_DIR             = "/vivarium/data"
     VIVARIUM_LISTEN               = "${local.open}:${param.api_port}"
     VIVARIUM_CATALOGUE            = local.docker || param.catalogue == "" ? local.catalogue : param.catalogue
@@ -40,10 +50,14 @@ resource "container" "server" {
     VIVARIUM_RUNNER_ENABLED       = "false"
     VIVARIUM_CONSUL               = resource.consul_cluster.consul.outputs.address
     VIVARIUM_CONSUL_TOKEN         = resource.derived_secret.consul_service.outputs.value
+    VIVARIUM_CONSUL_CA_FILE       = local.tls ? "/vivarium/tls/ca.pem" : ""
     VIVARIUM_LOG_LEVEL            = param.log_level
   })
 
-  files = merge(local.roots, { for file, text in param.catalogue_files : "${local.catalogue}/${file}" => text })
+  files = merge(local.roots, local.tls ? {
+    "/vivarium/tls/certificate.pem" = resource.vault_certificate.server["one"].outputs.certificate
+    "/vivarium/tls/key.pem"         = resource.vault_certificate.server["one"].outputs.private_key
+  } : {}, { for file, text in param.catalogue_files : "${local.catalogue}/${file}" => text })
 
   # With a store elsewhere nothing in the folder has to last.
   dynamic "volume" {
@@ -70,6 +84,8 @@ resource "container" "server" {
     http {
       path = "/api/v1/self/liveliness"
       port = param.api_port
+      tls  = local.tls
+      ca   = local.tls ? local.authority : ""
     }
     interval     = local.patience.interval
     timeout      = local.patience.timeout
@@ -109,12 +125,15 @@ resource "container" "runner" {
     }, {
     VIVARIUM_BUS              = local.connection
     VIVARIUM_BUS_CREDENTIALS  = local.credentials
-    VIVARIUM_BUS_CA_FILE      = local.secure ? "/vivarium/tls/ca.pem" : ""
+    VIVARIUM_BUS_CA_FILE      = local.ca_file
     VIVARIUM_CONSUL           = resource.consul_cluster.consul.outputs.address
     VIVARIUM_CONSUL_TOKEN     = resource.derived_secret.consul_service.outputs.value
+    VIVARIUM_CONSUL_CA_FILE   = local.tls ? "/vivarium/tls/ca.pem" : ""
     VIVARIUM_LOG_LEVEL        = param.log_level
     CONSUL_HTTP_ADDR          = resource.consul_cluster.consul.outputs.address
     CONSUL_HTTP_TOKEN         = resource.derived_secret.consul_service.outputs.value
+    CONSUL_CACERT             = local.tls ? "/vivarium/tls/ca.pem" : ""
+    VAULT_CACERT              = local.vault_ca_file
     VAULT_ADDR                = resource.vault_cluster.vault.outputs.address
     VAULT_ROLE_ID             = resource.derived_secret.vault_role.outputs.value
     VAULT_SECRET_ID           = resource.derived_secret.vault_secret.outputs.value
@@ -132,5 +151,6 @@ resource "container" "runner" {
 
 status "api" {
   url     = "${local.api}/api/v1/self/liveliness"
+  ca      = local.tls ? local.authority : ""
   timeout = "1m"
 }

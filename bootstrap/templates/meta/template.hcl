@@ -92,6 +92,12 @@ parameter "broker_tls" {
   description = "Whether RabbitMQ has a certificate of Vault's authority, and the service connects with TLS; not in a cluster yet."
 }
 
+parameter "tls" {
+  type        = bool
+  default     = true
+  description = "Whether Vault, Consul and the API have certificates, too, and are asked with TLS alone; not in a cluster yet. It is said once: what is there is not moved from one to the other."
+}
+
 parameter "management_port" {
   type        = number
   default     = 15672
@@ -163,9 +169,9 @@ parameter "log_level" {
 
 locals {
   host   = "127.0.0.1"
-  api    = "http://${local.cluster ? resource.container.server.outputs.host : local.host}:${param.api_port}"
-  consul = "${local.cluster ? local.consul_host : local.host}:${param.consul_ports.http}"
-  vault  = "http://${local.cluster ? resource.container.vault.outputs.host : local.host}:${param.vault_ports.http}"
+  api    = "${local.scheme}://${local.cluster ? resource.container.server.outputs.host : local.host}:${param.api_port}"
+  consul = "${local.tls ? "https://" : ""}${local.cluster ? local.consul_host : local.host}:${param.consul_ports.http}"
+  vault  = "${local.scheme}://${local.cluster ? resource.container.vault.outputs.host : local.host}:${param.vault_ports.http}"
   listens = local.cluster ? local.broker_host : local.host
   bus    = replace("${local.listener}/${local.user}", "://", "://${local.user}:${resource.derived_secret.broker_user.outputs.value}@")
   user   = "vivarium"
@@ -174,7 +180,12 @@ locals {
   # In a cluster the name that the certificate would have to be for is known when the broker is there, which is too late.
   secure    = param.broker_tls && !local.cluster
   listener  = local.secure ? "amqps://${local.host}:${param.amqps_port}" : "amqp://${local.listens}:${param.amqp_port}"
-  authority = local.secure ? resource.vault_certificate.broker["broker"].outputs.ca : ""
+  tls       = param.tls && !local.cluster
+  scheme    = local.tls ? "https" : "http"
+  trusted   = toset(local.tls ? ["one"] : [])
+  # Vault's authority is that of all but Vault's listener, which is there before it.
+  authority = local.tls ? resource.vault_certificate.server["one"].outputs.ca : local.secure ? resource.vault_certificate.broker["broker"].outputs.ca : ""
+  vault_ca  = local.tls ? resource.derived_certificate.vault["one"].outputs.ca : ""
 
   # On one machine everything is on its own network, so that addresses are the same for whoever asks: the engine of a bootstrap, the
   # runner, people. In a cluster they are those of Services, and what others ask listens to all.
@@ -200,7 +211,7 @@ entrypoint "api" {
 }
 
 entrypoint "consul" {
-  url         = "http://${local.consul}/ui"
+  url         = "${local.tls ? "" : "http://"}${local.consul}/ui"
   description = "Consul"
 }
 
@@ -211,6 +222,14 @@ entrypoint "vault" {
 
 output "api" {
   value = local.api
+}
+
+output "api_ca" {
+  value = local.tls ? local.authority : ""
+}
+
+output "vault_ca" {
+  value = local.vault_ca
 }
 
 output "bus" {

@@ -43,7 +43,7 @@ func instanceOf(e *api.ServiceEntry) Instance {
 	m := e.Service.Meta
 	epoch, _ := strconv.ParseUint(m["epoch"], 10, 64) // what is no number is of nobody of ours
 	i := Instance{ID: e.Service.ID, Service: e.Service.Service, Name: m["name"], Cluster: m["cluster"], Role: m["role"], Epoch: epoch,
-		Version: m["version"], Address: m["address"], Healthy: e.Checks.AggregatedStatus() == api.HealthPassing, Datacentre: e.Node.Datacenter}
+		Version: m["version"], Address: m["address"], TLS: m["tls"] == "true", Healthy: e.Checks.AggregatedStatus() == api.HealthPassing, Datacentre: e.Node.Datacenter}
 	if i.Address == "" && e.Service.Port > 0 {
 		i.Address = hostOf(e)
 	}

@@ -35,11 +35,22 @@ type Instance struct {
 	Version string
 	// Address is host:port at which the API is reached; empty for a runner, which has no port.
 	Address string
-	// Health is the URL that Consul asks; empty for none.
+	// TLS tells whether the API has a certificate.
+	TLS bool
+	// Health is the URL that Consul asks; empty for none. One that begins with https:// is checked with the roots of the agent, which has to have
+	// enable_agent_tls_for_checks where the authority is none of its system's.
 	Health string
 	// Healthy and Datacentre are answers.
 	Healthy    bool
 	Datacentre string
+}
+
+// URL is where the API is.
+func (i Instance) URL() string {
+	if i.TLS {
+		return "https://" + i.Address
+	}
+	return "http://" + i.Address
 }
 
 // Registration keeps one instance registered. It is a service.Service; all methods are safe for concurrent use.
@@ -153,7 +164,7 @@ func (c *Client) beat(ctx context.Context, i Instance) error {
 
 func (c *Client) register(ctx context.Context, i Instance) error {
 	s := &api.AgentServiceRegistration{ID: i.ID, Name: i.Service, Tags: []string{i.Role}, Meta: map[string]string{
-		"name": i.Name, "cluster": i.Cluster, "role": i.Role, "epoch": strconv.FormatUint(i.Epoch, 10), "version": i.Version, "address": i.Address,
+		"name": i.Name, "cluster": i.Cluster, "role": i.Role, "epoch": strconv.FormatUint(i.Epoch, 10), "version": i.Version, "address": i.Address, "tls": strconv.FormatBool(i.TLS),
 	}}
 	s.Address, s.Port = split(i.Address)
 	s.Checks = api.AgentServiceChecks{{CheckID: checkID(i), Name: "the process is heard", TTL: ttl.String(), Status: api.HealthPassing,

@@ -26,6 +26,11 @@ data_dir = ".vivarium"
 
 # The API. Nothing but reads are served; still, bind it to an address that only you reach.
 listen = "127.0.0.1:8090"
+# Its certificate and key (PEM), which are read anew when they are renewed; without them it has no TLS. Commands on this machine
+# check the certificate with the roots in listen_ca_file, or with the system's.
+listen_cert_file = ""
+listen_key_file  = ""
+listen_ca_file   = ""
 
 # Requests that one address may make of the API each second; 0 is no limit.
 rate_limit = 0

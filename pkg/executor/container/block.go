@@ -126,6 +126,9 @@ type HTTPCheck struct {
 	// Path begins with a slash.
 	Path string `json:"path"`
 	Port int    `json:"port"`
+	// TLS asks by https. The certificate is checked with CA, in PEM, and not at all without, as a kubelet never does.
+	TLS bool   `json:"tls,omitempty"`
+	CA  string `json:"ca,omitempty"`
 }
 
 // TCPCheck passes when the port accepts a connection.

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,6 +164,10 @@ func (b Block) checkHealth() string {
 		return fmt.Sprintf("health has the port %d, it has to be from 1 to %d", port, maxPort)
 	case h.HTTP != nil && !strings.HasPrefix(h.HTTP.Path, "/"):
 		return fmt.Sprintf("health.http.path = %q has to begin with a slash", h.HTTP.Path)
+	case h.HTTP != nil && h.HTTP.CA != "" && !h.HTTP.TLS:
+		return "health.http.ca goes with tls = true"
+	case h.HTTP != nil && h.HTTP.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(h.HTTP.CA)):
+		return "health.http.ca is no certificate in PEM"
 	case h.Retries < 1 || h.Retries > maxRetries:
 		return fmt.Sprintf("health.retries is %d, it has to be from 1 to %d", h.Retries, maxRetries)
 	}

@@ -82,6 +82,8 @@ func healthSpec() hcldec.ObjectSpec {
 		"http": block("http", hcldec.ObjectSpec{
 			"path": optional("path", cty.String),
 			"port": checked(required("port", cty.Number), whole(1, maxPort)),
+			"tls":  optional("tls", cty.Bool),
+			"ca":   optional("ca", cty.String),
 		}),
 		"tcp":          block("tcp", hcldec.ObjectSpec{"port": checked(required("port", cty.Number), whole(1, maxPort))}),
 		"command":      optional("command", cty.List(cty.String)),

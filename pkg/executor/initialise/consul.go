@@ -19,7 +19,9 @@ import (
 const ConsulName = "consul_cluster"
 
 type consulBlock struct {
-	Address         string `json:"address"`
+	Address string `json:"address"`
+	// CA is what a certificate of Consul's is checked with, in PEM.
+	CA              string `json:"ca"`
 	ManagementToken string `json:"management_token"`
 	Name            string `json:"name"`
 	Token           string `json:"token"`
@@ -34,7 +36,7 @@ service_prefix "" { policy = "read" }
 
 func consulKind() template.Kind {
 	return kindOf(ConsulName, hcldec.ObjectSpec{
-		"address": required("address"), "management_token": required("management_token"), "name": required("name"),
+		"address": required("address"), "ca": optional("ca"), "management_token": required("management_token"), "name": required("name"),
 		"token": required("token"), "rules": required("rules"), "agent_token": required("agent_token"),
 	}, map[string]template.Output{
 		"address":    shown("The address of Consul."),
@@ -58,8 +60,11 @@ func beginConsul(o Options, r executor.Request) (work, error) {
 	if err := need(r, "address", b.Address, "management_token", b.ManagementToken, "name", b.Name, "token", b.Token, "agent_token", b.AgentToken); err != nil {
 		return nil, err
 	}
+	o, err := o.trusting(r, b.CA)
+	if err != nil {
+		return nil, err
+	}
 	c := &api.Config{Address: b.Address, Token: b.ManagementToken, HttpClient: caller(o)}
-	var err error
 	if w.consul, err = api.NewClient(c); err != nil {
 		return nil, fault.Wrap(err, fault.GiveUp, fault.Invalid, "address of %s is no address of a Consul, such as 127.0.0.1:8500", r.Step)
 	}

@@ -2,6 +2,8 @@ package initialise
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -29,6 +31,8 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds one request; 15 seconds unless given.
 	Timeout time.Duration
+
+	roots *tls.Config // of one step's server
 }
 
 func (o Options) withDefaults() Options {
@@ -43,6 +47,7 @@ func New(o Options) []executor.Executor {
 	o = o.withDefaults()
 	return []executor.Executor{
 		&derived{o},
+		&cluster{o, derivedCertificateKind(), beginDerivedCertificate},
 		&cluster{o, consulKind(), beginConsul},
 		&cluster{o, vaultKind(), beginVault},
 		&cluster{o, rabbitKind(), beginRabbit},
@@ -54,7 +59,7 @@ func New(o Options) []executor.Executor {
 
 // found is what a look sees of what the step has made.
 type found struct {
-	// unsure: the server does not say, since nobody can log in to it.
+	// unsure: the server does not say, since nobody can log in to it, or there is none.
 	unsure      bool
 	present     bool
 	differences []event.Difference
@@ -153,11 +158,12 @@ func (c *cluster) Observe(ctx context.Context, r executor.Request) (event.Observ
 		return event.Observation{Presence: event.PresenceUnknown}, nil
 	case err != nil:
 		return event.Observation{Presence: event.PresenceUnknown}, err
-	case seen.unsure:
-		return event.Observation{Presence: event.PresenceUnknown}, nil
 	}
 	o := event.Observation{Presence: event.Absent}
-	if seen.present {
+	switch {
+	case seen.unsure:
+		o.Presence = event.PresenceUnknown
+	case seen.present:
 		o.Presence = event.Present
 	}
 	if r.Outputs != nil {
@@ -258,7 +264,20 @@ func caller(o Options) *http.Client {
 }
 
 func transport(o Options) *http.Transport {
-	return &http.Transport{DisableKeepAlives: true, DialContext: o.Dial}
+	return &http.Transport{DisableKeepAlives: true, DialContext: o.Dial, TLSClientConfig: o.roots}
+}
+
+// trusting checks the certificate of the step's server with these roots, in PEM; "" takes the system's.
+func (o Options) trusting(r executor.Request, ca string) (Options, error) {
+	if ca == "" {
+		return o, nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(ca)) {
+		return o, fault.New(fault.GiveUp, fault.Invalid, "ca of %s is no certificate in PEM", r.Step)
+	}
+	o.roots = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return o, nil
 }
 
 // missing and other are differences that hold no values, since most of them are about secrets.

@@ -15,6 +15,8 @@ import (
 type VaultKeys struct {
 	// Address is the Vault that they are of.
 	Address string `json:"address"`
+	// CA is what its certificate is checked with, in PEM; "" takes the system's roots.
+	CA string `json:"ca,omitempty"`
 	// Unseal is empty, and Recovery is not, of a Vault that unseals itself.
 	Unseal    []string `json:"unseal_keys,omitempty"`
 	Recovery  []string `json:"recovery_keys,omitempty"`

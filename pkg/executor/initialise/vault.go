@@ -20,7 +20,9 @@ import (
 const VaultName = "vault_cluster"
 
 type vaultBlock struct {
-	Address   string `json:"address"`
+	Address string `json:"address"`
+	// CA is what a certificate of Vault's listener is checked with, in PEM.
+	CA        string `json:"ca"`
 	Shares    int    `json:"shares"`
 	Threshold int    `json:"threshold"`
 	KV        string `json:"kv"`
@@ -40,7 +42,7 @@ type pki struct {
 
 func vaultKind() template.Kind {
 	return kindOf(VaultName, hcldec.ObjectSpec{
-		"address": required("address"), "kv": optional("kv"), "role": required("role"), "role_id": required("role_id"),
+		"address": required("address"), "ca": optional("ca"), "kv": optional("kv"), "role": required("role"), "role_id": required("role_id"),
 		"secret_id": required("secret_id"), "policy": required("policy"),
 		"shares":    &hcldec.AttrSpec{Name: "shares", Type: cty.Number},
 		"threshold": &hcldec.AttrSpec{Name: "threshold", Type: cty.Number},
@@ -95,8 +97,12 @@ func beginVault(o Options, r executor.Request) (work, error) {
 	return w, w.connect()
 }
 
-func (w *vaultWork) connect() (err error) {
-	w.vault, err = api.NewClient(&api.Config{Address: w.b.Address, Timeout: w.o.Timeout, HttpClient: caller(w.o)})
+func (w *vaultWork) connect() error {
+	o, err := w.o.trusting(w.r, w.b.CA)
+	if err != nil {
+		return err
+	}
+	w.vault, err = api.NewClient(&api.Config{Address: w.b.Address, Timeout: o.Timeout, HttpClient: caller(o)})
 	if err != nil {
 		return fault.Wrap(err, fault.GiveUp, fault.Invalid, "address of %s is no URL of a Vault, such as http://127.0.0.1:8200", w.r.Step)
 	}

@@ -25,8 +25,9 @@ import (
 const VaultCertificateName = "vault_certificate"
 
 type certificateBlock struct {
-	// Address is Vault's URL; RoleID and SecretID log in where its root token is not known.
+	// Address is Vault's URL, whose certificate is checked with CA; RoleID and SecretID log in where its root token is not known.
 	Address    string   `json:"address"`
+	CA         string   `json:"ca"`
 	RoleID     string   `json:"role_id"`
 	SecretID   string   `json:"secret_id"`
 	Mount      string   `json:"mount"`
@@ -40,16 +41,21 @@ type certificateBlock struct {
 func certificateKind() template.Kind {
 	list := func(name string) hcldec.Spec { return &hcldec.AttrSpec{Name: name, Type: cty.List(cty.String)} }
 	return kindOf(VaultCertificateName, hcldec.ObjectSpec{
-		"address": required("address"), "role_id": required("role_id"), "secret_id": required("secret_id"), "mount": optional("mount"),
+		"address": required("address"), "ca": optional("ca"), "role_id": required("role_id"), "secret_id": required("secret_id"), "mount": optional("mount"),
 		"role": required("role"), "common_name": required("common_name"), "names": list("names"), "addresses": list("addresses"), "ttl": optional("ttl"),
-	}, map[string]template.Output{
+	}, issuedOutputs())
+}
+
+// issuedOutputs are those of a step that has a certificate.
+func issuedOutputs() map[string]template.Output {
+	return map[string]template.Output{
 		"certificate": shown("The certificate and what signed it, in PEM."),
 		"private_key": {Type: cty.String, Sensitive: true, Description: "Its key, in PEM."},
 		"ca":          shown("The authority's certificate, in PEM, which clients trust."),
 		"serial":      shown("The certificate's number at the authority."),
 		"expires_at":  shown("When it ends."),
 		"renew_at":    shown("When a look begins to say that it is to be renewed: a third of its life before its end."),
-	})
+	}
 }
 
 type certificateWork struct {
@@ -72,13 +78,20 @@ func beginCertificate(o Options, r executor.Request) (work, error) {
 	if err := need(r, "address", b.Address, "role_id", b.RoleID, "secret_id", b.SecretID, "role", b.Role, "common_name", b.CommonName); err != nil {
 		return nil, err
 	}
-	for _, a := range b.Addresses {
+	if err := addresses(r, b.Addresses); err != nil {
+		return nil, err
+	}
+	w.vaultWork = &vaultWork{o: o, r: r, b: vaultBlock{Address: b.Address, CA: b.CA, RoleID: b.RoleID, SecretID: b.SecretID}}
+	return w, w.connect()
+}
+
+func addresses(r executor.Request, list []string) error {
+	for _, a := range list {
 		if net.ParseIP(a) == nil {
-			return nil, fault.New(fault.GiveUp, fault.Invalid, "addresses of %s have to be IP addresses", r.Step)
+			return fault.New(fault.GiveUp, fault.Invalid, "addresses of %s have to be IP addresses", r.Step)
 		}
 	}
-	w.vaultWork = &vaultWork{o: o, r: r, b: vaultBlock{Address: b.Address, RoleID: b.RoleID, SecretID: b.SecretID}}
-	return w, w.connect()
+	return nil
 }
 
 // issuedPair is what the step has put out.
@@ -92,9 +105,11 @@ type issuedPair struct {
 }
 
 // held is nil where nothing was issued, or what was can't be read.
-func (w *certificateWork) held() *issuedPair {
+func (w *certificateWork) held() *issuedPair { return heldPair(w.r) }
+
+func heldPair(r executor.Request) *issuedPair {
 	var p issuedPair
-	if json.Unmarshal(w.r.Outputs, &p) != nil || p.parse() != nil {
+	if json.Unmarshal(r.Outputs, &p) != nil || p.parse() != nil {
 		return nil
 	}
 	return &p
@@ -145,13 +160,19 @@ func (w *certificateWork) state(ctx context.Context, p *issuedPair) (f found, er
 		return f, nil
 	}
 	f.present = true
+	f.differences = p.differences(w.r, w.b)
+	return f, nil
+}
+
+// differences are why another one is to be issued, nil where this one does.
+func (p *issuedPair) differences(r executor.Request, b certificateBlock) []event.Difference {
 	switch now := time.Now(); {
 	case !now.Before(p.renewAt()):
-		f.differences = append(f.differences, event.Difference{Path: "certificate", Change: event.ChangeUpdate, After: "renewed, since it ends at " + p.leaf.NotAfter.UTC().Format(time.RFC3339)})
-	case !p.fits(w.b):
-		f.differences = append(f.differences, other(w.r, "certificate"))
+		return []event.Difference{{Path: "certificate", Change: event.ChangeUpdate, After: "renewed, since it ends at " + p.leaf.NotAfter.UTC().Format(time.RFC3339)}}
+	case !p.fits(b):
+		return []event.Difference{other(r, "certificate")}
 	}
-	return f, nil
+	return nil
 }
 
 func (w *certificateWork) look(ctx context.Context) (f found, err error) {
@@ -175,13 +196,7 @@ func (w *certificateWork) apply(ctx context.Context) (executor.Outputs, error) {
 			return nil, err
 		}
 	}
-	out := values(w.r, map[string]string{
-		"certificate": p.Certificate, "ca": p.CA, "serial": p.Serial,
-		"expires_at": p.leaf.NotAfter.UTC().Format(time.RFC3339), "renew_at": p.renewAt().UTC().Format(time.RFC3339),
-	})
-	key, err := json.Marshal(p.Key)
-	out["private_key"] = executor.Value{Value: key, Sensitive: true}
-	return out, err
+	return p.outputs(w.r)
 }
 
 // issue gets a certificate with its key, which Vault gives out only this once. One whose answer is lost is nobody's, and ends.

@@ -45,7 +45,7 @@ func (w *vaultWork) initialise(ctx context.Context) error {
 		return w.fault(ctx, err, "its initialisation")
 	}
 	w.r.Log("out", "Vault is initialised; its keys are where the operator said, and nowhere else")
-	err = w.o.Keys.setVault(VaultKeys{Address: w.b.Address, Unseal: answer.KeysB64, Recovery: answer.RecoveryKeysB64, RootToken: answer.RootToken})
+	err = w.o.Keys.setVault(VaultKeys{Address: w.b.Address, CA: w.b.CA, Unseal: answer.KeysB64, Recovery: answer.RecoveryKeysB64, RootToken: answer.RootToken})
 	if err != nil || seal == byKeys {
 		return err
 	}
@@ -143,7 +143,7 @@ func Unseal(ctx context.Context, o Options) error {
 	if held == nil {
 		return nil
 	}
-	w := &vaultWork{o: o.withDefaults(), r: executor.Request{Log: func(string, string) {}}, b: vaultBlock{Address: held.Address}}
+	w := &vaultWork{o: o.withDefaults(), r: executor.Request{Log: func(string, string) {}}, b: vaultBlock{Address: held.Address, CA: held.CA}}
 	if err := need(w.r, "address", held.Address); err != nil {
 		return err
 	}

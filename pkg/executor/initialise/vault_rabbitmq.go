@@ -22,8 +22,9 @@ import (
 const VaultRabbitName = "vault_rabbitmq"
 
 type issuerBlock struct {
-	// Address is Vault's URL; RoleID and SecretID log in where its root token is not known.
+	// Address is Vault's URL, whose certificate is checked with CA; RoleID and SecretID log in where its root token is not known.
 	Address  string `json:"address"`
+	CA       string `json:"ca"`
 	RoleID   string `json:"role_id"`
 	SecretID string `json:"secret_id"`
 	// Broker is the URL of the management plugin, for Vault; Administrator may make users there.
@@ -49,7 +50,7 @@ type issuerLogin struct {
 
 func issuerKind() template.Kind {
 	return kindOf(VaultRabbitName, hcldec.ObjectSpec{
-		"address": required("address"), "role_id": required("role_id"), "secret_id": required("secret_id"),
+		"address": required("address"), "ca": optional("ca"), "role_id": required("role_id"), "secret_id": required("secret_id"),
 		"broker": required("broker"), "administrator": required("administrator"), "password": required("password"),
 		"mount": optional("mount"), "role": required("role"), "virtual_host": required("virtual_host"), "tags": optional("tags"),
 		"ttl": optional("ttl"), "max_ttl": optional("max_ttl"),
@@ -101,7 +102,7 @@ func beginIssuer(o Options, r executor.Request) (work, error) {
 		return nil, fault.New(fault.GiveUp, fault.Invalid, "ttl and max_ttl of %s have to be times such as 1h and 24h, the second not shorter than the first, which is 1s at least", r.Step)
 	}
 	w.ttl, w.max = int(ttl/time.Second), int(longest/time.Second)
-	w.vaultWork = &vaultWork{o: o, r: r, b: vaultBlock{Address: b.Address, RoleID: b.RoleID, SecretID: b.SecretID}}
+	w.vaultWork = &vaultWork{o: o, r: r, b: vaultBlock{Address: b.Address, CA: b.CA, RoleID: b.RoleID, SecretID: b.SecretID}}
 	return w, w.connect()
 }
 

@@ -56,6 +56,9 @@ func check(h *container.Health, failures int32) *corev1.Probe {
 	switch {
 	case h.HTTP != nil:
 		p.HTTPGet = &corev1.HTTPGetAction{Path: h.HTTP.Path, Port: intstr.FromInt(h.HTTP.Port)}
+		if h.HTTP.TLS {
+			p.HTTPGet.Scheme = corev1.URISchemeHTTPS
+		}
 	case h.TCP != nil:
 		p.TCPSocket = &corev1.TCPSocketAction{Port: intstr.FromInt(h.TCP.Port)}
 	default:

@@ -2,6 +2,9 @@ package replicas
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,11 +18,23 @@ import (
 type Prober struct{ client *http.Client }
 
 // NewProber makes one.
-func NewProber() Prober {
-	return Prober{&http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
+func NewProber() Prober { return Prober{client(nil)} }
+
+func client(check *tls.Config) *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil, TLSClientConfig: check},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+}
+
+// secure is for a check with TLS.
+func secure(h container.HTTPCheck) *http.Client {
+	if h.CA == "" {
+		return client(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec // it is told nothing, and asked whether it lives
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(h.CA))
+	return client(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12})
 }
 
 // Ping asks HOST:PORT once, by HTTP or TCP, for as long as one check may take; "" is the answer of what is healthy, else it says what
@@ -28,6 +43,9 @@ func (p Prober) Ping(ctx context.Context, h container.Health, at string) string 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Timeout))
 	defer cancel()
 	if h.HTTP != nil {
+		if h.HTTP.TLS {
+			return Prober{secure(*h.HTTP)}.get(ctx, *h.HTTP, "https://"+at+h.HTTP.Path)
+		}
 		return p.get(ctx, *h.HTTP, "http://"+at+h.HTTP.Path)
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", at)
@@ -45,6 +63,9 @@ func (p Prober) get(ctx context.Context, h container.HTTPCheck, url string) stri
 	}
 	answer, err := p.client.Do(request)
 	if err != nil {
+		if untrusted := (&tls.CertificateVerificationError{}); errors.As(err, &untrusted) {
+			return fmt.Sprintf("port %d shows a certificate that the check's ca does not verify", h.Port)
+		}
 		return fmt.Sprintf("%s on port %d does not answer", h.Path, h.Port)
 	}
 	defer func() { _ = answer.Body.Close() }()
