@@ -189,6 +189,7 @@ resource "container" "consul" {
 }
 
 resource "container" "vault" {
+  for_each    = local.once
   group       = "base"
   description = "Where secrets are kept"
   image       = param.images.vault

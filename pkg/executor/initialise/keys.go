@@ -15,6 +15,8 @@ import (
 type VaultKeys struct {
 	// Address is the Vault that they are of.
 	Address string `json:"address"`
+	// Nodes are those of a cluster, each of which is unsealed by itself.
+	Nodes []string `json:"nodes,omitempty"`
 	// Unseal is empty, and Recovery is not, of a Vault that unseals itself.
 	Unseal    []string `json:"unseal_keys,omitempty"`
 	Recovery  []string `json:"recovery_keys,omitempty"`
