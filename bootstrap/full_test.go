@@ -47,6 +47,9 @@ func resolved(t *testing.T, parameters map[string]any) (nodes []string, inputs m
 			continue
 		}
 		in, err := p.Inputs(n.Address, func(address string) (json.RawMessage, bool) {
+			if strings.Contains(address, "vault_certificate") {
+				return json.RawMessage(`{"certificate":"PEM","private_key":"KEY","ca":"PEM"}`), true
+			}
 			return json.RawMessage(`{"value":"of-` + address[strings.LastIndex(address, ".")+1:] + `","host":"server.vivarium.svc"}`), true
 		})
 		require.NoError(t, err)
@@ -57,6 +60,9 @@ func resolved(t *testing.T, parameters map[string]any) (nodes []string, inputs m
 	return nodes, inputs
 }
 
+// sensitive is how a plan without a key writes a secret.
+const sensitive = "(sensitive)"
+
 // TestTheProfileFull resolves environment zero as it is in a cluster of several machines, and has Helm render every chart of it.
 func TestTheProfileFull(t *testing.T) {
 	given := map[string]any{"location": "kubernetes", "profile": "full", "namespace": "vivarium", "program": "/usr/bin/vivarium", "key": "k", "folder": "/vivarium", "catalogue": "",
@@ -64,9 +70,9 @@ func TestTheProfileFull(t *testing.T) {
 	nodes, inputs := resolved(t, given)
 	require.Contains(t, nodes, `meta.arangodb_database.store["full"]`)
 	require.False(t, slices.ContainsFunc(nodes, func(a string) bool {
-		return strings.Contains(a, "container.broker") || strings.Contains(a, "container.consul")
+		return strings.Contains(a, "container.broker") || strings.Contains(a, "container.consul") || strings.Contains(a, "container.vault")
 	}))
-	require.Len(t, inputs, 5)
+	require.Len(t, inputs, 6)
 	dir := t.TempDir()
 	source, err := fs.Sub(bootstrap.Templates, "templates/meta")
 	require.NoError(t, err)
@@ -82,9 +88,14 @@ func TestTheProfileFull(t *testing.T) {
 		require.Contains(t, rel.Manifest, "name: "+of["name"].(string))
 	}
 
+	var broker map[string]any
+	require.NotPanics(t, func() { broker = inputs[`meta.helm_release.broker["full"]`]["values"].(map[string]any) })
+	require.Equal(t, map[string]any{"ca": "PEM", "certificate": "PEM", "key": sensitive}, broker["tls"], "its certificate is of Vault's authority")
+
 	delete(given, "profile")
 	delete(given, "api_host")
 	nodes, inputs = resolved(t, given)
 	require.Empty(t, inputs, "the profile small has no charts")
 	require.Contains(t, nodes, `meta.container.broker["one"]`)
+	require.Contains(t, nodes, `meta.container.vault["one"]`)
 }

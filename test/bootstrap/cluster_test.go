@@ -117,12 +117,7 @@ func (c *inCluster) weak(t *testing.T, ctx context.Context) {
 		"--resource=namespaces,secrets,configmaps,persistentvolumeclaims,services,deployments.apps,ingresses.networking.k8s.io,serviceaccounts,roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io")
 	c.kubectl(t, ctx, "create", "clusterrolebinding", "weak", "--clusterrole=weak", "--serviceaccount=default:weak")
 	token := strings.TrimSpace(c.kubectl(t, ctx, "create", "token", "weak"))
-	text, err := os.ReadFile(c.k.Kubeconfig())
-	require.NoError(t, err)
-	i, j := strings.Index(string(text), "user: {client"), strings.Index(string(text), "contexts:")
-	require.Positive(t, i)
-	file := filepath.Join(c.Dir, "weak")
-	require.NoError(t, os.WriteFile(file, []byte(string(text[:i])+"user: {token: "+token+"}}]\n"+string(text[j:])), 0o600))
+	file := c.tokenFile(t, token)
 	for _, args := range [][]string{{"--plan"}, nil} {
 		cmd := c.Bootstrap(ctx, append(args, "--location", "https://"+c.k.Address())...)
 		cmd.Env = append(cmd.Env, "KUBECONFIG="+file)
@@ -132,6 +127,18 @@ func (c *inCluster) weak(t *testing.T, ctx context.Context) {
 		require.NotContains(t, string(out), token)
 	}
 	require.NoError(t, os.RemoveAll(c.Work()))
+}
+
+// tokenFile is the cluster's kubeconfig with a token in place of the administrator's certificate.
+func (c *inCluster) tokenFile(t *testing.T, token string) string {
+	t.Helper()
+	text, err := os.ReadFile(c.k.Kubeconfig())
+	require.NoError(t, err)
+	i, j := strings.Index(string(text), "user: {client"), strings.Index(string(text), "contexts:")
+	require.Positive(t, i)
+	file := filepath.Join(c.Dir, "with-a-token")
+	require.NoError(t, os.WriteFile(file, []byte(string(text[:i])+"user: {token: "+token+"}}]\n"+string(text[j:])), 0o600))
+	return file
 }
 
 // order has a command run within the server's pod, as people would.

@@ -61,7 +61,7 @@ func (s *sharedServer[S]) begin() (err error) {
 	return nil
 }
 
-// stop ends the server and removes its data; it does no harm when there is none.
+// stop ends the server and removes its data; it does no harm when there is none. Whoever asks for it afterwards gets another.
 func (s *sharedServer[S]) stop() {
 	if s.up {
 		// The data goes with it, so there is nothing to be orderly for.
@@ -70,6 +70,7 @@ func (s *sharedServer[S]) stop() {
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}
+	s.once, s.up, s.dir = sync.Once{}, false, ""
 }
 
 // removeStale removes the folders of test processes that did not live to do it themselves.

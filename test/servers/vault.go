@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,12 @@ type Vault struct {
 	server
 	program string
 	port    int
-	cluster int // the port that nodes talk to each other on, of which this one has nobody
+	cluster int // the port that nodes talk to each other on
 	keys    vaultKeys
 	version string
 	seal    string
+	node    string
+	join    string // who it joins
 }
 
 // vaultKeys is what the initialisation gave, kept in the folder so that the data can be used again.
@@ -37,6 +40,8 @@ type VaultOptions struct {
 	Uninitialised bool
 	// Seal is a block of its configuration, by which it unseals itself.
 	Seal string
+	// Join is the address of another Vault, whose cluster this one is to be a node of once it is unsealed by the other's keys; Node is its name there.
+	Join, Node string
 }
 
 // StartVault starts a Vault with its data in dir and returns when it is initialised, unsealed and answers. The program
@@ -56,7 +61,7 @@ func StartVault(ctx context.Context, dir string, o ...VaultOptions) (*Vault, err
 	v := &Vault{program: program, port: free[0], cluster: free[1]}
 	v.server = server{name: "Vault", dir: dir, where: v.Address, command: v.command, environment: v.environment, answers: v.answers}
 	for _, o := range o {
-		v.seal = o.Seal
+		v.seal, v.join, v.node = o.Seal, o.Join, o.Node
 	}
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
@@ -91,6 +96,10 @@ func (v *Vault) RootToken() string { return v.keys.Root }
 func (v *Vault) Version() string { return v.version }
 
 func (v *Vault) prepare() error {
+	join := ""
+	if v.join != "" {
+		join = fmt.Sprintf("  retry_join {\n    leader_api_addr = %q\n  }\n", v.join)
+	}
 	for _, name := range []string{"home", "data"} {
 		if err := os.MkdirAll(filepath.Join(v.dir, name), 0o700); err != nil {
 			return err
@@ -103,14 +112,15 @@ api_addr      = %q
 cluster_addr  = "http://127.0.0.1:%d"
 storage "raft" {
   path                   = %q
-  node_id                = "one"
+  node_id                = %q
   performance_multiplier = 1
-}
+%s}
 listener "tcp" {
-  address     = "127.0.0.1:%d"
-  tls_disable = true
+  address         = "127.0.0.1:%d"
+  cluster_address = "127.0.0.1:%d"
+  tls_disable     = true
 }
-%s`, v.Address(), v.cluster, filepath.Join(v.dir, "data"), v.port, v.seal)
+%s`, v.Address(), v.cluster, filepath.Join(v.dir, "data"), cmp.Or(v.node, "one"), join, v.port, v.cluster, v.seal)
 	return os.WriteFile(filepath.Join(v.dir, "vault.hcl"), []byte(configuration), 0o600)
 }
 

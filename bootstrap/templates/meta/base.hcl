@@ -213,6 +213,7 @@ resource "derived_certificate" "vault" {
 }
 
 resource "container" "vault" {
+  for_each    = local.once
   group       = "base"
   description = "Where secrets are kept"
   image       = param.images.vault

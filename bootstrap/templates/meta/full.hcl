@@ -1,4 +1,4 @@
-# The profile full, for a cluster of several machines: brokers, Consul and ArangoDB as stateful sets, several servers and runners, telemetry and a
+# The profile full, for a cluster of several machines: brokers, Consul, Vault (vault.hcl) and ArangoDB as stateful sets, several servers and runners, telemetry and a
 # way in. Its charts are in charts/, so nothing is fetched but images.
 
 parameter "profile" {
@@ -79,6 +79,11 @@ resource "helm_release" "broker" {
     replicas     = param.sizes.brokers
     cookie       = resource.derived_secret.broker_cookie.outputs.value
     password     = resource.derived_secret.broker_administrator.outputs.value
+    tls = local.secure ? {
+      ca          = resource.vault_certificate.broker["broker"].outputs.ca
+      certificate = resource.vault_certificate.broker["broker"].outputs.certificate
+      key         = resource.vault_certificate.broker["broker"].outputs.private_key
+    } : null
     storageClass = param.storage_class
     volumeSize   = param.sizes.broker_volume
     resources    = local.requests

@@ -30,10 +30,12 @@ resource "consul_cluster" "consul" {
 }
 
 resource "vault_cluster" "vault" {
+  depends_on  = [resource.container.vault, resource.helm_release.vault]
   group       = "base"
   description = "Vault's keys, its engines, and a role for the service"
-  address     = "${local.scheme}://${resource.container.vault.outputs.host}:${param.vault_ports.http}"
+  address     = local.vault
   ca          = local.vault_ca
+  nodes       = local.vault_nodes
   shares      = param.vault_shares
   role        = "vivarium"
   role_id     = resource.derived_secret.vault_role.outputs.value
@@ -41,7 +43,7 @@ resource "vault_cluster" "vault" {
 
   pki {
     common_name = "${param.datacenter} authority"
-    domains     = ["${param.datacenter}.internal", "service.${param.datacenter}.consul", "server.${param.datacenter}.consul"]
+    domains     = concat(["${param.datacenter}.internal", "service.${param.datacenter}.consul", "server.${param.datacenter}.consul"], local.full ? ["${param.namespace}.svc"] : [])
   }
 
   # What runners need for environments, and what it takes to look at, and to mend, what this resource has made.
@@ -72,7 +74,7 @@ resource "vault_certificate" "broker" {
   mount       = resource.vault_cluster.vault.outputs.pki
   role        = resource.vault_cluster.vault.outputs.role
   common_name = "broker.${param.datacenter}.internal"
-  names       = ["localhost"]
+  names       = concat(["localhost"], local.full ? [local.broker_host] : [])
   addresses   = [local.host]
   ttl         = "8760h"
 }

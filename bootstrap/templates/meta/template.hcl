@@ -89,7 +89,7 @@ parameter "amqps_port" {
 parameter "broker_tls" {
   type        = bool
   default     = true
-  description = "Whether RabbitMQ has a certificate of Vault's authority, and the service connects with TLS; not in a cluster yet."
+  description = "Whether RabbitMQ has a certificate of Vault's authority, and the service connects with TLS; in a cluster with the profile full alone."
 }
 
 parameter "tls" {
@@ -171,15 +171,15 @@ locals {
   host   = "127.0.0.1"
   api    = "${local.scheme}://${local.cluster ? resource.container.server.outputs.host : local.host}:${param.api_port}"
   consul = "${local.tls ? "https://" : ""}${local.cluster ? local.consul_host : local.host}:${param.consul_ports.http}"
-  vault  = "${local.scheme}://${local.cluster ? resource.container.vault.outputs.host : local.host}:${param.vault_ports.http}"
+  vault  = "${local.scheme}://${local.cluster ? local.vault_host : local.host}:${local.vault_port}"
   listens = local.cluster ? local.broker_host : local.host
   bus    = replace("${local.listener}/${local.user}", "://", "://${local.user}:${resource.derived_secret.broker_user.outputs.value}@")
   user   = "vivarium"
   issued = param.broker_credentials == "vault"
 
-  # In a cluster the name that the certificate would have to be for is known when the broker is there, which is too late.
-  secure    = param.broker_tls && !local.cluster
-  listener  = local.secure ? "amqps://${local.host}:${param.amqps_port}" : "amqp://${local.listens}:${param.amqp_port}"
+  # In a cluster the name that the certificate would have to be for is known when the broker is there, which is too late; but for a release of the profile full.
+  secure    = param.broker_tls && (!local.cluster || local.full)
+  listener  = local.secure ? "amqps://${local.listens}:${param.amqps_port}" : "amqp://${local.listens}:${param.amqp_port}"
   tls       = param.tls && !local.cluster
   scheme    = local.tls ? "https" : "http"
   trusted   = toset(local.tls ? ["one"] : [])

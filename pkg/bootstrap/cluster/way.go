@@ -175,7 +175,7 @@ func join(end net.Conn, data, trouble httpstream.Stream) {
 	all.Wait()
 }
 
-// behind is a pod that is ready and the port of it.
+// behind is a pod that is ready and the port of it; one that runs does where the Service publishes what is not ready.
 func (c *Cluster) behind(ctx context.Context, address string) (pod string, port int, err error) {
 	name, namespace, port, ok := inside(address)
 	if !ok || namespace != c.namespace {
@@ -189,16 +189,25 @@ func (c *Cluster) behind(ctx context.Context, address string) (pod string, port 
 	if err != nil {
 		return "", 0, err
 	}
+	early, _, err := unstructured.NestedBool(service.Object, "spec", "publishNotReadyAddresses")
+	if err != nil {
+		return "", 0, err
+	}
 	list, err := c.list(ctx, pods, labels.Set(selector).String())
 	if err != nil {
 		return "", 0, err
 	}
 	for i := range list {
-		if ready(&list[i]) {
+		if ready(&list[i]) || early && runs(&list[i]) {
 			return list[i].GetName(), port, nil
 		}
 	}
 	return "", 0, fault.New(fault.Wait, fault.Unavailable, "no pod of the Service %s is ready", name)
+}
+
+func runs(pod *unstructured.Unstructured) bool {
+	phase, _, _ := unstructured.NestedString(pod.Object, "status", "phase")
+	return phase == string(corev1.PodRunning) && pod.GetDeletionTimestamp() == nil
 }
 
 func ready(pod *unstructured.Unstructured) bool {

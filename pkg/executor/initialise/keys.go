@@ -17,6 +17,8 @@ type VaultKeys struct {
 	Address string `json:"address"`
 	// CA is what its certificate is checked with, in PEM; "" takes the system's roots.
 	CA string `json:"ca,omitempty"`
+	// Nodes are those of a cluster, each of which is unsealed by itself.
+	Nodes []string `json:"nodes,omitempty"`
 	// Unseal is empty, and Recovery is not, of a Vault that unseals itself.
 	Unseal    []string `json:"unseal_keys,omitempty"`
 	Recovery  []string `json:"recovery_keys,omitempty"`

@@ -22,15 +22,17 @@ const VaultName = "vault_cluster"
 type vaultBlock struct {
 	Address string `json:"address"`
 	// CA is what a certificate of Vault's listener is checked with, in PEM.
-	CA        string `json:"ca"`
-	Shares    int    `json:"shares"`
-	Threshold int    `json:"threshold"`
-	KV        string `json:"kv"`
-	Role      string `json:"role"`
-	RoleID    string `json:"role_id"`
-	SecretID  string `json:"secret_id"`
-	Policy    string `json:"policy"`
-	PKI       *pki   `json:"pki"`
+	CA string `json:"ca"`
+	// Nodes are the URLs of a cluster's nodes, each by itself: the first is initialised, the others join it, and each is unsealed. None: it is one alone, at Address.
+	Nodes     []string `json:"nodes"`
+	Shares    int      `json:"shares"`
+	Threshold int      `json:"threshold"`
+	KV        string   `json:"kv"`
+	Role      string   `json:"role"`
+	RoleID    string   `json:"role_id"`
+	SecretID  string   `json:"secret_id"`
+	Policy    string   `json:"policy"`
+	PKI       *pki     `json:"pki"`
 }
 
 // pki is an authority of Vault's own, for certificates between services.
@@ -44,6 +46,7 @@ func vaultKind() template.Kind {
 	return kindOf(VaultName, hcldec.ObjectSpec{
 		"address": required("address"), "ca": optional("ca"), "kv": optional("kv"), "role": required("role"), "role_id": required("role_id"),
 		"secret_id": required("secret_id"), "policy": required("policy"),
+		"nodes":     &hcldec.AttrSpec{Name: "nodes", Type: cty.List(cty.String)},
 		"shares":    &hcldec.AttrSpec{Name: "shares", Type: cty.Number},
 		"threshold": &hcldec.AttrSpec{Name: "threshold", Type: cty.Number},
 		"pki": &hcldec.BlockSpec{TypeName: "pki", Nested: hcldec.ObjectSpec{
@@ -79,6 +82,7 @@ type vaultWork struct {
 	r     executor.Request
 	b     vaultBlock
 	vault *api.Client
+	whose string // the address that keys are known by, where that is another than the block's
 }
 
 func beginVault(o Options, r executor.Request) (work, error) {
@@ -112,7 +116,7 @@ func (w *vaultWork) connect() error {
 }
 
 func (w *vaultWork) apply(ctx context.Context) (executor.Outputs, error) {
-	for _, step := range []func(context.Context) error{w.initialise, w.unseal, w.login, w.mounts, w.grant} {
+	for _, step := range []func(context.Context) error{w.open, w.login, w.mounts, w.grant} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -259,7 +263,7 @@ func (w *vaultWork) byRole(ctx context.Context) (*api.Secret, error) {
 }
 
 func (w *vaultWork) look(ctx context.Context) (f found, err error) {
-	h, err := w.health(ctx)
+	h, err := w.gather(ctx)
 	switch {
 	case err != nil:
 		return f, err
@@ -298,7 +302,7 @@ func (w *vaultWork) look(ctx context.Context) (f found, err error) {
 
 // remove takes away the role; engines stay, since secrets of others may lie in them, until the storage goes.
 func (w *vaultWork) remove(ctx context.Context) error {
-	h, err := w.health(ctx)
+	h, err := w.gather(ctx)
 	if err != nil || !h.Initialized {
 		return err
 	}

@@ -37,7 +37,7 @@ func (w *vaultWork) initialise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.o.Keys.begin(w.b.Address); err != nil {
+	if err := w.o.Keys.begin(w.keyed()); err != nil {
 		return err
 	}
 	answer, err := w.vault.Sys().InitWithContext(ctx, w.shares(seal))
@@ -45,7 +45,7 @@ func (w *vaultWork) initialise(ctx context.Context) error {
 		return w.fault(ctx, err, "its initialisation")
 	}
 	w.r.Log("out", "Vault is initialised; its keys are where the operator said, and nowhere else")
-	err = w.o.Keys.setVault(VaultKeys{Address: w.b.Address, CA: w.b.CA, Unseal: answer.KeysB64, Recovery: answer.RecoveryKeysB64, RootToken: answer.RootToken})
+	err = w.o.Keys.setVault(VaultKeys{Address: w.keyed(), Nodes: w.b.Nodes, CA: w.b.CA, Unseal: answer.KeysB64, Recovery: answer.RecoveryKeysB64, RootToken: answer.RootToken})
 	if err != nil || seal == byKeys {
 		return err
 	}
@@ -59,7 +59,7 @@ func (w *vaultWork) unseal(ctx context.Context) error {
 		return err
 	}
 	seal, err := w.seal(ctx)
-	keys := w.o.Keys.of(w.b.Address)
+	keys := w.o.Keys.of(w.keyed())
 	switch {
 	case err != nil:
 		return err
@@ -76,7 +76,7 @@ func (w *vaultWork) unseal(ctx context.Context) error {
 		if err != nil {
 			return w.fault(ctx, err, "a key")
 		}
-		if !s.Sealed {
+		if !s.Sealed || s.Progress == 0 { // who joins others is unsealed a little later
 			break
 		}
 	}
@@ -143,14 +143,14 @@ func Unseal(ctx context.Context, o Options) error {
 	if held == nil {
 		return nil
 	}
-	w := &vaultWork{o: o.withDefaults(), r: executor.Request{Log: func(string, string) {}}, b: vaultBlock{Address: held.Address, CA: held.CA}}
+	w := &vaultWork{o: o.withDefaults(), r: executor.Request{Log: func(string, string) {}}, b: vaultBlock{Address: held.Address, Nodes: held.Nodes, CA: held.CA}}
 	if err := need(w.r, "address", held.Address); err != nil {
 		return err
 	}
 	if err := w.connect(); err != nil {
 		return err
 	}
-	return w.unseal(ctx)
+	return w.unsealAll(ctx)
 }
 
 // enter logs in to a Vault that somebody has initialised and unsealed.

@@ -1,0 +1,42 @@
+# The Vault of the profile full: several nodes with storage of their own, of which one is initialised and the others join it. Each is unsealed by itself, by
+# a Service of its own; ready, and so behind the Service of all, is who is unsealed.
+
+parameter "vaults" {
+  type        = object({ nodes = number, volume = string })
+  default     = { nodes = 3, volume = "4Gi" }
+  description = "In the profile full how many nodes Vault has, and how large their volumes are."
+
+  validation {
+    condition     = param.vaults.nodes % 2 == 1
+    error_message = "Vaults decide by majority: an odd number of them."
+  }
+}
+
+locals {
+  vault_host  = local.full ? "vivarium-vault.${param.namespace}.svc" : join("", [for c in resource.container.vault : c.outputs.host])
+  vault_port  = local.full ? 8200 : param.vault_ports.http
+  vault_nodes = local.full ? [for i in range(param.vaults.nodes) : "http://vivarium-vault-${i}.${param.namespace}.svc:${local.vault_port}"] : null
+}
+
+resource "helm_release" "vault" {
+  for_each    = local.many
+  group       = "base"
+  description = "Vault, several nodes"
+  chart       = "./charts/vault"
+  name        = "vivarium-vault"
+  wait        = false # sealed, they are not ready; what initialises and unseals them comes next
+
+  values = {
+    image        = param.images.vault
+    replicas     = param.vaults.nodes
+    seal         = param.vault_seal
+    storageClass = param.storage_class
+    volumeSize   = param.vaults.volume
+    resources    = local.requests
+  }
+}
+
+moved {
+  from = resource.container.vault
+  to   = resource.container.vault["one"]
+}
