@@ -61,7 +61,8 @@ locals {
   many = toset(local.full ? ["full"] : [])
 
   # Releases have names of their own, so that addresses do not wait for each other.
-  broker_host = local.full ? "vivarium-broker.${param.namespace}.svc" : join("", [for c in resource.container.broker : c.outputs.host])
+  broker_name = "vivarium-broker.${param.namespace}.svc"
+  broker_host = local.full ? local.broker_name : join("", [for c in resource.container.broker : c.outputs.host])
   consul_host = local.full ? "vivarium-consul.${param.namespace}.svc" : join("", [for c in resource.container.consul : c.outputs.host])
   requests    = { requests = { cpu = "100m", memory = "256Mi" } }
 }

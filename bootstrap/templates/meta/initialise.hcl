@@ -74,7 +74,7 @@ resource "vault_certificate" "broker" {
   mount       = resource.vault_cluster.vault.outputs.pki
   role        = resource.vault_cluster.vault.outputs.role
   common_name = "broker.${param.datacenter}.internal"
-  names       = concat(["localhost"], local.full ? [local.broker_host] : [])
+  names       = concat(["localhost"], local.full ? [local.broker_name] : []) # and not broker_host: on one machine that is of a broker that has the certificate
   addresses   = [local.host]
   ttl         = "8760h"
 }
