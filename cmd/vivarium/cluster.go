@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
 	"github.com/vivarium-env/vivarium/pkg/client"
 	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
 func newCluster(c *cli) *cobra.Command {
@@ -47,6 +49,9 @@ func newClusterUncertain(x *connection) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := x.awaitTakenOver(cmd.Context(), api); err != nil {
+				return err
+			}
 			list, err := uncertain(cmd.Context(), api)
 			if err != nil {
 				return err
@@ -64,6 +69,34 @@ type doubtful struct {
 	Step        string                `json:"step"`
 	State       environment.StepState `json:"state"`
 	*environment.Doubt
+}
+
+// takenOverTimeout is how long a side that has taken over may need to find out what was in flight.
+const takenOverTimeout = 30 * time.Second
+
+// awaitTakenOver waits until a side that acts knows what was in flight in every environment when it took over: a moment after that it
+// would be said that nothing is uncertain. Where it takes too long, it is said of which environments that is not known.
+func (x *connection) awaitTakenOver(ctx context.Context, api *client.API) error {
+	ctx, cancel := context.WithTimeout(ctx, takenOverTimeout)
+	defer cancel()
+	found, err := api.Cluster(ctx)
+	if err != nil || found.Role != wire.Primary {
+		return err
+	}
+	busy := []environment.Status{environment.Deploying, environment.Destroying, environment.Running}
+	for {
+		page, err := api.Environments(ctx, client.Filter{Limit: 1000, Statuses: busy})
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(page.Items, func(e environment.Record) bool { return e.Epoch < found.Epoch })
+		if i < 0 {
+			return nil
+		}
+		if resilience.Pause(ctx, 50*time.Millisecond) != nil {
+			return fmt.Errorf("what was in flight in environment %s when this side took over is not known yet: look at `vivarium cluster status`, and ask again", page.Items[i].Name)
+		}
+	}
 }
 
 // uncertain looks through the environments in which something is under way, or has failed.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
@@ -119,9 +120,11 @@ func (s *instance) join(e event.Signal) {
 	}
 }
 
-// reported passes on what a secondary says of itself: it says it to one server of this side only.
+// reported passes on what a secondary says of itself: it says it to one server of this side only. A secondary that is new is passed on
+// even where no other server was heard yet: one that does not know of it offers without it.
 func (s *instance) reported(r replication.Report) {
-	if s.up.Load() && len(s.companions.all()) > 0 {
+	fresh := time.Since(s.begun) < companion || !slices.Contains(s.lease.Members(), r.Cluster+"/"+r.Server)
+	if s.up.Load() && (fresh || len(s.companions.all()) > 0) {
 		s.signals.Pass(r)
 	}
 }

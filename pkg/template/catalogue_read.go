@@ -68,24 +68,28 @@ func (c *Catalogue) refresh(ctx context.Context) error {
 // scan finds the folders of templates, with their stamps.
 func (c *Catalogue) scan(ctx context.Context) (map[string]stamp, error) {
 	found := map[string]stamp{}
-	err := filepath.WalkDir(c.dir, func(name string, d fs.DirEntry, err error) error {
+	root, err := filepath.EvalSymlinks(c.dir) // each time anew: what brings new versions may have the link lead elsewhere
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Retry, fault.Unavailable, "the catalogue's folder can't be read")
+	}
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && name == c.dir:
+		case err != nil && name == root:
 			return err
 		case err != nil:
 			c.log.Warn("a folder of the catalogue can't be read", "folder", name, "error", err)
 			return fs.SkipDir
 		case !d.IsDir():
 			return nil
-		case name != c.dir && strings.HasPrefix(d.Name(), "."):
+		case name != root && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
 		}
 		if info, err := os.Stat(filepath.Join(name, MainFile)); err != nil || info.IsDir() {
 			return nil
 		}
-		relative, err := filepath.Rel(c.dir, name)
+		relative, err := filepath.Rel(root, name)
 		if err != nil {
 			return err
 		}

@@ -57,6 +57,25 @@ func TestCatalogueFindsVersions(t *testing.T) {
 	require.Equal(t, []string{"broken broken@1.0.0", "old/notes-10 notes@1.10.0", "pre notes@1.10.0-rc.1", "notes notes@1.9.0"}, got)
 }
 
+// TestCatalogueBehindALink: what brings new versions puts them beside the old ones, and has a link lead to them.
+func TestCatalogueBehindALink(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "first/notes/template.hcl", simple("notes", "1.0.0"))
+	write(t, dir, "second/notes/template.hcl", simple("notes", "2.0.0"))
+	link := filepath.Join(dir, "current")
+	require.NoError(t, os.Symlink("first", link))
+	c := open(t, link)
+	got, err := c.Get(context.Background(), "notes")
+	require.NoError(t, err)
+	require.Equal(t, "1.0.0", got.Version)
+
+	require.NoError(t, os.Symlink("second", link+".new"))
+	require.NoError(t, os.Rename(link+".new", link))
+	got, err = c.Get(context.Background(), "notes")
+	require.NoError(t, err)
+	require.Equal(t, "2.0.0", got.Version)
+}
+
 func TestTheSameVersionTwice(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a/template.hcl", simple("notes", "1.0.0"))
