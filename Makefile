@@ -45,6 +45,9 @@ unit:
 	$(GO) vet ./...
 	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v '/test/')
 
+# A program with the race detector waits for a second before it exits, in case goroutines that are left still race. Of hundreds of short
+# commands and helpers that is minutes, and what lives longer is stopped in order.
+test: export GORACE ?= atexit_sleep_ms=20
 test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, Docker, Traefik, OpenTofu, Consul and Vault
 	$(GO) vet ./...
 	@echo "The servers that the tests use:"
