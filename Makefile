@@ -11,8 +11,9 @@ SERVERS := $(GO) run ./test/servers/cmd/servers
 
 # Without the clone's path in it, what one clone has built serves the next. SQLite is C translated to Go: the race detector can find
 # nothing of ours in it, and makes it several times slower. Only its package without generic code may be left out: others would share
-# theirs with the rest of the program.
-export GOFLAGS := $(GOFLAGS) -trimpath -gcflags=modernc.org/sqlite/lib=-race=false
+# theirs with the rest of the program. So it is with compress/flate, of the standard library: it holds nothing that goroutines share
+# but tables, and what it packs in gzip is read by the checksum, too, where the detector looks.
+export GOFLAGS := $(GOFLAGS) -trimpath -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=compress/flate=-race=false
 
 .PHONY: build run demo demo-full bootstrap-demo check test test-kubernetes test-bootstrap test-faults test-arangodb unit bench fmt lint generate clean help
 
@@ -45,6 +46,9 @@ unit:
 	$(GO) vet ./...
 	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v '/test/')
 
+# A program with the race detector waits for a second before it exits, in case goroutines that are left still race. Of hundreds of short
+# commands and helpers that is minutes, and what lives longer is stopped in order.
+test: export GORACE ?= atexit_sleep_ms=20
 test: lint ## vet, lint and all tests with the race detector, a real RabbitMQ, Docker, Traefik, OpenTofu, Consul and Vault
 	$(GO) vet ./...
 	@echo "The servers that the tests use:"

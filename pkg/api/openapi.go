@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/vivarium-env/vivarium/pkg/api/schema"
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
@@ -62,6 +63,19 @@ func Document(comments map[string]string) ([]byte, error) {
 	}
 	text, err := json.MarshalIndent(document, "", "  ")
 	return append(text, '\n'), err
+}
+
+// ownDocument is what the program serves, made when somebody first asks: most servers are never asked, and it is a good part of the
+// work of starting one.
+func ownDocument() ([]byte, error) {
+	own.made.Do(func() { own.text, own.err = Document(nil) })
+	return own.text, own.err
+}
+
+var own struct {
+	made sync.Once
+	text []byte
+	err  error
 }
 
 func problemResponse(problem schema.Object) schema.Object {

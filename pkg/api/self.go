@@ -26,7 +26,11 @@ func (s *Server) root(k *call) error {
 }
 
 func (s *Server) doc(k *call) error {
-	return k.echo.Blob(http.StatusOK, mimeJSON, s.document)
+	document, err := ownDocument()
+	if err != nil {
+		return err
+	}
+	return k.echo.Blob(http.StatusOK, mimeJSON, document)
 }
 
 func (s *Server) info(k *call) error {

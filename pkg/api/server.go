@@ -28,10 +28,9 @@ const (
 
 // Server serves the API. It is a service.Service; all methods are safe for concurrent use.
 type Server struct {
-	options  Options
-	echo     *echo.Echo
-	document []byte
-	feeds    *feeds
+	options Options
+	echo    *echo.Echo
+	feeds   *feeds
 
 	summaries summaryCache
 
@@ -49,11 +48,7 @@ func New(o Options) (*Server, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	document, err := Document(nil)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{options: o, document: document, feeds: newFeeds(o.Store, o.Log), stopping: make(chan struct{})}
+	s := &Server{options: o, feeds: newFeeds(o.Store, o.Log), stopping: make(chan struct{})}
 	s.echo = s.router()
 	return s, nil
 }

@@ -25,23 +25,12 @@ import (
 var program string
 
 func TestMain(m *testing.M) {
-	if err := build(); err != nil {
-		fmt.Fprintln(os.Stderr, "build the program:", err)
+	var err error
+	if program, err = servers.BuiltForRaces(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	servers.Main(m)
-}
-
-// build makes the program in the user's cache folder, where the next run replaces it.
-func build() error {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return err
-	}
-	program = filepath.Join(cache, "vivarium", "test", "vivarium-race")
-	cmd := exec.Command("go", "build", "-race", "-o", program, "../../cmd/vivarium")
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	return cmd.Run()
 }
 
 const patience = 90 * time.Second

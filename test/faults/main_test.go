@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -30,21 +31,20 @@ func TestMain(m *testing.M) {
 
 // build makes the program in the user's cache folder, where the next run replaces it, unless a built one is named. The
 // short form looks for races, too; the long one wants the speed.
-func build() error {
+func build() (err error) {
 	if program = os.Getenv("VIVARIUM_FAULTS_PROGRAM"); program != "" {
 		return nil
+	}
+	if !long {
+		program, err = servers.BuiltForRaces(context.Background())
+		return err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return err
 	}
-	args := []string{"build"}
-	name := "vivarium-faults"
-	if !long {
-		args, name = append(args, "-race"), name+"-race"
-	}
-	program = filepath.Join(cache, "vivarium", "test", name)
-	cmd := exec.Command("go", append(args, "-o", program, "../../cmd/vivarium")...)
+	program = filepath.Join(cache, "vivarium", "test", "vivarium-faults")
+	cmd := exec.Command("go", "build", "-o", program, "../../cmd/vivarium")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	return cmd.Run()
 }

@@ -95,25 +95,26 @@ type exchange struct {
 }
 
 var requestsKnown = []struct {
-	method, pattern string
-	fields          []string // of the body; nil takes none
-	handle          func(*exchange, []string)
+	method string
+	path   *regexp.Regexp
+	fields []string // of the body; nil takes none
+	handle func(*exchange, []string)
 }{
-	{"POST", `^/_open/auth$`, []string{"username", "password"}, (*exchange).login},
-	{"GET", `^/_api/version$`, nil, func(x *exchange, _ []string) {
+	{"POST", regexp.MustCompile(`^/_open/auth$`), []string{"username", "password"}, (*exchange).login},
+	{"GET", regexp.MustCompile(`^/_api/version$`), nil, func(x *exchange, _ []string) {
 		answerJSON(x.w, 200, map[string]any{"server": "arango", "license": "community", "version": "3.12.5"})
 	}},
-	{"GET", `^/_db/([a-z]+)/_api/database/current$`, nil, (*exchange).current},
-	{"POST", `^/_db/_system/_api/database$`, []string{"name", "options"}, (*exchange).createDatabase},
-	{"POST", `^/_db/([a-z]+)/_api/collection$`, []string{"name", "type"}, (*exchange).createCollection},
-	{"POST", `^/_db/([a-z]+)/_api/index$`, []string{"type", "fields", "unique", "expireAfter"}, (*exchange).createIndex},
-	{"POST", `^/_db/([a-z]+)/_api/gharial$`, []string{"name", "edgeDefinitions", "isSmart", "options"}, (*exchange).createGraph},
-	{"POST", `^/_db/([a-z]+)/_api/view$`, []string{"name", "type", "links", "commitIntervalMsec"}, (*exchange).createView},
-	{"POST", `^/_db/([a-z]+)/_api/transaction/begin$`, []string{"collections", "waitForSync", "lockTimeout"}, (*exchange).begin},
-	{"PUT", `^/_db/([a-z]+)/_api/transaction/([a-z0-9]+)$`, nil, (*exchange).commit},
-	{"DELETE", `^/_db/([a-z]+)/_api/transaction/([a-z0-9]+)$`, nil, (*exchange).abort},
-	{"POST", `^/_db/([a-z]+)/_api/cursor$`, []string{"query", "bindVars", "batchSize", "options"}, (*exchange).query},
-	{"POST", `^/_db/([a-z]+)/_api/cursor/([a-z0-9]+)$`, nil, (*exchange).next},
+	{"GET", regexp.MustCompile(`^/_db/([a-z]+)/_api/database/current$`), nil, (*exchange).current},
+	{"POST", regexp.MustCompile(`^/_db/_system/_api/database$`), []string{"name", "options"}, (*exchange).createDatabase},
+	{"POST", regexp.MustCompile(`^/_db/([a-z]+)/_api/collection$`), []string{"name", "type"}, (*exchange).createCollection},
+	{"POST", regexp.MustCompile(`^/_db/([a-z]+)/_api/index$`), []string{"type", "fields", "unique", "expireAfter"}, (*exchange).createIndex},
+	{"POST", regexp.MustCompile(`^/_db/([a-z]+)/_api/gharial$`), []string{"name", "edgeDefinitions", "isSmart", "options"}, (*exchange).createGraph},
+	{"POST", regexp.MustCompile(`^/_db/([a-z]+)/_api/view$`), []string{"name", "type", "links", "commitIntervalMsec"}, (*exchange).createView},
+	{"POST", regexp.MustCompile(`^/_db/([a-z]+)/_api/transaction/begin$`), []string{"collections", "waitForSync", "lockTimeout"}, (*exchange).begin},
+	{"PUT", regexp.MustCompile(`^/_db/([a-z]+)/_api/transaction/([a-z0-9]+)$`), nil, (*exchange).commit},
+	{"DELETE", regexp.MustCompile(`^/_db/([a-z]+)/_api/transaction/([a-z0-9]+)$`), nil, (*exchange).abort},
+	{"POST", regexp.MustCompile(`^/_db/([a-z]+)/_api/cursor$`), []string{"query", "bindVars", "batchSize", "options"}, (*exchange).query},
+	{"POST", regexp.MustCompile(`^/_db/([a-z]+)/_api/cursor/([a-z0-9]+)$`), nil, (*exchange).next},
 }
 
 func (s *standIn) serve(w http.ResponseWriter, r *http.Request) {
@@ -125,7 +126,7 @@ func (s *standIn) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for _, known := range requestsKnown {
-		found := regexp.MustCompile(known.pattern).FindStringSubmatch(r.URL.Path)
+		found := known.path.FindStringSubmatch(r.URL.Path)
 		if r.Method != known.method || found == nil {
 			continue
 		}
