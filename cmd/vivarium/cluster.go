@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -85,16 +84,18 @@ func (x *connection) awaitTakenOver(ctx context.Context, api *client.API) error 
 	}
 	busy := []environment.Status{environment.Deploying, environment.Destroying, environment.Running}
 	for {
-		page, err := api.Environments(ctx, client.Filter{Limit: 1000, Statuses: busy})
-		if err != nil {
+		unknown := ""
+		err := eachEnvironment(ctx, api, busy, func(e environment.Record) error {
+			if e.Epoch < found.Epoch {
+				unknown = e.Name
+			}
+			return nil
+		})
+		if err != nil || unknown == "" {
 			return err
 		}
-		i := slices.IndexFunc(page.Items, func(e environment.Record) bool { return e.Epoch < found.Epoch })
-		if i < 0 {
-			return nil
-		}
 		if resilience.Pause(ctx, 50*time.Millisecond) != nil {
-			return fmt.Errorf("what was in flight in environment %s when this side took over is not known yet: look at `vivarium cluster status`, and ask again", page.Items[i].Name)
+			return fmt.Errorf("what was in flight in environment %s when this side took over is not known yet: look at `vivarium cluster status`, and ask again", unknown)
 		}
 	}
 }
@@ -102,29 +103,40 @@ func (x *connection) awaitTakenOver(ctx context.Context, api *client.API) error 
 // uncertain looks through the environments in which something is under way, or has failed.
 func uncertain(ctx context.Context, api *client.API) ([]doubtful, error) {
 	list := []doubtful{}
-	f := client.Filter{Limit: 1000, Statuses: []environment.Status{environment.Deploying, environment.Failed, environment.Destroying,
-		environment.DestroyFailed, environment.Running, environment.Deployed}}
+	statuses := []environment.Status{environment.Deploying, environment.Failed, environment.Destroying, environment.DestroyFailed, environment.Running, environment.Deployed}
+	err := eachEnvironment(ctx, api, statuses, func(e environment.Record) error {
+		if e.Status == environment.Deployed && e.Uncertain == 0 {
+			return nil
+		}
+		resources, err := api.Resources(ctx, e.Name)
+		for _, r := range resources {
+			if r.Step.Doubt != nil {
+				list = append(list, doubtful{e.Name, r.Address, r.Step.State, r.Step.Doubt})
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// eachEnvironment calls visit for every environment in one of these states, page by page, until it returns an error.
+func eachEnvironment(ctx context.Context, api *client.API, statuses []environment.Status, visit func(environment.Record) error) error {
+	f := client.Filter{Limit: 1000, Statuses: statuses}
 	for {
 		page, err := api.Environments(ctx, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, e := range page.Items {
-			if e.Status == environment.Deployed && e.Uncertain == 0 {
-				continue
-			}
-			resources, err := api.Resources(ctx, e.Name)
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range resources {
-				if r.Step.Doubt != nil {
-					list = append(list, doubtful{e.Name, r.Address, r.Step.State, r.Step.Doubt})
-				}
+			if err := visit(e); err != nil {
+				return err
 			}
 		}
 		if f.Cursor = page.Next; f.Cursor == "" {
-			return list, nil
+			return nil
 		}
 	}
 }

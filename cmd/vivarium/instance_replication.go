@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -21,6 +19,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/cluster/consul"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/keypair"
 	"github.com/vivarium-env/vivarium/pkg/orchestrator"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
@@ -173,11 +172,11 @@ func (s *instance) replicationClient() (*http.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(text) {
+		check, ok := keypair.Check(string(text))
+		if !ok {
 			return nil, usage("replication.ca_file: %s has no certificate in PEM", file)
 		}
-		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		t.TLSClientConfig = check
 	}
 	return &http.Client{Transport: t}, nil
 }

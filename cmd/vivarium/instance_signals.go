@@ -123,8 +123,10 @@ func (s *instance) join(e event.Signal) {
 // reported passes on what a secondary says of itself: it says it to one server of this side only. A secondary that is new is passed on
 // even where no other server was heard yet: one that does not know of it offers without it.
 func (s *instance) reported(r replication.Report) {
-	fresh := time.Since(s.begun) < companion || !slices.Contains(s.lease.Members(), r.Cluster+"/"+r.Server)
-	if s.up.Load() && (fresh || len(s.companions.all()) > 0) {
+	if !s.up.Load() {
+		return
+	}
+	if len(s.companions.all()) > 0 || time.Since(s.begun) < companion || !slices.Contains(s.lease.Members(), r.Cluster+"/"+r.Server) {
 		s.signals.Pass(r)
 	}
 }

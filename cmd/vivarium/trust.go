@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"os"
@@ -21,7 +20,7 @@ func readRoots(file, whose string) (string, error) {
 	if err != nil {
 		return "", usage("the roots for the certificate of %s can't be read: %w", whose, err)
 	}
-	if !x509.NewCertPool().AppendCertsFromPEM(text) {
+	if _, ok := keypair.Check(string(text)); !ok {
 		return "", usage("%s has no certificate in PEM, with which that of %s could be checked", file, whose)
 	}
 	return string(text), nil
@@ -32,9 +31,8 @@ func trust(roots string) *tls.Config {
 	if roots == "" {
 		return nil
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM([]byte(roots))
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	check, _ := keypair.Check(roots) // readRoots, and who has issued them, have seen to it
+	return check
 }
 
 // trusting is a client of HTTP that checks with these roots; nil, which is the usual one, where the system's do.

@@ -93,3 +93,9 @@ func TestWhatIsNoPairIsRefused(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 	require.ErrorContains(t, err, g.key)
 }
+
+func TestWhatIsNoCertificateChecksNothing(t *testing.T) {
+	check, ok := Check("no certificate")
+	require.False(t, ok)
+	require.NotNil(t, check.RootCAs, "or the system's roots would do")
+}

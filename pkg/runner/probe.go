@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/keypair"
 	"github.com/vivarium-env/vivarium/pkg/resilience"
 )
 
@@ -150,9 +150,7 @@ func (p *probe) await(ctx context.Context) error {
 func (p *probe) get(ctx context.Context) error {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: p.dial}
 	if p.endpoint.CA != "" {
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM([]byte(p.endpoint.CA))
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		transport.TLSClientConfig, _ = keypair.Check(p.endpoint.CA) // what is no certificate was refused with the template
 	}
 	if p.host != "" {
 		// The gateway chooses its certificate by the name, which has to be that of the host as well.

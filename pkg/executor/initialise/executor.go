@@ -3,7 +3,6 @@ package initialise
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
 	"github.com/vivarium-env/vivarium/pkg/fault"
+	"github.com/vivarium-env/vivarium/pkg/keypair"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
@@ -272,11 +272,11 @@ func (o Options) trusting(r executor.Request, ca string) (Options, error) {
 	if ca == "" {
 		return o, nil
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM([]byte(ca)) {
+	check, ok := keypair.Check(ca)
+	if !ok {
 		return o, fault.New(fault.GiveUp, fault.Invalid, "ca of %s is no certificate in PEM", r.Step)
 	}
-	o.roots = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	o.roots = check
 	return o, nil
 }
 

@@ -3,7 +3,6 @@ package replicas
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/keypair"
 )
 
 // Prober makes the checks of a block that are made from outside. It is safe for concurrent use, and keeps no connection.
@@ -32,9 +32,8 @@ func secure(h container.HTTPCheck) *http.Client {
 	if h.CA == "" {
 		return client(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec // it is told nothing, and asked whether it lives
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM([]byte(h.CA))
-	return client(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12})
+	check, _ := keypair.Check(h.CA) // what is no certificate was refused with the block
+	return client(check)
 }
 
 // Ping asks HOST:PORT once, by HTTP or TCP, for as long as one check may take; "" is the answer of what is healthy, else it says what
