@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -19,7 +20,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/cluster/consul"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/fault"
-	"github.com/vivarium-env/vivarium/pkg/keypair"
 	"github.com/vivarium-env/vivarium/pkg/orchestrator"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
@@ -165,19 +165,18 @@ func (s *instance) followed() string {
 	return s.settings.PrimaryClusterName
 }
 
+// replicationClient asks the other side. What is wrong with the roots is said at the start, by whichever role the server has.
 func (s *instance) replicationClient() (*http.Client, error) {
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: 20 * time.Second, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute}
-	if file := s.settings.Replication.CAFile; file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		check, ok := keypair.Check(string(text))
-		if !ok {
-			return nil, usage("replication.ca_file: %s has no certificate in PEM", file)
-		}
-		t.TLSClientConfig = check
+	roots, err := readRoots(s.settings.Replication.CAFile, "the other side (replication.ca_file)")
+	if err != nil {
+		return nil, err
 	}
+	check := &tls.Config{MinVersion: tls.VersionTLS12} // with one HTTP stays at 1.1, whosever the roots are: a stream has a connection of its own
+	if roots != "" {
+		check = trust(roots)
+	}
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: check, ResponseHeaderTimeout: 20 * time.Second,
+		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute}
 	return &http.Client{Transport: t}, nil
 }
 

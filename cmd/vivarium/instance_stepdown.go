@@ -205,6 +205,9 @@ func (s *instance) startWatch(context.Context) error {
 	if !s.settings.Primary || s.settings.Replication.Token == "" {
 		return nil
 	}
+	if _, err := s.replicationClient(); err != nil {
+		return err // or it would never find out that another side acts
+	}
 	watching, cancel := context.WithCancel(context.Background())
 	s.watched, s.endWatch = make(chan struct{}), cancel
 	go func() {

@@ -3,8 +3,13 @@ package replication_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,19 +216,32 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	p := newSide(t, fresh(t))
 	p.live(0, 3)
+	certified, plain := httptest.NewTLSServer(http.NotFoundHandler()), httptest.NewServer(http.NotFoundHandler())
+	certified.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(certified.Close)
+	t.Cleanup(plain.Close)
 	for name, c := range map[string]struct {
 		set    func(*replication.Options)
 		id     func(*replication.Identity)
 		state  replication.State
 		reason string
 	}{
-		"another token":         {set: func(o *replication.Options) { o.Token = "another" }, reason: "another replication token"},
-		"another data centre":   {set: func(o *replication.Options) { o.Primary = "north" }, reason: `is of cluster "east", and this secondary follows "north"`},
-		"other partitions":      {set: func(o *replication.Options) { o.Partitions = 4 }, reason: "the primary has 3 partitions"},
-		"a longer lease":        {set: func(o *replication.Options) { o.Lease = 5 * time.Second }, id: func(i *replication.Identity) { i.Lease = 6 * time.Second }, reason: "set cluster.lease to the same"},
-		"no primary":            {id: func(i *replication.Identity) { i.Role = replication.Secondary }, state: replication.Connecting, reason: "is no primary"},
-		"an older epoch":        {id: func(i *replication.Identity) { i.Epoch = 0 }, reason: "here epoch 1 is in force"},
-		"nobody there":          {set: func(o *replication.Options) { o.Find = replication.Static{"http://127.0.0.1:1"} }, state: replication.Connecting, reason: "does not answer"},
+		"another token":        {set: func(o *replication.Options) { o.Token = "another" }, reason: "another replication token"},
+		"another data centre":  {set: func(o *replication.Options) { o.Primary = "north" }, reason: `is of cluster "east", and this secondary follows "north"`},
+		"other partitions":     {set: func(o *replication.Options) { o.Partitions = 4 }, reason: "the primary has 3 partitions"},
+		"a longer lease":       {set: func(o *replication.Options) { o.Lease = 5 * time.Second }, id: func(i *replication.Identity) { i.Lease = 6 * time.Second }, reason: "set cluster.lease to the same"},
+		"no primary":           {id: func(i *replication.Identity) { i.Role = replication.Secondary }, state: replication.Connecting, reason: "is no primary"},
+		"an older epoch":       {id: func(i *replication.Identity) { i.Epoch = 0 }, reason: "here epoch 1 is in force"},
+		"nobody there":         {set: func(o *replication.Options) { o.Find = replication.Static{"http://127.0.0.1:1"} }, state: replication.Connecting, reason: "does not answer"},
+		"nobody's certificate": {set: func(o *replication.Options) { o.Find = replication.Static{certified.URL} }, reason: "replication.ca_file"},
+		"TLS where there is none": {set: func(o *replication.Options) {
+			o.Find = replication.Static{"https" + strings.TrimPrefix(plain.URL, "http")}
+		},
+			reason: "has no TLS"},
+		"no TLS where it is": {set: func(o *replication.Options) {
+			o.Find = replication.Static{"http" + strings.TrimPrefix(certified.URL, "https")}
+		},
+			reason: "give its address with https://"},
 		"no address":            {set: func(o *replication.Options) { o.Find = replication.Static{"::"} }, reason: "no address of a primary"},
 		"nobody is to be found": {set: func(o *replication.Options) { o.Find = replication.Static{} }, state: replication.Connecting, reason: "no server of the primary"},
 	} {

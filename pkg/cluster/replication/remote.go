@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -110,7 +111,15 @@ func (r *remote) askWithin(ctx context.Context, within time.Duration, method, pa
 	return nil
 }
 
+// away is why there was no answer; what only a person can mend says how.
 func (r *remote) away(err error) error {
+	if untrusted := (&tls.CertificateVerificationError{}); errors.As(err, &untrusted) {
+		return fault.Wrap(err, fault.GiveUp, fault.Invalid,
+			"the server at %s shows a certificate that can't be verified: say which authority has issued it (replication.ca_file; for a command --ca-file), and see that it is for that address", r.address)
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return fault.Wrap(err, fault.GiveUp, fault.Invalid, "the server at %s has no TLS: give its address with http://, or the server a certificate (listen_cert_file)", r.address)
+	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err // the address may be long, and is said anyhow
@@ -118,13 +127,18 @@ func (r *remote) away(err error) error {
 	return fault.Wrap(err, fault.Retry, fault.Unavailable, "the primary at %s does not answer", r.address)
 }
 
+// wantsTLS is what Go's server answers, with status 400, to who speaks without.
+const wantsTLS = "Client sent an HTTP request to an HTTPS server."
+
 // refused is nil for an answer that is signed and says that all is well.
 func (r *remote) refused(res *http.Response, nonce string, body []byte) error {
 	if !equal(res.Header.Get(headerSignature), answerSignature(r.token, nonce, res.StatusCode, body)) {
-		switch res.StatusCode {
-		case http.StatusUnauthorized:
+		switch {
+		case res.StatusCode == http.StatusUnauthorized:
 			return fault.New(fault.GiveUp, fault.Conflict, "%s has another replication token: set the same replication_token on both sides", r.address)
-		case http.StatusNotFound, http.StatusMethodNotAllowed:
+		case res.StatusCode == http.StatusBadRequest && strings.TrimSpace(string(body)) == wantsTLS:
+			return fault.New(fault.GiveUp, fault.Invalid, "the server at %s has TLS: give its address with https://", r.address)
+		case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusMethodNotAllowed:
 			return fault.New(fault.Wait, fault.Unavailable, "%s serves no replication: it has no replication_token, or is another program", r.address)
 		}
 		return fault.New(fault.Retry, Altered, "what %s answered was altered on the way, or said by who does not know the token", r.address)
