@@ -25,6 +25,10 @@ import (
 // programFolders are where packages have programs that are not in PATH, or of which PATH has a wrapper.
 var programFolders = []string{"/usr/lib/rabbitmq/bin"}
 
+// offered is how long an offer of a bootstrap's engine holds: whoever takes it is in the same process. An offer that a kill has lost on its way is waited for as
+// long by the run that goes on.
+const offered = 5 * time.Second
+
 // found is what environment zero puts out.
 type found struct {
 	API string `json:"api"`
@@ -133,7 +137,7 @@ func (x *raising) with(ctx context.Context, dir string, work func(context.Contex
 	if err != nil {
 		return err
 	}
-	s.making = x.making()
+	s.making, s.accepts = x.making(), offered
 	if x.kube != nil {
 		s.vars = maps.Clone(s.vars)
 		s.vars["KUBECONFIG"] = strings.Join(x.kube.Place().Files, string(filepath.ListSeparator))
@@ -319,7 +323,7 @@ func (x *raising) order(ctx context.Context, s *instance, command string, data a
 	if err := x.explain(ctx, s, record); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s is %s; see to what is said above, and run the same command again, which goes on from here", record.Name, record.Status)
+	return fmt.Errorf("%s is %s; see to what is said above, and %s", record.Name, record.Status, goesOn)
 }
 
 // explain says of each step that failed why, since the engine that knows it ends now.

@@ -12,6 +12,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor/container"
+	"github.com/vivarium-env/vivarium/pkg/executor/container/process"
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/resilience"
@@ -42,7 +43,7 @@ func (x *raising) wake(ctx context.Context) error {
 		if locked(filepath.Dir(x.storeFile())) {
 			break // a server is there, and may take its time
 		}
-		if resilience.Pause(limit, time.Second) == nil {
+		if x.mayComeBack() && resilience.Pause(limit, time.Second) == nil {
 			continue
 		}
 		if err := errors.Join(ctx.Err(), x.revive(ctx)); err != nil {
@@ -51,6 +52,15 @@ func (x *raising) wake(ctx context.Context) error {
 		break
 	}
 	return x.unseal(ctx)
+}
+
+// mayComeBack is false where nobody is there who could start the service again. Docker does by itself.
+func (x *raising) mayComeBack() bool {
+	if x.f.Location != onProcesses {
+		return true
+	}
+	supervised, err := process.Supervised(x.site())
+	return supervised || err != nil
 }
 
 // unseal waits for a Vault that is coming up: a server that is there may be waiting for it, too.
@@ -114,7 +124,7 @@ func (x *raising) heal(ctx context.Context, s *instance) error {
 	}
 	var look event.Check
 	for _, r := range resources {
-		if r.Type == container.Name {
+		if r.Executor == container.Name { // its type is that of all resources
 			look.Resources = append(look.Resources, r.Address)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	shipped "github.com/vivarium-env/vivarium/bootstrap"
 	"github.com/vivarium-env/vivarium/pkg/bootstrap"
@@ -40,10 +39,10 @@ type raising struct {
 func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 	x := &raising{cli: c, f: f}
 	defer func() { x.close() }()
-	defer func() { err = x.room(err) }()
 	if f.plan {
 		return x.preview(ctx)
 	}
+	defer func() { err = x.again(err) }()
 	site := f.site()
 	if f.destroy {
 		if _, err := os.Stat(f.Work); err != nil {
@@ -76,14 +75,6 @@ func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 		}
 	}
 	return x.raise(ctx)
-}
-
-// room says what to do about a full disk, wherever it was met.
-func (x *raising) room(err error) error {
-	if !errors.Is(err, syscall.ENOSPC) {
-		return err
-	}
-	return fmt.Errorf("%w; the disk is full: make room for %s, and run the same command again, which goes on from here", err, x.f.Work)
 }
 
 // raise is the whole sequence. Each part finds what an earlier run has done of it.

@@ -57,8 +57,12 @@ func TestABootstrapRefusesBadInputBeforeAnythingIsChanged(t *testing.T) {
 		require.NoDirExists(t, filepath.Join(dir, "work", "data"), name)
 		require.NoDirExists(t, filepath.Join(dir, "work", "site"), name)
 	}
+	code, said, _ := bootstrapped(t, map[string]string{"GITHUB_API_URL": "http://127.0.0.1:1"}, "--github-organisation", "team")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, said, "GitHub's API can't be reached")
+	require.Contains(t, said, goesOn, "what may be over the next time")
 	t.Setenv("PATH", t.TempDir())
-	code, said, _ := bootstrapped(t, nil, "--git-base", "https://git.example.test/team")
+	code, said, _ = bootstrapped(t, nil, "--git-base", "https://git.example.test/team")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, said, "there is none in PATH")
 	require.Contains(t, said, "apt-get install git")

@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/client"
 	"github.com/vivarium-env/vivarium/pkg/environment"
 	"github.com/vivarium-env/vivarium/pkg/event"
+	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/store"
 )
 
@@ -137,7 +138,7 @@ func untilOver(ctx context.Context, api *client.API, name, operation string) err
 		return nil
 	}
 	if err == nil {
-		err = fmt.Errorf("the journal of %s ended before the plan did", name)
+		err = fault.New(fault.Retry, fault.Unavailable, "the journal of %s ended before the plan did", name)
 	}
 	return err
 }

@@ -44,6 +44,7 @@ type instance struct {
 	kit      *kit
 	drill    bool               // nothing is done but looking
 	making   initialise.Options // of a bootstrap
+	accepts  time.Duration      // how long an offer of this server holds; 0 takes what the decider takes
 
 	// What a takeover needs.
 	turning     chan struct{} // has a value when the process is to begin anew in another role

@@ -17,7 +17,9 @@ func (s *instance) startOrchestrator(ctx context.Context) (err error) {
 	}
 	s.orchestrator, err = orchestrator.New(orchestrator.Options{
 		Server: s.id, Cluster: s.settings.PrimaryClusterName, Epoch: s.epoch, Partitions: s.settings.Partitions,
-		Pools: s.settings.Runner.Pools, Policy: environment.Policy{Parallelism: s.settings.Parallelism, Warnings: s.settings.DestroyWarnings, OnlyLooks: s.drill},
+		Pools: s.settings.Runner.Pools, Policy: environment.Policy{
+			Parallelism: s.settings.Parallelism, Warnings: s.settings.DestroyWarnings, OnlyLooks: s.drill, AcceptWithin: s.accepts,
+		},
 		Store: s.store, Bus: s.bus, Catalogue: s.catalogue, Kinds: s.kit.kinds, Box: s.box,
 		DriftEvery: s.settings.DriftInterval,
 		ScratchDir: s.path("scratch"), Authority: s.mayAct, Kept: s.kept(), OfferFrom: s.offerFrom, Log: s.log.With("part", "orchestrator"),

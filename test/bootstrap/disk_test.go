@@ -49,10 +49,10 @@ func (p *Place) meets(t *testing.T, ctx context.Context, moment string) {
 	defer cancel()
 	var b strings.Builder
 	over := make(chan struct{})
-	err := runWith(p.Bootstrap(ctx), moment, &b, func() {
+	err := runWith(p.Bootstrap(ctx), &b, once(moment, func() {
 		empty := fills(t, p.disk)
 		time.AfterFunc(fullFor, func() { defer close(over); empty() })
-	})
+	}))
 	t.Logf("full at %q: %v\n%s", moment, err, b.String())
 	require.NoError(t, ctx.Err(), "it does not wait for ever: %s", b.String())
 	if strings.Contains(b.String(), moment) {

@@ -35,7 +35,7 @@ func (p *Place) cut(t *testing.T, ctx context.Context, server string, files ...s
 	data := filepath.Join(p.Work(), "site", "volumes", server, "data")
 	var printed strings.Builder
 	cmd, reached := p.Bootstrap(ctx), false
-	_ = runWith(cmd, "running    container."+server, &printed, func() {
+	_ = runWith(cmd, &printed, once("running    container."+server, func() {
 		reached = true
 		for ctx.Err() == nil {
 			if _, err := os.Stat(data); err == nil {
@@ -44,7 +44,7 @@ func (p *Place) cut(t *testing.T, ctx context.Context, server string, files ...s
 			time.Sleep(time.Millisecond)
 		}
 		_ = cmd.Process.Kill() // it may have ended
-	})
+	}))
 	require.True(t, reached, "%s", printed.String())
 	p.loses(t)
 	for _, file := range files {

@@ -13,6 +13,9 @@ import (
 // the working folder is in. Packages that are tested at once wait for each other: the first links it, which is half a minute of a
 // processor, and the others find it there. Without debugging information, which none of them looks at.
 func BuiltForRaces(ctx context.Context) (string, error) {
+	if err := ReadSources(ctx); err != nil {
+		return "", err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err

@@ -147,8 +147,8 @@ func (d *demo) begin(ctx context.Context) error {
 	}
 	cmd := d.Bootstrap(ctx)
 	say(cmd)
-	killed, err := bootstrap.RunUntil(cmd, middle, os.Stdout)
-	if killed {
+	killed, err := bootstrap.RunUntil(cmd, os.Stdout, middle)
+	if killed != "" {
 		fmt.Println("\nKilled (SIGKILL) in the middle. The same command goes on:")
 		return nil
 	}

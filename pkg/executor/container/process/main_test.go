@@ -172,6 +172,14 @@ func (b *bed) plan() event.Plan {
 	return p.Plan
 }
 
+// supervised tells whether anything of the bed's folder has a supervisor.
+func (b *bed) supervised() bool {
+	b.Helper()
+	there, err := Supervised(b.options.Folder)
+	require.NoError(b.T, err)
+	return there
+}
+
 // all are the step's replicas, in whatever state.
 func (b *bed) all() []found {
 	b.Helper()

@@ -77,8 +77,10 @@ func TestAfterARestart(t *testing.T) {
 	b := newBed(t, serving(port, "", ""))
 	o := b.apply()
 	f := b.all()[0]
+	require.True(t, b.supervised())
 	require.NoError(t, syscall.Kill(f.state.Supervisor.PID, syscall.SIGKILL))
 	eventually(t, func() bool { return !b.all()[0].alive && !supervisor.Left(f.ID) })
+	require.False(t, b.supervised(), "nobody starts anything again")
 	require.Equal(t, []event.Difference{{Path: "replica 1", Change: event.ChangeReplace, Before: "running", After: "gone"}}, b.observe().Differences)
 	require.Equal(t, event.ChangeUpdate, b.plan().Change)
 	require.Equal(t, o, b.apply())
