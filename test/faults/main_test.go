@@ -111,6 +111,7 @@ func TestFaults(t *testing.T) {
 		{"side-killed", sidesKilled},
 		{"side-cut", sidesCut},
 		{"side-altered", sideAltered},
+		{"side-raced", sidesRaced},
 		{"dual-killed", dualKilled},
 		{"dual-cut", dualCut},
 		{"dual-switched", dualSwitched},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,16 +14,15 @@ import (
 func (p *pair) rejoined(t *testing.T, ctx context.Context, unsent uint64) {
 	t.Helper()
 	p.returned(t, ctx)
-	require.NoError(t, until(ctx, "the journals are not the same", func() bool {
-		east, west := p.stands(p.east), p.stands(p.west)
-		same := len(east.Partitions) > 0 && len(east.Partitions) == len(west.Partitions)
-		for i := range east.Partitions {
-			same = same && east.Partitions[i] == west.Partitions[i]
-		}
-		return same && east.live()
-	}), "%s", p.east.tail())
+	require.NoError(t, until(ctx, "the journals are not the same", func() bool { return p.same(p.east) }), "%s", p.east.tail())
 	require.Equal(t, unsent, p.setAside(t, p.east), "nothing is lost, and nothing is there twice")
 	require.Zero(t, p.setAside(t, p.west))
+}
+
+// same tells whether a side follows the one that acts, and has the same journal.
+func (p *pair) same(side *process) bool {
+	here, there := p.stands(side), p.stands(p.west)
+	return here.live() && len(here.Partitions) > 0 && slices.Equal(here.Partitions, there.Partitions)
 }
 
 // setAside counts the entries that a side keeps apart.

@@ -34,16 +34,26 @@ func newPair(t *testing.T, ctx context.Context, more ...string) *pair {
 	p := &pair{cluster: emptyCluster(t, "vivarium-sides-"), env: sideEnvironment(more...)}
 	east, west := freeAddress(t), freeAddress(t)
 	p.wires = []*proxy{newProxy(t, east), newProxy(t, west)}
-	p.east = p.side("east", east, p.wires[1], "--primary")
-	p.west = p.side("west", west, p.wires[0])
+	p.east = p.side("east", east, p.wires[1].listener.Addr().String(), "--primary")
+	p.west = p.side("west", west, p.wires[0].listener.Addr().String())
 	p.servers = []*process{p.east, p.west}
 	t.Cleanup(p.end)
+	p.startAll(t, ctx)
+	return p
+}
+
+// startAll starts the primary, which is the first, and returns once all others have what it has.
+func (p *pair) startAll(t *testing.T, ctx context.Context) {
+	t.Helper()
 	require.NoError(t, p.east.start())
 	require.NoError(t, until(ctx, "the primary is not ready", func() bool { return p.ready(p.east) }), "%s", p.east.tail())
-	require.NoError(t, p.west.start())
-	require.NoError(t, until(ctx, "the secondary does not follow", func() bool { return p.stands(p.west).live() }), "%s", p.west.tail())
+	for _, s := range p.servers[1:] {
+		require.NoError(t, s.start())
+	}
+	for _, s := range p.servers[1:] {
+		require.NoError(t, until(ctx, "the secondary does not follow", func() bool { return p.stands(s).live() }), "%s", s.tail())
+	}
 	p.getToken(t, ctx)
-	return p
 }
 
 // sideEnvironment is that of a process of either side.
@@ -59,9 +69,8 @@ func (p *pair) getToken(t *testing.T, ctx context.Context) {
 	require.NoError(t, err)
 }
 
-func (p *pair) side(name, listen string, other *proxy, more ...string) *process {
-	return p.process(name, p.env, append([]string{"server", "--primary-cluster-name", "both", "--listen", listen,
-		"--follow", "http://" + other.listener.Addr().String(),
+func (p *pair) side(name, listen, other string, more ...string) *process {
+	return p.process(name, p.env, append([]string{"server", "--primary-cluster-name", "both", "--listen", listen, "--follow", "http://" + other,
 		"--catalogue", filepath.Join(p.dir, "catalogue")}, more...)...)
 }
 
@@ -151,6 +160,11 @@ func (p *pair) promote(ctx context.Context, name string) (time.Duration, error) 
 		return 0, err
 	}
 	p.servers = []*process{p.west, p.east}
+	return p.goOn(ctx, name, begun)
+}
+
+// goOn has the side that has taken over make something more, and takes the time since it was told to take over.
+func (p *pair) goOn(ctx context.Context, name string, begun time.Time) (time.Duration, error) {
 	p.note(name, "matrix", "deployed")
 	p.count.Add(1)
 	_, err := p.run(ctx, p.west, "env", "create", name, "--template", "matrix")

@@ -122,6 +122,12 @@ func (s *takeovers) takeOver(t *testing.T, ctx context.Context, p *pair, prefix 
 	t.Helper()
 	took, err := p.promote(ctx, prefix+"-after")
 	require.NoError(t, err, "%s", p.west.tail())
+	s.settle(t, ctx, p, took)
+}
+
+// settle waits until everything is deployed at the side that has taken over.
+func (s *takeovers) settle(t *testing.T, ctx context.Context, p *pair, took time.Duration) {
+	t.Helper()
 	settled, err := p.settleAll(ctx)
 	require.NoError(t, err, "%s", p.west.tail())
 	s.settled += settled
