@@ -38,13 +38,15 @@ type standBy struct {
 	// To is who asks, and Entries how many its journal has: of two that ask each other at once, the one with more goes on.
 	To      string `json:"to"`
 	Entries uint64 `json:"entries"`
+	// Positions are how many entries each partition has there; absent from a server of before.
+	Positions []uint64 `json:"positions,omitempty"`
 	// Release takes the promise back: the takeover came to nothing.
 	Release bool `json:"release,omitempty"`
 }
 
 // stoodBy is the answer.
 type stoodBy struct {
-	// Winner is who has the promise.
+	// Winner is who has the promise; empty where nobody has, since whoever was asked has more.
 	Winner string `json:"winner"`
 	// Positions are how many entries each partition has here, and SafeIn how long the primary may act on what it was told.
 	Positions []uint64      `json:"positions"`
@@ -85,12 +87,29 @@ func (s *instance) standsBy(ctx context.Context, data []byte) (any, error) {
 	if s.settings.Primary || !s.up.Load() || s.follower == nil {
 		return nil, fault.New(fault.Reject, fault.Conflict, "%s is the primary, or starting", s.name().Server)
 	}
-	winner, err := s.give(q)
+	winner, err := s.giveOrNot(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	positions, err := s.positions(ctx) // after the promise: no primary is told of what comes later
 	return stoodBy{Winner: winner, Positions: positions, SafeIn: max(time.Until(s.promise.Safe(s.begun)), 0)}, err
+}
+
+// giveOrNot gives no promise to one that has less: it will not take over, and would only keep this side from it, where both are told to at once.
+func (s *instance) giveOrNot(ctx context.Context, q standBy) (winner string, err error) {
+	positions, err := s.positions(ctx)
+	if err != nil {
+		return "", err
+	}
+	if q.Release || len(q.Positions) == 0 || ahead(positions, q.Positions) == 0 || ahead(q.Positions, positions) > 0 {
+		return s.give(q)
+	}
+	s.votes.mu.Lock()
+	defer s.votes.mu.Unlock()
+	if s.votes.given.Epoch < q.Epoch {
+		return "", nil
+	}
+	return s.votes.given.To, nil
 }
 
 func (s *instance) give(q standBy) (winner string, err error) {
@@ -136,7 +155,7 @@ func (s *instance) agree(ctx context.Context, epoch uint64, alone bool) (safe ti
 	if err != nil {
 		return safe, err
 	}
-	q := standBy{Epoch: epoch, To: self}
+	q := standBy{Epoch: epoch, To: self, Positions: positions}
 	for _, n := range positions {
 		q.Entries += n
 	}
@@ -152,7 +171,7 @@ func (s *instance) agree(ctx context.Context, epoch uint64, alone bool) (safe ti
 		case err != nil:
 			missing = append(missing, fmt.Sprintf("%s (%s)", other.Server, fault.From(err).Message))
 			continue
-		case a.Winner != self:
+		case a.Winner != self && a.Winner != "":
 			s.release(ctx, q, others)
 			return safe, fault.New(fault.Reject, authority.Raced, "%s takes over under epoch %d, and %s has agreed: this side does not", a.Winner, epoch, other.Server)
 		}

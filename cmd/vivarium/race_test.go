@@ -12,6 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
+	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
+	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
+	"github.com/vivarium-env/vivarium/pkg/environment"
+	"github.com/vivarium-env/vivarium/pkg/store/sqlite"
 )
 
 // startThree starts a primary and two secondaries that know each other, and makes a token.
@@ -118,6 +122,36 @@ func TestAVoteIsGivenOnce(t *testing.T) {
 	require.NoError(t, s.goOn(4))
 	require.Equal(t, s.voter(), ask(4, "b", 100, false), "it has gone on")
 	require.Equal(t, uint64(7), ahead([]uint64{3, 9, 2}, []uint64{1, 4, 8}))
+}
+
+// TestNobodyAgreesToWhoHasLess: of two that are told to take over at once, the one with more must not have given its promise to the other.
+func TestNobodyAgreesToWhoHasLess(t *testing.T) {
+	s := &instance{dir: t.TempDir(), promise: authority.NewPromise(0, 0), follower: &replication.Follower{}}
+	s.settings.Consul.Advertise, s.settings.Partitions = "127.0.0.1:1", 2
+	s.up.Store(true)
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(s.dir, "store.db")})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	s.store = db
+	require.NoError(t, journal(t.Context(), db, environment.Promoted{Epoch: 1}))
+	ask := func(to string, positions ...uint64) stoodBy {
+		data, err := json.Marshal(standBy{Epoch: 2, To: to, Entries: 1, Positions: positions})
+		require.NoError(t, err)
+		answer, err := s.standsBy(t.Context(), data)
+		require.NoError(t, err)
+		return answer.(stoodBy)
+	}
+	answer := ask("b", 0, 0)
+	require.Empty(t, answer.Winner)
+	require.Equal(t, []uint64{1, 0}, answer.Positions, "it is told what it lacks")
+	require.NoError(t, s.stand(standBy{Epoch: 2, To: s.voter(), Entries: 1}, false), "and this side may take over")
+	require.NoError(t, s.keepVote(vote{}))
+	require.Equal(t, "b", ask("b", 1, 0).Winner, "as much")
+	require.Equal(t, "b", ask("c", 0, 0).Winner, "it is told who takes over")
+	require.NoError(t, s.keepVote(vote{}))
+	require.Equal(t, "c", ask("c", 0, 1).Winner, "of two that have what the other one lacks")
+	require.NoError(t, s.keepVote(vote{}))
+	require.Equal(t, "old", ask("old").Winner, "of a server of before")
 }
 
 const stuck = `
