@@ -107,6 +107,9 @@ func printAuthority(out io.Writer, a wire.Authority) {
 	case a.Until != nil:
 		_, _ = fmt.Fprintf(out, "Acts     while %d of %d secondaries hear it; without, until %s\n", a.Needs, len(a.Asked), a.Until.Local().Format(time.TimeOnly))
 	}
+	for _, text := range a.Warnings {
+		_, _ = fmt.Fprintf(out, "Warning  %s\n", text)
+	}
 }
 
 func lagWords(l replication.Lag) string {

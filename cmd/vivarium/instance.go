@@ -64,6 +64,7 @@ type instance struct {
 	signals     *signal.Signals
 	overtaken   atomic.Bool // another side acts under a higher epoch
 	rival       rival       // acts under the same one
+	behind      behind      // go on under a lower one
 	watched     chan struct{}
 	endWatch    context.CancelFunc
 

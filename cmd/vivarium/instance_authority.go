@@ -10,7 +10,8 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// authority is whether this side may act, and what a person can do when it may not; nil where nobody is ever asked.
+// authority is whether this side may act, and what a person can do when it may not; nil where nobody is ever asked, and
+// there is nothing to warn of.
 func (s *instance) authority() *wire.Authority {
 	if !s.settings.Primary || s.source == nil {
 		return nil
@@ -18,8 +19,12 @@ func (s *instance) authority() *wire.Authority {
 	if err := s.rival.trouble(s.epoch); err != nil {
 		return &wire.Authority{Reason: fault.From(err).Message, Asked: []string{}, Do: []string{}}
 	}
+	warnings := s.warnings()
 	if s.settings.Cluster.Lease <= 0 {
-		return nil
+		if len(warnings) == 0 {
+			return nil
+		}
+		return &wire.Authority{Acts: true, Asked: []string{}, Warnings: warnings}
 	}
 	may := s.mayAct
 	if s.up.Load() && s.orchestrator != nil {
@@ -27,7 +32,7 @@ func (s *instance) authority() *wire.Authority {
 	}
 	now := time.Now()
 	left, always, err := may(now)
-	a := &wire.Authority{Acts: err == nil, Needs: s.lease.Needs(), Asked: s.lease.Members()}
+	a := &wire.Authority{Acts: err == nil, Needs: s.lease.Needs(), Asked: s.lease.Members(), Warnings: warnings}
 	switch {
 	case err != nil:
 		a.Reason, a.Do = fault.From(err).Message, s.remedies()

@@ -113,7 +113,7 @@ func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked
 		return epoch, who, asked
 	}
 	defer client.CloseIdleConnections()
-	rival, answered := "", []string{}
+	rival, answered, old := "", []string{}, map[string]uint64{}
 	for _, address := range append(s.others(), s.elsewhere(ctx)...) {
 		id, err := replication.NewRemote(address, s.settings.Replication.Token, client).Identity(ctx)
 		if err != nil || id.Server == s.id {
@@ -129,8 +129,14 @@ func (s *instance) highest(ctx context.Context) (epoch uint64, who string, asked
 		if s.outranks(id) {
 			rival = address
 		}
+		if s.isBehind(id) {
+			old[address] = id.Epoch
+		}
 	}
 	s.rival.saw(rival, answered)
+	for _, address := range s.behind.saw(old) {
+		s.log.Error("another server goes on as a primary under an epoch that is over: it does not find this side", "address", address, "its_epoch", old[address], "epoch", s.epoch)
+	}
 	return epoch, who, asked
 }
 
@@ -180,7 +186,12 @@ func (s *instance) checkEpoch(ctx context.Context) error {
 func (s *instance) watchEpoch(ctx context.Context) {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
+	said := ""
 	for {
+		if text := s.unseen(); text != said && text != "" {
+			s.log.Warn(text)
+			said = text
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -112,9 +111,10 @@ type cable struct {
 	listener net.Listener
 	to       string
 
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
+	mu      sync.Mutex
+	cut     bool
+	refused int // since it was cut
+	conns   []net.Conn
 }
 
 func newCable(t *testing.T, to string) *cable {
@@ -139,6 +139,7 @@ func (c *cable) serve() {
 		to, err := net.Dial("tcp", c.to)
 		c.mu.Lock()
 		if err != nil || c.cut {
+			c.refused++
 			_ = from.Close()
 			if to != nil {
 				_ = to.Close()
@@ -155,10 +156,17 @@ func (c *cable) serve() {
 func (c *cable) sever() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cut = true
+	c.cut, c.refused = true, 0
 	for _, conn := range c.conns {
 		_ = conn.Close()
 	}
+}
+
+// triedInVain counts who came since it was cut: with the second one, the first look at the other side is over.
+func (c *cable) triedInVain() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
 }
 
 func (c *cable) mend() {
@@ -183,8 +191,7 @@ func TestOfTwoPrimariesThatMeetTheYoungerStopsActing(t *testing.T) {
 	require.Contains(t, one.do(t, "env", "create", "second", "--template", "hello", "--wait"), "Hello, second!")
 
 	between.sever() // who is silent may still act
-	pause := time.After(5 * time.Second)
-	<-pause
+	eventually(t, func() bool { return between.triedInVain() > 1 })
 	require.Contains(t, two.do(t, "cluster", "status"), "Acts     no")
 }
 

@@ -53,6 +53,8 @@ type Authority struct {
 	Acts   bool     `json:"acts"`
 	Reason string   `json:"reason,omitempty"`
 	Do     []string `json:"do,omitempty"`
+	// Warnings are what is wrong besides, with what to do: another server goes on acting, or this one would not find out that another has taken over.
+	Warnings []string `json:"warnings,omitempty"`
 	// Until is how long it acts when it hears nobody any more; absent where it does not, or has no secondaries.
 	Until *time.Time `json:"until,omitempty"`
 	// Needs is how many of those that are asked have to be heard.
