@@ -21,8 +21,8 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/template"
 )
 
-// resolved is environment zero in a cluster: its nodes, and their inputs once all secrets are known.
-func resolved(t *testing.T, parameters map[string]any) (nodes []string, inputs map[string]map[string]any) {
+// resolved is environment zero with parameters.
+func resolved(t *testing.T, parameters map[string]any) *plan.Plan {
 	t.Helper()
 	kinds := template.Kinds{container.Name: container.Kind(), helm.Name: helm.New(helm.Options{}).Kind()}
 	for _, e := range initialise.New(initialise.Options{}) {
@@ -40,17 +40,26 @@ func resolved(t *testing.T, parameters map[string]any) (nodes []string, inputs m
 	}
 	p, err := plan.Resolve(plan.Request{Environment: "meta", Templates: []*template.Template{compiled}, Parameters: given})
 	require.NoError(t, err)
+	return p
+}
+
+// inputsOf are the inputs of those of its nodes that have a word in their address, once all secrets are known.
+func inputsOf(t *testing.T, p *plan.Plan, word string) (nodes []string, inputs map[string]map[string]any) {
+	t.Helper()
 	inputs = map[string]map[string]any{}
 	for _, n := range p.Nodes() {
 		nodes = append(nodes, n.Address)
-		if !strings.Contains(n.Address, "helm_release") {
+		if !strings.Contains(n.Address, word) {
 			continue
 		}
 		in, err := p.Inputs(n.Address, func(address string) (json.RawMessage, bool) {
-			if strings.Contains(address, "vault_certificate") {
+			if strings.Contains(address, "vault_certificate") || strings.Contains(address, "derived_certificate") {
 				return json.RawMessage(`{"certificate":"PEM","private_key":"KEY","ca":"PEM"}`), true
 			}
-			return json.RawMessage(`{"value":"of-` + address[strings.LastIndex(address, ".")+1:] + `","host":"server.vivarium.svc"}`), true
+			text, err := json.Marshal(map[string]string{"value": "of-" + address[strings.LastIndex(address, ".")+1:], "host": "server.vivarium.svc", "address": "https://server.vivarium.svc",
+				"pki": "pki", "role": "role", "path": "path", "datacenter": "vivarium"})
+			require.NoError(t, err)
+			return text, true
 		})
 		require.NoError(t, err)
 		var of map[string]any
@@ -60,6 +69,23 @@ func resolved(t *testing.T, parameters map[string]any) (nodes []string, inputs m
 	return nodes, inputs
 }
 
+// rendered is a release as Helm would install it.
+func rendered(t *testing.T, of map[string]any) (manifest string) {
+	t.Helper()
+	dir := t.TempDir()
+	source, err := fs.Sub(bootstrap.Templates, "templates/meta")
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(dir, source))
+	c, err := loader.Load(filepath.Join(dir, of["chart"].(string)))
+	require.NoError(t, err, of["chart"])
+	i := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
+	i.ClientOnly, i.DryRun, i.ReleaseName, i.Namespace = true, true, of["name"].(string), "vivarium"
+	rel, err := i.Run(c, of["values"].(map[string]any))
+	require.NoError(t, err, of["chart"])
+	require.NotContains(t, rel.Manifest, "<no value>", of["chart"])
+	return rel.Manifest
+}
+
 // sensitive is how a plan without a key writes a secret.
 const sensitive = "(sensitive)"
 
@@ -67,25 +93,14 @@ const sensitive = "(sensitive)"
 func TestTheProfileFull(t *testing.T) {
 	given := map[string]any{"location": "kubernetes", "profile": "full", "namespace": "vivarium", "program": "/usr/bin/vivarium", "key": "k", "folder": "/vivarium", "catalogue": "",
 		"api_host": "vivarium.example.test"}
-	nodes, inputs := resolved(t, given)
+	nodes, inputs := inputsOf(t, resolved(t, given), "helm_release")
 	require.Contains(t, nodes, `meta.arangodb_database.store["full"]`)
 	require.False(t, slices.ContainsFunc(nodes, func(a string) bool {
 		return strings.Contains(a, "container.broker") || strings.Contains(a, "container.consul") || strings.Contains(a, "container.vault")
 	}))
 	require.Len(t, inputs, 6)
-	dir := t.TempDir()
-	source, err := fs.Sub(bootstrap.Templates, "templates/meta")
-	require.NoError(t, err)
-	require.NoError(t, os.CopyFS(dir, source))
 	for address, of := range inputs {
-		c, err := loader.Load(filepath.Join(dir, of["chart"].(string)))
-		require.NoError(t, err, address)
-		i := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
-		i.ClientOnly, i.DryRun, i.ReleaseName, i.Namespace = true, true, of["name"].(string), "vivarium"
-		rel, err := i.Run(c, of["values"].(map[string]any))
-		require.NoError(t, err, address)
-		require.NotContains(t, rel.Manifest, "<no value>", address)
-		require.Contains(t, rel.Manifest, "name: "+of["name"].(string))
+		require.Contains(t, rendered(t, of), "name: "+of["name"].(string), address)
 	}
 
 	var broker map[string]any
@@ -94,7 +109,7 @@ func TestTheProfileFull(t *testing.T) {
 
 	delete(given, "profile")
 	delete(given, "api_host")
-	nodes, inputs = resolved(t, given)
+	nodes, inputs = inputsOf(t, resolved(t, given), "helm_release")
 	require.Empty(t, inputs, "the profile small has no charts")
 	require.Contains(t, nodes, `meta.container.broker["one"]`)
 	require.Contains(t, nodes, `meta.container.vault["one"]`)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,29 +116,20 @@ func (x *raising) making() (o initialise.Options) {
 	if x.keys != nil {
 		o.Keys = x.keys.Keys
 	}
-	if x.kube != nil {
-		o.Dial = x.kube.Dial
-	}
+	o.Dial = x.way()
 	return o
 }
 
-// reach is an address of the service, or of its bus, as this machine has it: in a cluster it leads through the API server.
-func (x *raising) reach(ctx context.Context, address string) (string, error) {
+// way leads to what was raised: into a cluster through its API server, by the addresses that those within it know.
+func (x *raising) way() dialer {
 	if x.kube == nil {
-		return address, nil
+		return nil
 	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", fault.New(fault.Reject, fault.Invalid, "what the template %q puts out is no address", bootstrap.Environment) // it may hold a password
-	}
-	u.Host, err = x.kube.Reach(ctx, u.Host)
-	return u.String(), err
+	return x.kube.Dial
 }
 
-// api is where the service is reached.
-func (x *raising) api(ctx context.Context) (string, error) {
-	return x.reach(ctx, x.folder.Progress().API)
-}
+// api is where the service is.
+func (x *raising) api() string { return x.folder.Progress().API }
 
 // clustered are the parameters of the template meta that a cluster needs.
 func (x *raising) clustered(ours map[string]any) error {
@@ -201,7 +191,8 @@ func (x *raising) hint(words ...string) string {
 	if x.kube == nil {
 		return fmt.Sprintf("%s %s --data-dir %s", x.program, strings.Join(words, " "), filepath.Dir(x.storeFile()))
 	}
-	host, _, _ := strings.Cut(strings.TrimPrefix(x.folder.Progress().API, "http://"), ".")
+	_, host, _ := strings.Cut(x.api(), "://")
+	host, _, _ = strings.Cut(host, ".")
 	return fmt.Sprintf("kubectl --context %s -n %s exec deployment/%s -- /usr/bin/vivarium %s --data-dir /vivarium/data",
 		x.kube.Place().Context, x.kube.Namespace(), host, strings.Join(words, " "))
 }

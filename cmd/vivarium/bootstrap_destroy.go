@@ -120,10 +120,7 @@ func (x *raising) copyStore(ctx context.Context, dir string) (sum backup.Summary
 // there also when the service is not.
 func (x *raising) fetchStore(ctx context.Context, file string) (sum backup.Summary, err error) {
 	if x.kube != nil {
-		address, err := x.api(ctx)
-		if err != nil {
-			return sum, err
-		}
+		address := x.api()
 		if err := x.ready(ctx, address); err != nil {
 			return sum, fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the service does not answer, and it alone can give its store back: see why its pods in the namespace %s "+
 				"do not run, and run this again; where it is lost for good, remove that namespace and %s by hand", x.kube.Namespace(), x.f.Work)

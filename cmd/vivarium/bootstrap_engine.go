@@ -208,7 +208,7 @@ func (x *raising) outputs(zero environment.Record) (out found, err error) {
 // on is a connection to a bus: the engine's, or the service's with what environment zero says of its certificate.
 func (x *raising) on(bus string) *connection {
 	c := x.cli.on(bus)
-	c.roots = x.busRoots
+	c.roots, c.way = x.busRoots, x.way()
 	return c
 }
 

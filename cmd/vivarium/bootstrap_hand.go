@@ -36,11 +36,7 @@ func (x *raising) patience() time.Duration {
 // whether it did.
 func (x *raising) handOver(ctx context.Context, out found) error {
 	x.title("Handover")
-	var err error
-	if out.API, err = x.reach(ctx, out.API); err != nil {
-		return err
-	}
-	_, err = bootstrap.Ask(ctx, x.trusting(), out.API)
+	_, err := bootstrap.Ask(ctx, x.trusting(), out.API)
 	if fault.Is(err, fault.NotFound) {
 		return x.handedBefore(ctx, out)
 	}
@@ -115,19 +111,13 @@ func (x *raising) ready(ctx context.Context, address string) error {
 // goOn is what the service does itself from now on: it is asked whether environment zero is as it should be, and to make the others.
 func (x *raising) goOn(ctx context.Context) error {
 	bus, err := x.found(ctx)
-	if err == nil {
-		bus, err = x.reach(ctx, bus)
-	}
 	if err != nil {
 		return err
 	}
 	if err := x.wake(ctx); err != nil {
 		return err
 	}
-	address, err := x.api(ctx)
-	if err != nil {
-		return err
-	}
+	address := x.api()
 	if err := x.ready(ctx, address); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (x *raising) knows(out found) bool {
 }
 
 // trusting is a client of HTTP for the service.
-func (x *raising) trusting() *http.Client { return trusting(x.folder.Progress().APICA) }
+func (x *raising) trusting() *http.Client { return trustingBy(x.folder.Progress().APICA, x.way()) }
 
 func (x *raising) client(address string) *client.API { return client.NewAPI(address, x.trusting()) }
 

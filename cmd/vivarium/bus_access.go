@@ -10,6 +10,7 @@ import (
 type busAccess struct {
 	login *busLogin
 	roots string // in PEM
+	dial  dialer // nil: as usual
 }
 
 // dialBus connects a server to a broker.

@@ -28,6 +28,7 @@ type connection struct {
 	c                    *cli
 	server, bus, dataDir string
 	roots                string // for the bus's certificate, in PEM; "" takes the system's
+	way                  dialer // to the bus; nil: as usual
 	caFile               string // for the server's
 }
 
@@ -84,7 +85,7 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 	if x.bus == "" && x.c.variables["VIVARIUM_BUS_CREDENTIALS"] != "" {
 		address = "" // it says where the server is told who connects, as in its container: the server knows with what
 	}
-	access := busAccess{roots: x.roots}
+	access := busAccess{roots: x.roots, dial: x.way}
 	if file := x.c.variables["VIVARIUM_BUS_CA_FILE"]; file != "" && access.roots == "" {
 		if access.roots, err = readRoots(file, "the broker"); err != nil {
 			return nil, nil, err
@@ -137,7 +138,7 @@ func dial(ctx context.Context, address, name string, access busAccess, log *slog
 	defer cancel()
 	switch scheme, _, _ := strings.Cut(address, "://"); scheme {
 	case "amqp", "amqps":
-		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Login: access.login.source(), TLS: trust(access.roots), Log: log}))
+		return asBus(amqp.Dial(ctx, amqp.Options{URL: address, Name: name, Login: access.login.source(), TLS: trust(access.roots), Dial: access.dial, Log: log}))
 	case "nats":
 		return asBus(nats.Connect(ctx, nats.Options{URL: address, Name: name, Log: log}))
 	default:

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -35,13 +37,22 @@ func trust(roots string) *tls.Config {
 	return check
 }
 
+// dialer connects to an address.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
 // trusting is a client of HTTP that checks with these roots; nil, which is the usual one, where the system's do.
-func trusting(roots string) *http.Client {
-	if roots == "" {
+func trusting(roots string) *http.Client { return trustingBy(roots, nil) }
+
+// trustingBy connects with dial, or as usual where that is nil.
+func trustingBy(roots string, dial dialer) *http.Client {
+	if roots == "" && dial == nil {
 		return nil
 	}
-	return &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust(roots),
-		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute}}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust(roots), DialContext: dial, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute}
+	if dial != nil {
+		transport.Proxy = nil // it knows the way, and a proxy would not
+	}
+	return &http.Client{Transport: transport}
 }
 
 // listenerTLS is what the API shows of itself, nil where it has no certificate.

@@ -60,6 +60,8 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	c.shows(t, ctx)
 	p.keepsSecrets(t, printed+text)
 	c.plainObjects(t, ctx)
+	c.trusts(t, ctx)
+	c.keepsKeys(t, ctx, printed+text)
 	c.refuses(t, ctx)
 
 	c.order(t, ctx, "env", "update", "meta", "--param", "log_level=debug")
@@ -70,6 +72,7 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	text, err = killed(t, p.Bootstrap(ctx), "")
 	require.NoError(t, err, "after all pods were lost, and Vault is sealed: %s", text)
 	c.shows(t, ctx)
+	c.trusts(t, ctx)
 
 	c.order(t, ctx, "env", "destroy", Further, "--yes", "--wait")
 	text, err = killed(t, p.Destroy(ctx), "complete   container.consul")
@@ -202,6 +205,9 @@ func (c *inCluster) logLevel(t *testing.T, ctx context.Context) string {
 		"-o", `jsonpath={.items[0].spec.template.spec.containers[0].env[?(@.name=="VIVARIUM_LOG_LEVEL")].value}`)
 }
 
+// plainKinds are what is no Secret.
+const plainKinds = "deployments,pods,services,configmaps,replicasets,events,persistentvolumeclaims,serviceaccounts"
+
 // plainObjects have none of the secrets, in clear or in base64: what is secret is in Secrets.
 func (c *inCluster) plainObjects(t *testing.T, ctx context.Context) {
 	t.Helper()
@@ -213,7 +219,7 @@ func (c *inCluster) plainObjects(t *testing.T, ctx context.Context) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(c.kubectl(t, ctx, "-n", namespace, "get", "secrets", "-o", "json")), &secrets))
 	require.NotEmpty(t, secrets.Items)
-	plain := c.kubectl(t, ctx, "-n", namespace, "get", "deployments,pods,services,configmaps,replicasets,events,persistentvolumeclaims,serviceaccounts", "-o", "json")
+	plain := c.kubectl(t, ctx, "-n", namespace, "get", plainKinds, "-o", "json")
 	found := 0
 	for _, s := range secrets.Items {
 		for key, value := range s.Data {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,8 +84,10 @@ type full struct {
 	plan *plan.Plan
 	box  *secret.Box
 	dir  string // has the template with its charts
-	made *kubernetes.Executor
-	helm *helm.Executor
+	// authority is a certificate, in PEM.
+	authority string
+	made      *kubernetes.Executor
+	helm      *helm.Executor
 }
 
 // account is who does it: the account of the namespace that a bootstrap makes, with its rights.
@@ -90,7 +95,9 @@ const account = "system:serviceaccount:" + namespace + ":runner"
 
 func (c *inCluster) full(t *testing.T, ctx context.Context) *full {
 	t.Helper()
-	f := &full{dir: t.TempDir()}
+	somebody := httptest.NewTLSServer(http.NotFoundHandler())
+	defer somebody.Close()
+	f := &full{dir: t.TempDir(), authority: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: somebody.Certificate().Raw}))}
 	var err error
 	f.box, err = secret.NewBox(make([]byte, secret.KeySize))
 	require.NoError(t, err)
@@ -138,8 +145,10 @@ func (f *full) request(t *testing.T, address string) executor.Request {
 	t.Helper()
 	in, err := f.plan.Inputs(address, func(of string) (json.RawMessage, bool) {
 		name := of[strings.LastIndex(of, ".")+1:]
-		if strings.Contains(of, "vault_certificate") {
-			return json.RawMessage(`{"certificate":"PEM","private_key":"the-key-of-the-certificate","ca":"PEM"}`), true
+		if strings.Contains(of, "vault_certificate") || strings.Contains(of, "derived_certificate") {
+			value, err := json.Marshal(map[string]string{"certificate": f.authority, "private_key": "the-key-of-the-certificate", "ca": f.authority})
+			require.NoError(t, err)
+			return value, true
 		}
 		value, err := json.Marshal(map[string]string{"value": "value-of-" + name, "host": name + ".viv.svc", "address": "http://" + name + ".viv.svc:80", "path": name, "datacenter": "vivarium",
 			"pki": "pki", "role": "role", "virtual_host": "vivarium"})

@@ -31,6 +31,7 @@ resource "container" "broker" {
   entrypoint   = ["rabbitmq-server"]
   networks     = local.networks
   user         = local.root
+  service_name = local.cluster && local.tls ? split(".", local.broker_name)[0] : null
   stop_timeout = "30s"
   depends_on   = [resource.container.mapper]
 
@@ -40,7 +41,7 @@ resource "container" "broker" {
     ERL_CRASH_DUMP                 = "/broker/data/erl_crash.dump"
     RABBITMQ_NODENAME              = "vivarium@localhost"
     RABBITMQ_NODE_PORT             = tostring(param.amqp_port)
-    RABBITMQ_NODE_IP_ADDRESS       = local.open
+    RABBITMQ_NODE_IP_ADDRESS       = local.quiet ? local.host : local.open
     RABBITMQ_DIST_PORT             = tostring(param.erlang_ports.distribution)
     RABBITMQ_MNESIA_BASE           = "/broker/data"
     RABBITMQ_LOG_BASE              = "/broker/data"
@@ -58,7 +59,7 @@ resource "container" "broker" {
     "/broker/advanced.config"   = "[].\n"
     "/broker/enabled_plugins"   = "[rabbitmq_management].\n"
     "/broker/rabbitmq.conf"     = join("\n", concat([local.secure ? <<-TLS
-      listeners.ssl.1 = ${local.host}:${param.amqps_port}
+      listeners.ssl.1 = ${local.open}:${param.amqps_port}
       ssl_options.cacertfile = /broker/tls/ca.pem
       ssl_options.certfile = /broker/tls/certificate.pem
       ssl_options.keyfile = /broker/tls/key.pem
@@ -68,7 +69,7 @@ resource "container" "broker" {
       ssl_options.versions.2 = tlsv1.2
     TLS
     : ""], [<<-EOT
-      listeners.tcp.1 = ${local.open}:${param.amqp_port}
+      listeners.tcp.1 = ${local.quiet ? local.host : local.open}:${param.amqp_port}
       distribution.listener.interface = ${local.host}
       management.tcp.ip = ${local.open}
       management.tcp.port = ${param.management_port}
@@ -90,9 +91,8 @@ resource "container" "broker" {
     name = "${local.volumes}broker"
     path = "/broker/data"
   }
-  port { container = param.amqp_port }
   dynamic "port" {
-    for_each = local.secure ? [param.amqps_port] : []
+    for_each = concat(local.quiet ? [] : [param.amqp_port], local.secure ? [param.amqps_port] : [])
     content { container = port.value }
   }
   port { container = param.management_port }
@@ -132,6 +132,8 @@ resource "container" "consul" {
   networks    = local.networks
   user        = local.root
   command     = ["agent", "-config-file", "/consul/consul.json"]
+
+  service_name = local.cluster && local.tls ? split(".", local.consul_name)[0] : null
 
   files = merge({
     "/consul/consul.json" = jsonencode(merge({
@@ -208,7 +210,7 @@ resource "derived_certificate" "vault" {
   description = "The certificate of Vault's listener"
   authority   = "${param.datacenter} bootstrap"
   common_name = "vault.${param.datacenter}.internal"
-  names       = ["localhost"]
+  names       = concat(["localhost"], local.vault_names)
   addresses   = [local.host]
 }
 
@@ -221,6 +223,8 @@ resource "container" "vault" {
   networks    = local.networks
   user        = local.root
   command     = concat(["server", "-config", "/vault/vault.hcl"], local.seals ? ["-config", "/vault/seal.hcl"] : [])
+
+  service_name = local.cluster && local.tls ? split(".", local.vault_name)[0] : null
 
   files = merge(local.seals ? { "/vault/seal.hcl" = param.vault_seal } : {}, {
     "/vault/vault.hcl" = <<-EOT

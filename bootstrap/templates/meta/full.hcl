@@ -55,15 +55,19 @@ parameter "api_certificate" {
   description = "A Secret of the namespace with the certificate of api_host."
 }
 
+parameter "api_annotations" {
+  type        = map(string)
+  default     = { "nginx.ingress.kubernetes.io/backend-protocol" = "HTTPS" }
+  description = "Of the Ingress, with tls: how its controller is told that the API behind it answers by HTTPS alone. The default is what the controller nginx takes."
+}
+
 locals {
   full = param.profile == "full"
   once = toset(local.full ? [] : ["one"]) # what a release of the profile full stands for
   many = toset(local.full ? ["full"] : [])
 
-  # Releases have names of their own, so that addresses do not wait for each other.
-  broker_name = "vivarium-broker.${param.namespace}.svc"
-  broker_host = local.full ? local.broker_name : join("", [for c in resource.container.broker : c.outputs.host])
-  consul_host = local.full ? "vivarium-consul.${param.namespace}.svc" : join("", [for c in resource.container.consul : c.outputs.host])
+  broker_host = local.named ? local.broker_name : join("", [for c in resource.container.broker : c.outputs.host])
+  consul_host = local.named ? local.consul_name : join("", [for c in resource.container.consul : c.outputs.host])
   requests    = { requests = { cpu = "100m", memory = "256Mi" } }
 }
 
@@ -85,6 +89,7 @@ resource "helm_release" "broker" {
       certificate = resource.vault_certificate.broker["broker"].outputs.certificate
       key         = resource.vault_certificate.broker["broker"].outputs.private_key
     } : null
+    quiet        = local.quiet
     storageClass = param.storage_class
     volumeSize   = param.sizes.broker_volume
     resources    = local.requests
@@ -105,6 +110,11 @@ resource "helm_release" "consul" {
     replicas     = param.sizes.consuls
     datacenter   = param.datacenter
     gossip       = resource.derived_secret.gossip.outputs.value
+    tls = local.tls ? {
+      ca          = resource.vault_certificate.consul["one"].outputs.ca
+      certificate = resource.vault_certificate.consul["one"].outputs.certificate
+      key         = resource.vault_certificate.consul["one"].outputs.private_key
+    } : null
     storageClass = param.storage_class
     volumeSize   = param.sizes.consul_volume
     resources    = local.requests

@@ -43,7 +43,7 @@ resource "vault_cluster" "vault" {
 
   pki {
     common_name = "${param.datacenter} authority"
-    domains     = concat(["${param.datacenter}.internal", "service.${param.datacenter}.consul", "server.${param.datacenter}.consul"], local.full ? ["${param.namespace}.svc"] : [])
+    domains     = concat(["${param.datacenter}.internal", "service.${param.datacenter}.consul", "server.${param.datacenter}.consul"], local.named ? ["${param.namespace}.svc"] : [])
   }
 
   # What runners need for environments, and what it takes to look at, and to mend, what this resource has made.
@@ -74,7 +74,7 @@ resource "vault_certificate" "broker" {
   mount       = resource.vault_cluster.vault.outputs.pki
   role        = resource.vault_cluster.vault.outputs.role
   common_name = "broker.${param.datacenter}.internal"
-  names       = concat(["localhost"], local.full ? [local.broker_name] : []) # and not broker_host: on one machine that is of a broker that has the certificate
+  names       = concat(["localhost"], local.named ? [local.broker_name] : []) # and not broker_host: on one machine that is of a broker that has the certificate
   addresses   = [local.host]
   ttl         = "8760h"
 }
@@ -90,7 +90,7 @@ resource "vault_certificate" "consul" {
   mount       = resource.vault_cluster.vault.outputs.pki
   role        = resource.vault_cluster.vault.outputs.role
   common_name = "server.${param.datacenter}.consul"
-  names       = ["consul.${param.datacenter}.internal", "localhost"]
+  names       = concat(["consul.${param.datacenter}.internal", "localhost"], local.cluster ? [local.consul_name] : [])
   addresses   = [local.host]
   ttl         = "8760h"
 }
@@ -106,7 +106,7 @@ resource "vault_certificate" "server" {
   mount       = resource.vault_cluster.vault.outputs.pki
   role        = resource.vault_cluster.vault.outputs.role
   common_name = "vivarium.${param.datacenter}.internal"
-  names       = ["localhost"]
+  names       = concat(["localhost"], local.cluster ? [local.server_name] : [])
   addresses   = [local.host]
   ttl         = "8760h"
 }

@@ -21,6 +21,7 @@ resource "container" "server" {
   entrypoint   = [param.program]
   networks     = local.networks
   user         = local.root
+  service_name = local.cluster && local.tls ? split(".", local.server_name)[0] : null
   command      = ["server", "--primary", "--await-handover"]
   stop_timeout = "40s"
   depends_on   = [resource.rabbitmq_cluster.broker, resource.arangodb_database.store]
@@ -38,6 +39,8 @@ resource "container" "server" {
     VIVARIUM_LISTEN_CERT_FILE = "/vivarium/tls/certificate.pem"
     VIVARIUM_LISTEN_KEY_FILE  = "/vivarium/tls/key.pem"
     VIVARIUM_LISTEN_CA_FILE   = "/vivarium/tls/ca.pem"
+    } : {}, local.cluster && local.tls ? {
+    VIVARIUM_CONSUL_ADVERTISE = "${local.server_name}:${param.api_port}" # which its certificate is for, and not its pod's address
     } : {}, {
     VIVARIUM_KEY                  = param.key
     VIVARIUM_BUS                  = local.connection

@@ -29,6 +29,7 @@ resource "helm_release" "front" {
     service     = split(".", resource.container.server.outputs.host)[0]
     port        = param.api_port
     certificate = param.api_certificate
+    annotations = local.tls ? param.api_annotations : {}
   }
 }
 

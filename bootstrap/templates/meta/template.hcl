@@ -83,19 +83,19 @@ parameter "amqp_port" {
 parameter "amqps_port" {
   type        = number
   default     = 5671
-  description = "Of RabbitMQ with TLS, by which the service comes; amqp_port is for people on this machine, and for a service that is older."
+  description = "Of RabbitMQ with TLS, by which the service comes; amqp_port is for people on this machine, and for a service that is older. In a cluster with tls it is the only one."
 }
 
 parameter "broker_tls" {
   type        = bool
   default     = true
-  description = "Whether RabbitMQ has a certificate of Vault's authority, and the service connects with TLS; in a cluster with the profile full alone."
+  description = "Whether RabbitMQ has a certificate of Vault's authority, and the service connects with TLS; in a cluster it is said once, as tls is, without which the profile small does not have it there."
 }
 
 parameter "tls" {
   type        = bool
   default     = true
-  description = "Whether Vault, Consul and the API have certificates, too, and are asked with TLS alone; not in a cluster yet. It is said once: what is there is not moved from one to the other."
+  description = "Whether Vault, Consul and the API have certificates, too, and are asked with TLS alone. It is said once: what is there is not moved from one to the other."
 }
 
 parameter "management_port" {
@@ -177,10 +177,16 @@ locals {
   user   = "vivarium"
   issued = param.broker_credentials == "vault"
 
-  # In a cluster the name that the certificate would have to be for is known when the broker is there, which is too late; but for a release of the profile full.
-  secure    = param.broker_tls && (!local.cluster || local.full)
+  # In a cluster a certificate is for the name of a Service, which has to be known before that is there: with TLS they are called as it says here.
+  named       = local.cluster && (local.full || local.tls)
+  broker_name = "vivarium-broker.${param.namespace}.svc"
+  consul_name = "vivarium-consul.${param.namespace}.svc"
+  vault_name  = "vivarium-vault.${param.namespace}.svc"
+  server_name = "vivarium-server.${param.namespace}.svc"
+
+  secure    = param.broker_tls && (!local.cluster || local.named)
   listener  = local.secure ? "amqps://${local.listens}:${param.amqps_port}" : "amqp://${local.listens}:${param.amqp_port}"
-  tls       = param.tls && !local.cluster
+  tls       = param.tls
   scheme    = local.tls ? "https" : "http"
   trusted   = toset(local.tls ? ["one"] : [])
   # Vault's authority is that of all but Vault's listener, which is there before it.
@@ -193,6 +199,8 @@ locals {
   cluster  = param.location == "kubernetes"
   networks = local.cluster ? null : ["host"]
   open     = local.cluster ? "0.0.0.0" : local.host
+  # The broker's port without TLS is open to nobody in a cluster whose service has never come without.
+  quiet = local.cluster && local.tls && local.secure
   root     = local.docker || local.cluster ? "0:0" : null
   volumes  = local.docker ? "vivarium-" : "" # a name that nobody else has
 }

@@ -13,9 +13,13 @@ parameter "vaults" {
 }
 
 locals {
-  vault_host  = local.full ? "vivarium-vault.${param.namespace}.svc" : join("", [for c in resource.container.vault : c.outputs.host])
+  vault_host  = local.named ? local.vault_name : join("", [for c in resource.container.vault : c.outputs.host])
   vault_port  = local.full ? 8200 : param.vault_ports.http
-  vault_nodes = local.full ? [for i in range(param.vaults.nodes) : "http://vivarium-vault-${i}.${param.namespace}.svc:${local.vault_port}"] : null
+  vault_nodes = local.full ? [for i in range(param.vaults.nodes) : "${local.scheme}://vivarium-vault-${i}.${param.namespace}.svc:${local.vault_port}"] : null
+  # What its certificate is for: the Service of all, that by which a node is unsealed, and each node among the others.
+  vault_names = concat(local.cluster ? [local.vault_name] : [], local.full ? flatten([for i in range(param.vaults.nodes) : [
+    "vivarium-vault-${i}.${param.namespace}.svc", "vivarium-vault-${i}.vivarium-vault-nodes.${param.namespace}.svc",
+  ]]) : [])
 }
 
 resource "helm_release" "vault" {
@@ -30,6 +34,11 @@ resource "helm_release" "vault" {
     image        = param.images.vault
     replicas     = param.vaults.nodes
     seal         = param.vault_seal
+    tls = local.tls ? {
+      ca          = resource.derived_certificate.vault["one"].outputs.ca
+      certificate = resource.derived_certificate.vault["one"].outputs.certificate
+      key         = resource.derived_certificate.vault["one"].outputs.private_key
+    } : null
     storageClass = param.storage_class
     volumeSize   = param.vaults.volume
     resources    = local.requests

@@ -21,49 +21,34 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
-// ways are listeners on the loopback address, each of which leads to one address in the cluster.
+// ways are connections into the cluster that are open.
 type ways struct {
 	mu     sync.Mutex
-	to     map[string]net.Listener
 	ends   map[net.Conn]bool
 	closed bool
 	over   sync.WaitGroup
 }
 
-// Reach is an address on this machine that leads to one in the cluster: SERVICE.NAMESPACE.svc:PORT. It stays for as long as the
-// Cluster is not closed, whichever pod stands behind the Service. Where there is none, connections end at once.
-func (c *Cluster) Reach(ctx context.Context, address string) (string, error) {
-	w := &c.ways
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if l := w.to[address]; l != nil {
-		return l.Addr().String(), nil
-	}
-	if w.closed {
-		return "", fault.New(fault.GiveUp, fault.Conflict, "the way into the cluster is closed")
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fault.Wrap(err, fault.GiveUp, fault.Unavailable, "no port of this machine can be had for a way into the cluster")
-	}
-	if w.to == nil {
-		w.to, w.ends = map[string]net.Listener{}, map[net.Conn]bool{}
-	}
-	w.to[address] = l
-	w.over.Go(func() { c.accept(l, address) })
-	return l.Addr().String(), nil
-}
-
-// Dial connects to an address in the cluster, or to any other as usual. It fits http.Transport.
+// Dial connects to an address in the cluster, SERVICE.NAMESPACE.svc:PORT, whichever pod stands behind the Service now, or to any other as usual. It fits
+// http.Transport. Who connects knows the other end by that address, so a certificate is checked for it.
 func (c *Cluster) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if _, _, _, ok := inside(address); ok {
-		local, err := c.Reach(ctx, address)
-		if err != nil {
-			return nil, err
-		}
-		address = local
+	if _, _, _, ok := inside(address); !ok {
+		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
-	return (&net.Dialer{}).DialContext(ctx, network, address)
+	end, far := net.Pipe()
+	connected := make(chan error, 1)
+	if !c.ways.begin(far, func() { c.carry(far, address, connected) }) {
+		return nil, fault.New(fault.GiveUp, fault.Conflict, "the way into the cluster is closed")
+	}
+	select {
+	case err := <-connected:
+		if err != nil {
+			return nil, errors.Join(err, end.Close())
+		}
+		return end, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), end.Close()) // and what comes of it later ends at once
+	}
 }
 
 // inside takes SERVICE.NAMESPACE.svc:PORT apart.
@@ -82,9 +67,6 @@ func inside(address string) (service, namespace string, port int, ok bool) {
 func (w *ways) close() {
 	w.mu.Lock()
 	w.closed = true
-	for _, l := range w.to {
-		_ = l.Close()
-	}
 	for end := range w.ends {
 		_ = end.Close()
 	}
@@ -92,68 +74,67 @@ func (w *ways) close() {
 	w.over.Wait()
 }
 
-// keep is false when all is closed.
-func (w *ways) keep(end net.Conn) bool {
+// begin has a connection carried, and closes it afterwards; it is false when all is closed.
+func (w *ways) begin(far net.Conn, carry func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.closed {
-		w.ends[end] = true
+	if w.closed {
+		return false
 	}
-	return !w.closed
+	if w.ends == nil {
+		w.ends = map[net.Conn]bool{}
+	}
+	w.ends[far] = true
+	w.over.Go(func() {
+		defer w.end(far)
+		carry()
+	})
+	return true
 }
 
-func (w *ways) forget(end net.Conn) {
+func (w *ways) end(far net.Conn) {
+	_ = far.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.ends, end)
+	delete(w.ends, far)
 }
 
-func (c *Cluster) accept(l net.Listener, address string) {
-	for {
-		end, err := l.Accept()
-		if err != nil {
-			return
-		}
-		c.ways.over.Go(func() {
-			defer func() { _ = end.Close() }()
-			if !c.ways.keep(end) {
-				return
-			}
-			defer c.ways.forget(end)
-			_ = c.carry(end, address) // whoever has connected sees the end of the connection
-		})
+// carry is one connection, by the API server's port forwarding: what kubectl port-forward does. It tells when there is one, or else why not, and returns
+// when it has ended.
+func (c *Cluster) carry(far net.Conn, address string, connected chan<- error) {
+	data, trouble, through, err := c.open(address)
+	connected <- err
+	if err != nil {
+		return
 	}
+	defer func() { _ = through.Close() }()
+	join(far, data, trouble)
 }
 
-// carry is one connection, by the API server's port forwarding: what kubectl port-forward does.
-func (c *Cluster) carry(end net.Conn, address string) error {
+// open makes the streams of a connection.
+func (c *Cluster) open(address string) (data, trouble httpstream.Stream, through httpstream.Connection, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	pod, port, err := c.behind(ctx, address)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
-	through, err := c.forward(pod)
-	if err != nil {
-		return err
+	if through, err = c.forward(pod); err != nil {
+		return nil, nil, nil, err
 	}
-	defer func() { _ = through.Close() }()
 	headers := http.Header{}
 	headers.Set(corev1.StreamType, corev1.StreamTypeError)
 	headers.Set(corev1.PortHeader, strconv.Itoa(port))
 	headers.Set(corev1.PortForwardRequestIDHeader, "0")
-	trouble, err := through.CreateStream(headers)
-	if err != nil {
-		return err
+	if trouble, err = through.CreateStream(headers); err == nil {
+		_ = trouble.Close() // we say nothing in it
+		headers.Set(corev1.StreamType, corev1.StreamTypeData)
+		data, err = through.CreateStream(headers)
 	}
-	_ = trouble.Close() // we say nothing in it
-	headers.Set(corev1.StreamType, corev1.StreamTypeData)
-	data, err := through.CreateStream(headers)
 	if err != nil {
-		return err
+		return nil, nil, nil, errors.Join(err, through.Close())
 	}
-	join(end, data, trouble)
-	return nil
+	return data, trouble, through, nil
 }
 
 // join copies both ways until either side ends; what is told as trouble ends both.

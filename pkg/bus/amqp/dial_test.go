@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,4 +102,20 @@ func TestHungBroker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	require.NoError(t, b.Publish(ctx, bus.Message{To: bus.Address{Key: bus.Logs}}))
+}
+
+// TestAnotherWay: a broker is reached by whatever way there is to it, under the name that it is called by.
+func TestAnotherWay(t *testing.T) {
+	broker := servers.SharedRabbitMQ(t)
+	address, err := url.Parse(broker.URL())
+	require.NoError(t, err)
+	address.Host = "broker.viv.svc:5672"
+	var dialled atomic.Value
+	b, err := amqp.Dial(t.Context(), amqp.Options{URL: address.String(), Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialled.Store(address)
+		return (&net.Dialer{}).DialContext(ctx, network, broker.Address())
+	}})
+	require.NoError(t, err)
+	require.NoError(t, b.Close(context.Background()))
+	require.Equal(t, "broker.viv.svc:5672", dialled.Load())
 }

@@ -167,8 +167,9 @@ func (l *link) dial(ctx context.Context) (*connection, error) {
 		Properties:      properties,
 		SASL:            login.sasl(),
 		Dial: func(network, address string) (net.Conn, error) {
-			d := net.Dialer{Timeout: dialTimeout}
-			c, err := d.DialContext(ctx, network, address)
+			limit, cancel := context.WithTimeout(ctx, dialTimeout)
+			defer cancel()
+			c, err := l.o.Dial(limit, network, address)
 			if err != nil {
 				return nil, err
 			}

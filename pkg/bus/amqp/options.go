@@ -36,6 +36,8 @@ type Options struct {
 	Log *slog.Logger
 	// TLS is used for amqps; nil takes the system's roots and the URL's host.
 	TLS *tls.Config
+	// Dial makes the connections; nil does so as usual. The certificate is checked for the URL's host however it is reached.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Heartbeat is how often each side says that it is alive; a peer that was silent for about twice as long is gone.
 	// 0 takes 5 seconds, and less than a second is a second.
 	Heartbeat time.Duration
@@ -68,6 +70,9 @@ func (o *Options) complete() (address string, err error) {
 		o.Heartbeat = defaultHeartbeat
 	}
 	o.Heartbeat = max(o.Heartbeat, time.Second)
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
+	}
 	if o.InFlight <= 0 {
 		o.InFlight = driver.DefaultInFlight
 	}

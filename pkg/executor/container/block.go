@@ -28,8 +28,16 @@ const (
 	StopFirst  = "stop_first"
 )
 
-// OnlyOnKubernetes is what other targets say of an account.
-const OnlyOnKubernetes = "service_account is an account of Kubernetes, and there are none here: leave it out"
+// OnlyOnKubernetes is what other targets say of what they have no counterpart of, "" where the block has nothing of it.
+func (b Block) OnlyOnKubernetes() string {
+	switch {
+	case b.ServiceAccount != "":
+		return "service_account is an account of Kubernetes, and there are none here: leave it out"
+	case b.ServiceName != "":
+		return "service_name is the name of a Service of Kubernetes, and there are none here: leave it out"
+	}
+	return ""
+}
 
 const (
 	maxReplicas = 100
@@ -48,8 +56,10 @@ type Block struct {
 	User  string            `json:"user,omitempty"`
 	// ServiceAccount is the account of Kubernetes whose credentials the containers get; "" is none.
 	ServiceAccount string `json:"service_account,omitempty"`
-	Workdir        string `json:"workdir,omitempty"`
-	Replicas       int    `json:"replicas"`
+	// ServiceName is what the Service of Kubernetes is called; "" is a name that nobody else has.
+	ServiceName string `json:"service_name,omitempty"`
+	Workdir     string `json:"workdir,omitempty"`
+	Replicas    int    `json:"replicas"`
 	// Pull is one of PullMissing, PullAlways and PullNever.
 	Pull string `json:"pull"`
 	// Restart is one of RestartAlways, RestartOnFailure, RestartNo and RestartUnlessStopped.

@@ -27,6 +27,7 @@ func Kind() template.Kind {
 			"files":           optional("files", cty.Map(cty.String)),
 			"user":            optional("user", cty.String),
 			"service_account": optional("service_account", cty.String),
+			"service_name":    optional("service_name", cty.String),
 			"workdir":         checked(optional("workdir", cty.String), absolute),
 			"replicas":        checked(optional("replicas", cty.Number), whole(1, maxReplicas)),
 			"pull":            checked(optional("pull", cty.String), oneOf(PullMissing, PullAlways, PullNever)),

@@ -38,8 +38,8 @@ func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error)
 	if err != nil {
 		return nil, err
 	}
-	if block.ServiceAccount != "" {
-		return nil, container.Invalid(r, container.OnlyOnKubernetes)
+	if wrong := block.OnlyOnKubernetes(); wrong != "" {
+		return nil, container.Invalid(r, "%s", wrong)
 	}
 	docker, err := e.client()
 	if err != nil {

@@ -115,7 +115,7 @@ func (e *Executor) begin(ctx context.Context, r executor.Request, loose bool) (*
 	if err != nil {
 		return nil, err
 	}
-	return &session{Executor: e, c: c, r: r, block: b, at: e.place(r)}, nil
+	return &session{Executor: e, c: c, r: r, block: b, at: e.placed(r, b)}, nil
 }
 
 func decode(r executor.Request) (container.Block, error) {

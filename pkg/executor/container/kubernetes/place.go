@@ -31,6 +31,15 @@ type place struct {
 	id      string
 }
 
+// placed is the same for a block, which may say how its Service is called.
+func (e *Executor) placed(r executor.Request, b container.Block) place {
+	p := e.place(r)
+	if b.ServiceName != "" {
+		p.service = b.ServiceName
+	}
+	return p
+}
+
 func (e *Executor) place(r executor.Request) place {
 	sum := sha256.Sum256([]byte(r.Environment + "\x00" + r.Step))
 	id := hex.EncodeToString(sum[:8])

@@ -27,6 +27,9 @@ func refuse(r executor.Request, b container.Block) error {
 	if b.ServiceAccount != "" && len(validation.IsDNS1123Subdomain(b.ServiceAccount)) > 0 {
 		return container.Invalid(r, "service_account = %q can't be the name of an account: small letters, digits and hyphens", b.ServiceAccount)
 	}
+	if b.ServiceName != "" && len(validation.IsDNS1035Label(b.ServiceName)) > 0 {
+		return container.Invalid(r, "service_name = %q can't be the name of a Service: small letters, digits and hyphens, with a letter first", b.ServiceName)
+	}
 	for _, name := range slices.Sorted(maps.Keys(b.Labels)) {
 		if len(validation.IsQualifiedName(name)) > 0 {
 			return container.Invalid(r, "labels has %q, which can't be the name of a label or annotation on Kubernetes", name)
@@ -63,7 +66,7 @@ func refuseAdoption(r executor.Request) error {
 // refuseOpen returns an error about a secret where everybody who may look at a Deployment would see it. In env, files,
 // command and entrypoint it comes by way of a Secret.
 func refuseOpen(r executor.Request, b container.Block) error {
-	open := map[string][]string{"image": {b.Image}, "user": {b.User}, "workdir": {b.Workdir}, "service_account": {b.ServiceAccount}}
+	open := map[string][]string{"image": {b.Image}, "user": {b.User}, "workdir": {b.Workdir}, "service_account": {b.ServiceAccount}, "service_name": {b.ServiceName}}
 	for name, value := range b.Labels {
 		open["labels"] = append(open["labels"], name, value)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/executor"
+	"github.com/vivarium-env/vivarium/pkg/executor/container"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/secret"
 )
@@ -47,7 +48,7 @@ func rendering(t *testing.T, o Options, r executor.Request) (*session, wanted, e
 	if err != nil {
 		return nil, wanted{}, err
 	}
-	s := &session{Executor: e, r: r, block: b, at: e.place(r), c: &client{address: "https://kubernetes.test"}}
+	s := &session{Executor: e, r: r, block: b, at: e.placed(r, b), c: &client{address: "https://kubernetes.test"}}
 	w, err := s.render()
 	return s, w, err
 }
@@ -126,6 +127,7 @@ func TestRefused(t *testing.T) {
 		`{"image":"a","restart":"no"}`:                                                              "restart",
 		`{"image":"a","user":"root"}`:                                                               "number",
 		`{"image":"a","service_account":"My Account"}`:                                              "service_account",
+		`{"image":"a","service_name":"1.notes"}`:                                                    "service_name",
 		`{"image":"a","labels":{"a b":"c"}}`:                                                        "labels",
 		`{"image":"a","expose":[{"host":"Notes_","port":80}]}`:                                      "DNS",
 		`{"image":"a","image_":"","labels":{"password":"` + hidden + `"}}`:                          "sensitive value is in labels",
@@ -150,6 +152,9 @@ func TestPlaces(t *testing.T) {
 	shared := New(Options{Namespace: "teams"}).place(r)
 	require.Equal(t, "teams", shared.namespace)
 	require.Equal(t, shared.name, shared.service, "environments share the namespace, so the name has the environment in it")
+	named := New(Options{Namespace: "teams"}).placed(r, container.Block{ServiceName: "notes"})
+	require.Equal(t, "notes.teams.svc", named.host(), "known before there is any")
+	require.Equal(t, shared.name, named.name, "all else is called as ever")
 	other := r
 	other.Environment = "Notes_" + strings.Repeat("x", 80)
 	far := New(Options{}).place(other)

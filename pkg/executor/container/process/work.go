@@ -51,8 +51,8 @@ func (w *work) refuse() string {
 	switch {
 	case !shared:
 		return "a process has the machine's network and no other: leave networks out (others reach it at 127.0.0.1)"
-	case b.ServiceAccount != "":
-		return container.OnlyOnKubernetes
+	case b.OnlyOnKubernetes() != "":
+		return b.OnlyOnKubernetes()
 	case len(b.Expose) > 0:
 		return "nothing routes to a process: leave expose out, and reach it at its port"
 	case b.Limits.CPU != 0 || b.Limits.Memory != 0:
