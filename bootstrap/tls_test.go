@@ -27,18 +27,20 @@ func TestCertificatesInACluster(t *testing.T) {
 	p := resolved(t, inCluster(nil))
 	_, containers := inputsOf(t, p, "container.")
 	_, issued := inputsOf(t, p, "_certificate.")
-	require.Len(t, issued, 4)
+	require.Len(t, issued, 5)
 	for at, of := range map[string]string{`container.broker["one"]`: `vault_certificate.broker["broker"]`, `container.consul["one"]`: `vault_certificate.consul["one"]`,
 		`container.vault["one"]`: `derived_certificate.vault["one"]`, "container.server": `vault_certificate.server["one"]`} {
 		name, said := containers["meta."+at]["service_name"].(string)
 		require.True(t, said, at)
 		require.Contains(t, names(issued["meta."+of]), name+".viv.svc")
 		for other := range issued {
-			if other != "meta."+of {
+			if other != "meta."+of && !strings.Contains(other, "management") {
 				require.NotContains(t, names(issued[other]), name+".viv.svc", "nobody else shows it")
 			}
 		}
 	}
+	_, broker := inputsOf(t, p, "rabbitmq_cluster.")
+	require.Equal(t, "https://vivarium-broker.viv.svc:15672", broker["meta.rabbitmq_cluster.broker"]["address"])
 	_, vault := inputsOf(t, p, "vault_cluster.")
 	require.Equal(t, "https://vivarium-vault.viv.svc:8200", vault["meta.vault_cluster.vault"]["address"])
 	_, consul := inputsOf(t, p, "consul_cluster.")
@@ -61,8 +63,9 @@ func TestTheProfileFullWithTLS(t *testing.T) {
 	chart := func(name string) string { return rendered(t, releases[`meta.helm_release.`+name+`["full"]`]) }
 	for name, all := range map[string][]string{
 		"consul": {`\"verify_incoming\":true`, `\"verify_server_hostname\":true`, `\"verify_outgoing\":true`, `\"http\":-1`, `\"https\":8500`, "scheme: HTTPS", "key.pem: "},
-		"vault":  {"tls_key_file", `leader_api_addr = "https://vivarium-vault-2.`, `leader_ca_cert_file = "/config/ca.pem"`, `value: "https://$(POD).`, "scheme: HTTPS", "key.pem: "},
-		"broker": {"listeners.tcp = none", "listeners.ssl.1 = 5671"},
+		"vault":  {"tls_key_file", `leader_api_addr = "https://vivarium-vault-2.`, `leader_ca_cert_file = "/config/ca.pem"`, `value: "https://$(POD).`, "scheme: HTTPS", "key.pem: ", "mountPath: /etc/ssl/certs/"},
+		"broker": {"listeners.tcp = none", "listeners.ssl.1 = 5671", "management.ssl.port = 15672", "management-key.pem: "},
+		"store":  {"ssl://0.0.0.0:8529", "--ssl.keyfile=/config/server.pem", "server.pem: "},
 		"front":  {`"nginx.ingress.kubernetes.io/backend-protocol":"HTTPS"`},
 	} {
 		manifest := chart(name)
@@ -75,6 +78,7 @@ func TestTheProfileFullWithTLS(t *testing.T) {
 	require.NotContains(t, chart("broker"), "port: 5672")
 	_, issued := inputsOf(t, p, "_certificate.")
 	for of, all := range map[string][]string{
+		`vault_certificate.store["full"]`:  {"vivarium-store.viv.svc"},
 		`vault_certificate.consul["one"]`:  {"vivarium-consul.viv.svc"},
 		`derived_certificate.vault["one"]`: {"vivarium-vault.viv.svc", "vivarium-vault-2.viv.svc", "vivarium-vault-2.vivarium-vault-nodes.viv.svc"},
 	} {
@@ -85,9 +89,15 @@ func TestTheProfileFullWithTLS(t *testing.T) {
 	_, vault := inputsOf(t, p, "vault_cluster.")
 	require.Contains(t, vault["meta.vault_cluster.vault"]["nodes"], "https://vivarium-vault-0.viv.svc:8200")
 
+	_, database := inputsOf(t, p, "arangodb_database.")
+	require.Equal(t, "https://vivarium-store.viv.svc:8529", database[`meta.arangodb_database.store["full"]`]["address"])
+	require.Equal(t, "PEM", database[`meta.arangodb_database.store["full"]`]["ca"])
+	_, server := inputsOf(t, p, "container.server")
+	require.Equal(t, "PEM", server["meta.container.server"]["files"].(map[string]any)["/vivarium/tls/store.pem"])
+
 	given["tls"], given["broker_tls"] = false, false
 	_, releases = inputsOf(t, resolved(t, inCluster(given)), "helm_release.")
-	for name, said := range map[string]string{"consul": `\"https\":-1`, "vault": "tls_disable     = true", "broker": "port: 5672"} {
+	for name, said := range map[string]string{"consul": `\"https\":-1`, "vault": "tls_disable     = true", "store": "port: 8529", "broker": "port: 5672"} {
 		require.Contains(t, chart(name), said)
 		require.False(t, strings.Contains(chart(name), "HTTPS"), name)
 	}

@@ -50,6 +50,11 @@ func openArango(ctx context.Context, settings config.Settings, variables map[str
 		return nil, err
 	}
 	o.LogRetention, o.Log = settings.LogRetention, log
+	roots, err := readRoots(settings.StoreCAFile, "the store")
+	if err != nil {
+		return nil, err
+	}
+	o.TLS = trust(roots)
 	if o.User == "" {
 		o.User, o.Password = settings.StoreUser, settings.StorePassword
 	} else if o.Password == "" {

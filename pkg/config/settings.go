@@ -18,6 +18,8 @@ type Settings struct {
 	Store string
 	// StoreUser and StorePassword stand in for credentials that Store does not have; StoreVault names a secret with them.
 	StoreUser, StorePassword, StoreVault string
+	// StoreCAFile has roots (PEM) for the certificate of an ArangoDB; empty: the system's.
+	StoreCAFile string
 	// DataDir holds everything that a server keeps.
 	DataDir string
 	// Listen is the host:port of the API; port 0 takes a free one.

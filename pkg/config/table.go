@@ -45,6 +45,8 @@ var table = []Setting{
 		func(s *Settings) *string { return &s.StorePassword }, anything).asSecret(),
 	text("store_vault", "", "", "secret in Vault (MOUNT/PATH, KV version 2) with user and password of the store",
 		func(s *Settings) *string { return &s.StoreVault }, anything),
+	text("store_ca_file", "", "", "roots (PEM) that the store's certificate is checked with (arangodb+tls://); the system's unless given",
+		func(s *Settings) *string { return &s.StoreCAFile }, anything),
 	text("data_dir", "data-dir", ".vivarium", "folder that holds everything the server keeps",
 		func(s *Settings) *string { return &s.DataDir }, required),
 	text("listen", "listen", "127.0.0.1:8090", "host:port of the API; port 0 takes a free one",

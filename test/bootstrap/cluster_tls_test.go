@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,10 +41,29 @@ func (c *inCluster) trusts(t *testing.T, ctx context.Context) {
 		var untrusted *tls.CertificateVerificationError
 		require.ErrorAs(t, shakes(ctx, way.Dial, host("broker", "5671"), roots), &untrusted)
 	}
+	require.NoError(t, shakes(ctx, way.Dial, host("broker", "15672"), c.managementRoots(t, ctx)))
+	var unknown *tls.CertificateVerificationError
+	require.ErrorAs(t, shakes(ctx, way.Dial, host("broker", "15672"), c.Roots()), &unknown, "Vault can't have issued it, which asks there itself")
 	ports := strings.Fields(c.kubectl(t, ctx, "-n", namespace, "get", "service", "vivarium-broker", "-o", "jsonpath={.spec.ports[*].port}"))
 	require.Contains(t, ports, "5671")
 	require.NotContains(t, ports, "5672", "without TLS")
 	c.heard(t, ctx, way.Dial)
+}
+
+// managementRoots is a file with the authority of the broker's management, as environment zero puts it out.
+func (c *inCluster) managementRoots(t *testing.T, ctx context.Context) (file string) {
+	t.Helper()
+	var shown struct {
+		Environment struct {
+			Outputs struct {
+				CA string `json:"management_ca"`
+			} `json:"outputs"`
+		} `json:"environment"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(c.order(t, ctx, "env", "show", "meta", "-o", "json")), &shown))
+	file = filepath.Join(c.Dir, "management.pem")
+	require.NoError(t, os.WriteFile(file, []byte(shown.Environment.Outputs.CA), 0o600))
+	return file
 }
 
 // shakes is how a handshake with who does not speak HTTP ends.
@@ -126,7 +146,7 @@ func (c *inCluster) privateKeys(t *testing.T, ctx context.Context) (lines []stri
 			lines = append(lines, strings.Split(text, "\n")[1])
 		}
 	}
-	require.Len(t, lines, 4, "of the server, Consul, Vault and the broker")
+	require.Len(t, lines, 5, "of the server, Consul, Vault, the broker and its management")
 	return lines
 }
 

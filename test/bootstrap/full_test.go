@@ -171,8 +171,8 @@ func (f *full) takesContainer(t *testing.T, ctx context.Context, r executor.Requ
 	require.Equal(t, event.ChangeCreate, p.Change)
 	said, err := json.Marshal(p.Differences)
 	require.NoError(t, err)
-	for _, kind := range []string{"Deployment", "Service"} {
-		require.Contains(t, string(said), kind+" meta-", r.Step)
+	for _, object := range []string{"Deployment meta-", "Service "} {
+		require.Contains(t, string(said), object, r.Step)
 	}
 }
 

@@ -71,8 +71,8 @@ resource "container" "broker" {
     : ""], [<<-EOT
       listeners.tcp.1 = ${local.quiet ? local.host : local.open}:${param.amqp_port}
       distribution.listener.interface = ${local.host}
-      management.tcp.ip = ${local.open}
-      management.tcp.port = ${param.management_port}
+      management.${local.quiet ? "ssl" : "tcp"}.ip = ${local.open}
+      management.${local.quiet ? "ssl" : "tcp"}.port = ${param.management_port}
       default_user = administrator
       default_pass = ${resource.derived_secret.broker_administrator.outputs.value}
       disk_free_limit.absolute = 50MB
@@ -80,8 +80,18 @@ resource "container" "broker" {
       log.console.level = warning
       log.file = false
     EOT
-    ]))
-    }, local.secure ? {
+      ], local.quiet ? [<<-TLS
+      management.ssl.cacertfile = /broker/tls/management-ca.pem
+      management.ssl.certfile = /broker/tls/management.pem
+      management.ssl.keyfile = /broker/tls/management-key.pem
+      management.ssl.verify = verify_none
+    TLS
+    ] : []))
+    }, local.quiet ? {
+    "/broker/tls/management-ca.pem"  = resource.derived_certificate.management["broker"].outputs.ca
+    "/broker/tls/management.pem"     = resource.derived_certificate.management["broker"].outputs.certificate
+    "/broker/tls/management-key.pem" = resource.derived_certificate.management["broker"].outputs.private_key
+    } : {}, local.secure ? {
     "/broker/tls/ca.pem"          = resource.vault_certificate.broker["broker"].outputs.ca
     "/broker/tls/certificate.pem" = resource.vault_certificate.broker["broker"].outputs.certificate
     "/broker/tls/key.pem"         = resource.vault_certificate.broker["broker"].outputs.private_key
@@ -105,6 +115,8 @@ resource "container" "broker" {
     http {
       path = "/"
       port = param.management_port
+      tls  = local.quiet ? true : null
+      ca   = local.quiet ? local.management_ca : null
     }
     interval     = local.patience.interval
     timeout      = local.patience.timeout
@@ -214,6 +226,18 @@ resource "derived_certificate" "vault" {
   addresses   = [local.host]
 }
 
+# Vault's engine, which makes users there, takes no authority but those of its machine, so it is told this one as one of them: before it begins, when its own
+# issues nothing yet.
+resource "derived_certificate" "management" {
+  for_each    = toset(local.quiet ? ["broker"] : [])
+  group       = "base"
+  description = "The certificate of the broker's management"
+  authority   = "${param.datacenter} broker"
+  common_name = "management.${param.datacenter}.internal"
+  names       = ["localhost", local.broker_name]
+  addresses   = [local.host]
+}
+
 resource "container" "vault" {
   for_each    = local.once
   group       = "base"
@@ -248,6 +272,8 @@ resource "container" "vault" {
     }, local.tls ? {
     "/vault/tls/certificate.pem" = resource.derived_certificate.vault["one"].outputs.certificate
     "/vault/tls/key.pem"         = resource.derived_certificate.vault["one"].outputs.private_key
+    } : {}, local.quiet ? {
+    "/etc/ssl/certs/vivarium-broker.pem" = local.management_ca # where programs in Go look for authorities
   } : {})
 
   volume {

@@ -90,6 +90,11 @@ resource "helm_release" "broker" {
       key         = resource.vault_certificate.broker["broker"].outputs.private_key
     } : null
     quiet        = local.quiet
+    management = local.quiet ? {
+      ca          = local.management_ca
+      certificate = resource.derived_certificate.management["broker"].outputs.certificate
+      key         = resource.derived_certificate.management["broker"].outputs.private_key
+    } : null
     storageClass = param.storage_class
     volumeSize   = param.sizes.broker_volume
     resources    = local.requests

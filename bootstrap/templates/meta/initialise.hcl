@@ -2,7 +2,8 @@ resource "rabbitmq_cluster" "broker" {
   depends_on    = [resource.container.broker, resource.helm_release.broker]
   group         = "base"
   description   = "The virtual host of the service, and a user for people"
-  address       = "http://${local.broker_host}:${param.management_port}"
+  address       = "${local.quiet ? "https" : "http"}://${local.broker_host}:${param.management_port}"
+  ca            = local.quiet ? local.management_ca : null
   administrator = "administrator"
   password      = resource.derived_secret.broker_administrator.outputs.value
   virtual_host  = local.user

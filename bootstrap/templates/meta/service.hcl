@@ -30,6 +30,8 @@ resource "container" "server" {
   env = merge(local.full ? {
     VIVARIUM_STORE          = local.store
     VIVARIUM_STORE_PASSWORD = resource.derived_secret.store_user.outputs.value
+    } : {}, local.store_checked ? {
+    VIVARIUM_STORE_CA_FILE = "/vivarium/tls/store.pem"
     } : {}, local.issued ? {
     VAULT_ADDR      = resource.vault_rabbitmq.broker["vault"].outputs.address
     VAULT_ROLE_ID   = resource.derived_secret.server_role.outputs.value
@@ -57,7 +59,7 @@ resource "container" "server" {
     VIVARIUM_LOG_LEVEL            = param.log_level
   })
 
-  files = merge(local.roots, local.tls ? {
+  files = merge(local.roots, local.store_checked ? { "/vivarium/tls/store.pem" = local.store_ca } : {}, local.tls ? {
     "/vivarium/tls/certificate.pem" = resource.vault_certificate.server["one"].outputs.certificate
     "/vivarium/tls/key.pem"         = resource.vault_certificate.server["one"].outputs.private_key
   } : {}, { for file, text in param.catalogue_files : "${local.catalogue}/${file}" => text })

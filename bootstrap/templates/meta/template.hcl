@@ -192,6 +192,7 @@ locals {
   # Vault's authority is that of all but Vault's listener, which is there before it.
   authority = local.tls ? resource.vault_certificate.server["one"].outputs.ca : local.secure ? resource.vault_certificate.broker["broker"].outputs.ca : ""
   vault_ca  = local.tls ? resource.derived_certificate.vault["one"].outputs.ca : ""
+  management_ca = local.quiet ? resource.derived_certificate.management["broker"].outputs.ca : ""
 
   # On one machine everything is on its own network, so that addresses are the same for whoever asks: the engine of a bootstrap, the
   # runner, people. In a cluster they are those of Services, and what others ask listens to all.
@@ -199,7 +200,7 @@ locals {
   cluster  = param.location == "kubernetes"
   networks = local.cluster ? null : ["host"]
   open     = local.cluster ? "0.0.0.0" : local.host
-  # The broker's port without TLS is open to nobody in a cluster whose service has never come without.
+  # In a cluster whose service has never come without TLS the broker listens with TLS alone, its management, too.
   quiet = local.cluster && local.tls && local.secure
   root     = local.docker || local.cluster ? "0:0" : null
   volumes  = local.docker ? "vivarium-" : "" # a name that nobody else has
@@ -243,6 +244,10 @@ output "vault_ca" {
 output "bus" {
   value     = local.bus
   sensitive = true
+}
+
+output "management_ca" {
+  value = local.management_ca
 }
 
 output "bus_ca" {

@@ -39,6 +39,7 @@ resource "helm_release" "vault" {
       certificate = resource.derived_certificate.vault["one"].outputs.certificate
       key         = resource.derived_certificate.vault["one"].outputs.private_key
     } : null
+    trusted      = local.management_ca
     storageClass = param.storage_class
     volumeSize   = param.vaults.volume
     resources    = local.requests

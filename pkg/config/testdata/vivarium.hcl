@@ -20,6 +20,7 @@ store = "sqlite"
 store_user     = ""
 store_password = ""
 store_vault    = "" # such as "secret/vivarium/store"
+store_ca_file  = "" # roots for arangodb+tls://, when they are not the system's
 
 # Everything the server keeps. Two servers can't share one.
 data_dir = ".vivarium"

@@ -19,8 +19,9 @@ import (
 const ArangoName = "arangodb_database"
 
 type arangoBlock struct {
-	// Address is the URL of a coordinator, or of a server alone.
+	// Address is the URL of a coordinator, or of a server alone, whose certificate is checked with CA.
 	Address       string `json:"address"`
+	CA            string `json:"ca"`
 	Administrator string `json:"administrator"`
 	Password      string `json:"password"`
 	Database      string `json:"database"`
@@ -30,7 +31,7 @@ type arangoBlock struct {
 
 func arangoKind() template.Kind {
 	return kindOf(ArangoName, hcldec.ObjectSpec{
-		"address": required("address"), "administrator": required("administrator"), "password": required("password"),
+		"address": required("address"), "ca": optional("ca"), "administrator": required("administrator"), "password": required("password"),
 		"database": required("database"), "user": required("user"), "user_password": required("user_password"),
 	}, map[string]template.Output{
 		"address":  shown("The server's URL."),
@@ -63,6 +64,10 @@ func beginArango(o Options, r executor.Request) (work, error) {
 	}
 	if at, err := url.Parse(b.Address); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" || at.User != nil {
 		return nil, fault.New(fault.GiveUp, fault.Invalid, "address of %s is no URL of an ArangoDB, such as http://127.0.0.1:8529", r.Step)
+	}
+	o, err := o.trusting(r, b.CA)
+	if err != nil {
+		return nil, err
 	}
 	w.admin, w.user = b.client(o, b.Administrator, b.Password), b.client(o, b.User, b.UserPassword)
 	return w, nil

@@ -2,6 +2,7 @@ package initialise_test
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,21 @@ func newArangoStandIn(t *testing.T) *arangoStandIn {
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// TestAnArangoWithACertificate is taken for what it is by who knows its authority alone.
+func TestAnArangoWithACertificate(t *testing.T) {
+	s := newArangoStandIn(t)
+	listener := httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	defer listener.Close()
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: listener.Certificate().Raw}))
+	s.URL = listener.URL
+	e, inputs := kind(t, initialise.Options{}, initialise.ArangoName), arangoInputs(s, "mine", "me", "p")
+	_, err := e.Apply(t.Context(), request(inputs))
+	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+	_, err = e.Apply(t.Context(), request(strings.Replace(inputs, "{", fmt.Sprintf(`{"ca":%q,`, ca), 1)))
+	require.NoError(t, err)
+	require.True(t, s.databases["mine"])
 }
 
 func (s *arangoStandIn) serve(w http.ResponseWriter, r *http.Request) {

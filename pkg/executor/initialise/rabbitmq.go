@@ -19,8 +19,9 @@ import (
 const RabbitName = "rabbitmq_cluster"
 
 type rabbitBlock struct {
-	// Address is the URL of the management plugin.
+	// Address is the URL of the management plugin, whose certificate is checked with CA.
 	Address       string `json:"address"`
+	CA            string `json:"ca"`
 	Administrator string `json:"administrator"`
 	Password      string `json:"password"`
 	Host          string `json:"virtual_host"`
@@ -30,7 +31,7 @@ type rabbitBlock struct {
 
 func rabbitKind() template.Kind {
 	return kindOf(RabbitName, hcldec.ObjectSpec{
-		"address": required("address"), "administrator": required("administrator"), "password": required("password"),
+		"address": required("address"), "ca": optional("ca"), "administrator": required("administrator"), "password": required("password"),
 		"virtual_host": required("virtual_host"), "user": required("user"), "user_password": required("user_password"),
 	}, map[string]template.Output{
 		"address":      shown("The URL of the management plugin."),
@@ -55,7 +56,11 @@ func beginRabbit(o Options, r executor.Request) (work, error) {
 	if err := need(r, "address", b.Address, "administrator", b.Administrator, "password", b.Password, "virtual_host", b.Host, "user", b.User, "user_password", b.UserPassword); err != nil {
 		return nil, err
 	}
-	var err, err2 error
+	o, err := o.trusting(r, b.CA)
+	if err != nil {
+		return nil, err
+	}
+	var err2 error
 	w.broker, err = rabbithole.NewClient(b.Address, b.Administrator, b.Password)
 	w.user, err2 = rabbithole.NewClient(b.Address, b.User, b.UserPassword)
 	if err = errors.Join(err, err2); err != nil {
