@@ -145,6 +145,7 @@ func (p *Place) lives(t *testing.T, ctx context.Context, lose func()) {
 	}
 	p.shows(t, ctx)
 	p.changes(t, ctx)
+	p.renews(t, ctx)
 
 	out, err = p.destroyFurther(ctx).CombinedOutput()
 	require.NoError(t, err, "%s", out)

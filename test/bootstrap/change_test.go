@@ -42,7 +42,7 @@ func (p *Place) differs(t *testing.T, ctx context.Context, step string, args ...
 	require.Contains(t, text, "no change")
 }
 
-// template has the repository have a meta of its own, in which the server has one variable more.
+// template has the repository have a meta of its own, in which the server has two variables more, and looks at everything all the time.
 func (p *Place) template(t *testing.T, ctx context.Context) {
 	t.Helper()
 	meta := os.DirFS("../../bootstrap/templates/meta")
@@ -54,7 +54,7 @@ func (p *Place) template(t *testing.T, ctx context.Context) {
 		if err != nil {
 			return err
 		}
-		changed := strings.Replace(string(text), "VIVARIUM_DATA_DIR ", "TZ = \"UTC\"\n    VIVARIUM_DATA_DIR ", 1)
+		changed := strings.Replace(string(text), "VIVARIUM_DATA_DIR ", "TZ = \"UTC\"\n    VIVARIUM_DRIFT_INTERVAL = \"2s\"\n    VIVARIUM_DATA_DIR ", 1)
 		return p.commit(ctx, "demo-templates", "meta/"+file, changed)
 	}))
 }

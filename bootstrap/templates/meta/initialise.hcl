@@ -62,8 +62,8 @@ resource "vault_cluster" "vault" {
   EOT
 }
 
-# Not there with broker_tls or tls = false. Every look tells when one is to be renewed, which is from four months before its end: an update that heals does
-# it, and starts its server anew.
+# Not there with broker_tls or tls = false. Every look tells when one is to be renewed, which is from four months before its end: the service does it then, as what
+# has drifted is healed here, and starts its server anew.
 resource "vault_certificate" "broker" {
   for_each    = toset(local.secure ? ["broker"] : [])
   group       = "base"

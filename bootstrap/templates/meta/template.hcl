@@ -10,6 +10,9 @@ template "meta" {
   tags        = ["vivarium", "environment-zero"]
 }
 
+# A certificate that nobody renews in time ends all that has it, so this does not wait for people.
+drift { policy = "heal" }
+
 # What `vivarium bootstrap` says.
 
 parameter "location" {
