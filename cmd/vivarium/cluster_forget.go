@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
-	"github.com/vivarium-env/vivarium/pkg/event"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 )
 
@@ -59,35 +56,12 @@ func (s *instance) forget(ctx context.Context, data []byte) (any, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fault.Wrap(err, fault.Reject, fault.Invalid, "the order can't be read")
 	}
-	if !s.settings.Primary || !s.up.Load() {
+	if !s.settings.Primary || !s.up.Load() || s.membership == nil {
 		return nil, fault.New(fault.Reject, fault.NotPrimary, "this side is a secondary, or starting: only a primary waits for others")
 	}
-	member, left, err := s.giveUp(f.Name)
+	member, left, err := s.membership.Forget(ctx, f.Name)
 	if err == nil {
-		s.signals.Say(ctx, func(e *event.Signal) { e.Forgets = member }) // the other servers of this side wait for it, too
+		s.log.Warn("a secondary is given up: this side acts without hearing it", "secondary", member)
 	}
 	return left, err
-}
-
-// giveUp takes a secondary out, over restarts too.
-func (s *instance) giveUp(name string) (member string, left []string, err error) {
-	s.members.Lock()
-	defer s.members.Unlock()
-	members := s.lease.Members()
-	at := slices.IndexFunc(members, func(m string) bool { return m == name || strings.HasSuffix(m, "/"+name) })
-	if at < 0 {
-		return "", nil, fault.New(fault.Reject, fault.NotFound, "%q is none of the secondaries that have to be heard: %s", name, strings.Join(members, ", "))
-	}
-	member = members[at]
-	s.lease.Forget(member)
-	s.log.Warn("a secondary is given up: this side acts without hearing it", "secondary", member)
-	left = s.lease.Members()
-	return member, left, writeMembers(s.dir, left)
-}
-
-// forgotten takes over that another server of this side was told to give up a secondary.
-func (s *instance) forgotten(e event.Signal) {
-	if _, _, err := s.giveUp(e.Forgets); err != nil && !fault.Is(err, fault.NotFound) {
-		s.log.Error("the secondaries that have to be heard can't be written down", "error", err)
-	}
 }

@@ -88,6 +88,9 @@ func printFollowing(out io.Writer, f *replication.Status) {
 		state += ", " + f.Address
 	}
 	_, _ = fmt.Fprintf(out, "Follows  %s\nLag      %s\n", state, lagWords(f.Lag))
+	if !f.Counted {
+		_, _ = fmt.Fprintln(out, "Counted  not yet: it can't take over by force before the primary has said that it counts this secondary")
+	}
 	if f.Reason != "" {
 		_, _ = fmt.Fprintf(out, "Reason   %s\n", f.Reason)
 	}
@@ -125,6 +128,9 @@ func secondaryRows(all []replication.Peer, now time.Time) [][]string {
 		state := "connected"
 		if !p.Connected {
 			state = "away"
+		}
+		if !p.Counted {
+			state += ", not counted yet"
 		}
 		if len(p.Stopped) > 0 {
 			state = fmt.Sprintf("%d partitions stopped: %s", len(p.Stopped), p.Stopped[0].Reason)

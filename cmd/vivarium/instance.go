@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/bus"
 	"github.com/vivarium-env/vivarium/pkg/bus/nats"
 	"github.com/vivarium-env/vivarium/pkg/cluster/authority"
+	"github.com/vivarium-env/vivarium/pkg/cluster/membership"
 	"github.com/vivarium-env/vivarium/pkg/cluster/replication"
 	"github.com/vivarium-env/vivarium/pkg/cluster/signal"
 	"github.com/vivarium-env/vivarium/pkg/config"
@@ -47,26 +48,26 @@ type instance struct {
 	accepts  time.Duration      // how long an offer of this server holds; 0 takes what the decider takes
 
 	// What a takeover needs.
-	turning     chan struct{} // has a value when the process is to begin anew in another role
-	roles       sync.Mutex    // held while one is being changed
-	roleFile    sync.Mutex    // held while the file of the role is written; taken after roles, never before
-	members     sync.Mutex
-	lease       *authority.Lease
-	promise     *authority.Promise
-	votes       votes
-	secondaries string // as they were written down; guarded by members
-	offerFrom   time.Time
-	other       string // an address of the other side, by a takeover
-	handing     bool   // this side has stepped down
-	roleEpoch   uint64 // of the last takeover
-	aside       bool   // another server of this side has changed its role; guarded by roles
-	companions  companions
-	signals     *signal.Signals
-	overtaken   atomic.Bool // another side acts under a higher epoch
-	rival       rival       // acts under the same one
-	behind      behind      // go on under a lower one
-	watched     chan struct{}
-	endWatch    context.CancelFunc
+	turning    chan struct{} // has a value when the process is to begin anew in another role
+	roles      sync.Mutex    // held while one is being changed
+	roleFile   sync.Mutex    // held while the file of the role is written; taken after roles, never before
+	lease      *authority.Lease
+	membership *membership.Membership // of a primary; nil where no token is set
+	promise    *authority.Promise
+	votes      votes
+	tally      tally
+	offerFrom  time.Time
+	other      string // an address of the other side, by a takeover
+	handing    bool   // this side has stepped down
+	roleEpoch  uint64 // of the last takeover
+	aside      bool   // another server of this side has changed its role; guarded by roles
+	companions companions
+	signals    *signal.Signals
+	overtaken  atomic.Bool // another side acts under a higher epoch
+	rival      rival       // acts under the same one
+	behind     behind      // go on under a lower one
+	watched    chan struct{}
+	endWatch   context.CancelFunc
 
 	lock         *lock
 	key          []byte
@@ -105,6 +106,7 @@ func (c *cli) newInstance(settings config.Settings) (*instance, error) {
 	}
 	s := &instance{settings: settings, dir: dir, id: newID("server"), log: log, begun: time.Now(), vars: c.variables, program: c.program,
 		turning: make(chan struct{}, 1),
+		lease:   authority.NewLease(settings.Cluster.Lease),
 		promise: authority.NewPromise(settings.Cluster.Lease, settings.Cluster.Margin)}
 	s.base = service.NewGroup(
 		s.member("data folder", s.openFolder, s.closeFolder),
@@ -200,7 +202,7 @@ func (s *instance) openFolder(ctx context.Context) error {
 	if s.lock, err = takeLock(ctx, s.dir); err != nil {
 		return err
 	}
-	if err := errors.Join(s.openRole(), s.openVote(), s.openMembers(), s.openKey()); err != nil {
+	if err := errors.Join(s.openRole(), s.openVote(), s.openTally(), s.openKey()); err != nil {
 		return errors.Join(err, s.lock.release())
 	}
 	s.kit = newKit(ctx, s.settings, runnerName(s.settings, "server"), s.path("runner"), s.vars, s.making, s.log)

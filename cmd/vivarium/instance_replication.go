@@ -74,8 +74,11 @@ func (s *instance) openSource(ctx context.Context) (err error) {
 	}
 	s.source, err = replication.NewSource(replication.SourceOptions{Store: s.store, Partitions: s.settings.Partitions, Self: s.identity,
 		Box: s.box, Token: s.settings.Replication.Token, Orders: s.orders(), Log: s.log.With("part", "replication"),
-		Told: s.told, Reported: s.reported, Members: s.memberNames, Side: s.sideMembers})
+		Told: s.heardSecondary, Reported: s.reported, Counted: s.countedFor, Side: s.sideMembers})
 	if err != nil {
+		return err
+	}
+	if err := s.openMembership(ctx); err != nil {
 		return err
 	}
 	return s.source.Start(ctx)
@@ -85,7 +88,7 @@ func (s *instance) closeSource(ctx context.Context) error {
 	if s.source == nil {
 		return nil
 	}
-	return s.source.Stop(ctx)
+	return errors.Join(s.source.Stop(ctx), s.closeMembership(ctx))
 }
 
 func (s *instance) identity() replication.Identity {
@@ -118,9 +121,11 @@ func (s *instance) startFollower(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, s.refuser.Stop(ctx))
 	}
+	self := s.name()
+	self.Side = s.side()
 	s.follower, err = replication.NewFollower(replication.Options{Store: s.store, Partitions: s.settings.Partitions, Find: s.finder(),
-		Token: s.settings.Replication.Token, Self: s.name(), Members: s.sideMembers,
-		Primary: s.followed(), Lease: s.settings.Cluster.Lease, Telling: s.promise.Told, Floor: s.promised, Heard: s.heardPrimary, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
+		Token: s.settings.Replication.Token, Self: self, Members: s.sideMembers,
+		Primary: s.followed(), Lease: s.settings.Cluster.Lease, Telling: s.promise.Told, Floor: s.promised, Heard: s.heardPrimary, Knows: s.tally.knows, Prompt: s.settings.Cluster.Lease > 0, KeyID: s.keyID, TakeKey: s.takeKey, Client: client, Log: s.log.With("part", "replication")})
 	if err == nil {
 		err = s.follower.Start(ctx)
 	}
@@ -303,7 +308,7 @@ func (s *instance) cluster(ctx context.Context) (wire.Cluster, error) {
 		c.SetAside += a.Last - a.First + 1
 	}
 	if s.follower == nil && s.source != nil {
-		c.Secondaries, c.Authority = s.source.Peers(), s.authority()
+		c.Secondaries, c.Authority = s.secondaries(), s.authority()
 	}
 	return c, nil
 }

@@ -66,10 +66,6 @@ func (s *instance) heardSignal(e event.Signal) {
 		return
 	}
 	s.companions.hear(e)
-	if e.Forgets != "" && s.settings.Primary && e.Epoch == s.epoch {
-		go s.forgotten(e)
-		return
-	}
 	switch primary := e.Role == string(wire.Primary); {
 	case e.StepsDown && s.settings.Primary && e.Epoch == s.epoch:
 		go s.stepAside(e.Address)
@@ -139,6 +135,6 @@ func (s *instance) heardReport(data json.RawMessage) {
 	}
 	s.source.Hear(r)
 	if !r.AsOf.IsZero() {
-		s.told(r.Name, r.AsOf)
+		s.heardSecondary(r)
 	}
 }

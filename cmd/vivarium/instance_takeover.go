@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
@@ -73,39 +72,6 @@ func (s *instance) openRole() error {
 	s.roleEpoch = r.Epoch
 	s.settings.Primary, s.offerFrom, s.other, s.handing = r.Primary, r.OfferFrom, r.Other, r.HandOver && !r.Primary
 	return nil
-}
-
-// openMembers lets a primary that begins anew ask those that it asked before.
-func (s *instance) openMembers() error {
-	members, err := readMembers(s.dir)
-	s.lease = authority.NewLease(s.settings.Cluster.Lease, members...)
-	return err
-}
-
-// told renews the lease. A secondary that is new is asked from now on, over restarts too.
-func (s *instance) told(from replication.Name, asOf time.Time) {
-	s.members.Lock()
-	defer s.members.Unlock()
-	name := from.Cluster + "/" + from.Server
-	known := slices.Contains(s.lease.Members(), name)
-	s.lease.Heard(name, asOf)
-	if known {
-		return
-	}
-	if err := writeMembers(s.dir, s.lease.Members()); err != nil {
-		s.log.Error("the secondaries that have to be heard can't be written down", "error", err)
-	}
-}
-
-// kept waits for the secondaries that make a majority with this side, where there is a lease: whoever can take over then has what
-// was offered. Nil where nobody has to be asked.
-func (s *instance) kept() func(context.Context, int, uint64) error {
-	if s.source == nil || s.settings.Cluster.Lease <= 0 {
-		return nil
-	}
-	return func(ctx context.Context, partition int, seq uint64) error {
-		return s.source.Await(ctx, partition, seq, s.lease.Needs())
-	}
 }
 
 // become has this process begin anew in another role.

@@ -51,6 +51,8 @@ type stoodBy struct {
 	// Positions are how many entries each partition has here, and SafeIn how long the primary may act on what it was told.
 	Positions []uint64      `json:"positions"`
 	SafeIn    time.Duration `json:"safe_in"`
+	// Counted: the primary has told this secondary that it is counted, so it has what others may rest on.
+	Counted bool `json:"counted"`
 }
 
 func (s *instance) openVote() error {
@@ -92,7 +94,8 @@ func (s *instance) standsBy(ctx context.Context, data []byte) (any, error) {
 		return nil, err
 	}
 	positions, err := s.positions(ctx) // after the promise: no primary is told of what comes later
-	return stoodBy{Winner: winner, Positions: positions, SafeIn: max(time.Until(s.promise.Safe(s.begun)), 0)}, err
+	_, uncounted := s.otherSecondaries(q.Epoch - 1)
+	return stoodBy{Winner: winner, Positions: positions, SafeIn: max(time.Until(s.promise.Safe(s.begun)), 0), Counted: uncounted == nil}, err
 }
 
 // giveOrNot gives no promise to one that has less: it will not take over, and would only keep this side from it, where both are told to at once.
@@ -163,7 +166,11 @@ func (s *instance) agree(ctx context.Context, epoch uint64, alone bool) (safe ti
 		return safe, err
 	}
 	safe = s.promise.Safe(s.begun)
-	others := s.otherSecondaries()
+	others, err := s.otherSecondaries(epoch - 1)
+	if err != nil && !alone {
+		s.release(ctx, q, others)
+		return safe, err
+	}
 	have, missing := 1, []string{}
 	for _, other := range others {
 		a, err := s.ask(ctx, other, q)
@@ -182,12 +189,16 @@ func (s *instance) agree(ctx context.Context, epoch uint64, alone bool) (safe ti
 		if until := time.Now().Add(a.SafeIn); until.After(safe) {
 			safe = until
 		}
-		have++
+		if a.Counted {
+			have++
+		} else {
+			missing = append(missing, other.Server+" (it does not know that the primary counts it)")
+		}
 	}
 	if need := authority.Agree(len(others) + 1); have < need && !alone {
 		s.release(ctx, q, others)
 		return safe, fault.New(fault.Reject, fault.Unavailable,
-			"%d of %d secondaries have to agree, and %d do; %s can't be asked: the primary may act on with them, and they may have what this side does not. If they are lost too, say --alone",
+			"%d of %d secondaries have to agree, and %d do; without %s the primary may act on, and others may have what this side does not. If they are lost too, say --alone",
 			need, len(others)+1, have, strings.Join(missing, ", "))
 	}
 	if err := s.goOn(epoch); err != nil {
@@ -257,56 +268,4 @@ func ahead(theirs, mine []uint64) (entries uint64) {
 		}
 	}
 	return entries
-}
-
-// secondariesFile names the other secondaries, as the primary has told of them, over restarts.
-const secondariesFile = "secondaries.json"
-
-// heardPrimary remembers who the other secondaries are: they are asked when the primary is lost.
-func (s *instance) heardPrimary(_ replication.Identity, b replication.Beat) {
-	if b.Secondaries == nil {
-		return
-	}
-	data, err := json.Marshal(b.Secondaries)
-	s.members.Lock()
-	defer s.members.Unlock()
-	if err != nil || string(data) == s.secondaries {
-		return
-	}
-	if err := writePrivate(s.path(secondariesFile), data); err != nil {
-		s.log.Error("the other secondaries can't be written down", "error", err)
-		return
-	}
-	s.secondaries = string(data)
-}
-
-// otherSecondaries are those that the primary has told of.
-func (s *instance) otherSecondaries() (others []replication.Name) {
-	var all []replication.Name
-	if err := readKept(s.path(secondariesFile), &all); err != nil {
-		s.log.Error("it can't be read who the other secondaries are", "error", err)
-	}
-	self := s.name()
-	for _, n := range all {
-		if n.Cluster != self.Cluster || n.Server != self.Server {
-			others = append(others, n)
-		}
-	}
-	return others
-}
-
-// memberNames are the secondaries of the lease, with their addresses as far as they are known.
-func (s *instance) memberNames(peers []replication.Peer) []replication.Name {
-	names := []replication.Name{}
-	for _, m := range s.lease.Members() {
-		cluster, server, _ := strings.Cut(m, "/")
-		n := replication.Name{Cluster: cluster, Server: server}
-		for _, p := range peers {
-			if p.Cluster == cluster && p.Server == server {
-				n.API = p.API
-			}
-		}
-		names = append(names, n)
-	}
-	return names
 }

@@ -43,22 +43,6 @@ func readRole(dir string) (*role, error) {
 	return r, nil
 }
 
-// membersFile names the secondaries that a primary has to hear to act, over restarts.
-const membersFile = "members.json"
-
-func readMembers(dir string) (names []string, err error) {
-	err = readKept(filepath.Join(dir, membersFile), &names)
-	return names, err
-}
-
-func writeMembers(dir string, names []string) error {
-	data, err := json.Marshal(names)
-	if err != nil {
-		return err
-	}
-	return writePrivate(filepath.Join(dir, membersFile), append(data, '\n'))
-}
-
 func writeRole(dir string, r role) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

@@ -53,7 +53,7 @@ func (s *side) is(role wire.Role, epoch uint64) bool {
 	if code != exitOK || json.Unmarshal([]byte(text), &c) != nil {
 		return false
 	}
-	following := c.Following != nil && c.Following.State == replication.Live && c.Following.Lag.Entries == 0
+	following := c.Following != nil && c.Following.State == replication.Live && c.Following.Lag.Entries == 0 && c.Following.Counted
 	return c.Role == role && c.Epoch == epoch && (role == wire.Primary || following)
 }
 

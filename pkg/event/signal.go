@@ -32,8 +32,6 @@ type Signal struct {
 	Address   string `json:"address,omitempty"`
 	// MayNotAct is why the side takes no commands and begins no steps now, and what to do.
 	MayNotAct string `json:"may_not_act,omitempty"`
-	// Forgets is a secondary that this side acts without hearing from now on, as somebody has said to this server.
-	Forgets string `json:"forgets,omitempty"`
 	// OfferFrom is when a side that has taken over lets steps run, where that is not at once.
 	OfferFrom *time.Time `json:"offer_from,omitempty"`
 	Time      time.Time  `json:"time"`

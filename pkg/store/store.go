@@ -189,6 +189,7 @@ type Store interface {
 	Graph
 	Logs
 	Asides
+	Counting
 	// Info names the driver and the version of what is behind it.
 	Info() Info
 	io.Closer

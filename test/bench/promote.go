@@ -78,11 +78,12 @@ func (s *stage) side(ctx context.Context, name, bus string, more ...string) (*pr
 func (p *process) live() bool {
 	var c struct {
 		Following struct {
-			State string
-			Lag   struct{ Entries uint64 }
+			Counted bool
+			State   string
+			Lag     struct{ Entries uint64 }
 		}
 	}
-	return p.get("cluster", &c) == nil && c.Following.State == "live" && c.Following.Lag.Entries == 0
+	return p.get("cluster", &c) == nil && c.Following.State == "live" && c.Following.Lag.Entries == 0 && c.Following.Counted
 }
 
 // run is a command to one side.

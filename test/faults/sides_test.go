@@ -102,8 +102,9 @@ type standing struct {
 		Chain     string
 	}
 	Following *struct {
-		State string
-		Lag   struct{ Entries uint64 }
+		Counted bool
+		State   string
+		Lag     struct{ Entries uint64 }
 	}
 }
 
@@ -113,7 +114,7 @@ func (p *pair) stands(side *process) (s standing) {
 }
 
 func (s standing) live() bool {
-	return s.Role == "secondary" && s.Following != nil && s.Following.State == "live" && s.Following.Lag.Entries == 0
+	return s.Role == "secondary" && s.Following != nil && s.Following.State == "live" && s.Following.Lag.Entries == 0 && s.Following.Counted
 }
 
 func (s standing) seqs() map[int]uint64 {

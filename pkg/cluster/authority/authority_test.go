@@ -45,8 +45,7 @@ func TestHowManyAreAsked(t *testing.T) {
 	for members, need := range map[int]int{1: 1, 2: 1, 3: 2, 4: 2, 5: 3} {
 		l := NewLease(time.Minute)
 		for i := range members {
-			l.Heard(fmt.Sprint(i), time.Time{})
-			l.members[fmt.Sprint(i)] = time.Time{}
+			l.Ask(append(l.Members(), fmt.Sprint(i))...)
 		}
 		for i := range need {
 			_, _, err := l.Left(at(1))
@@ -57,10 +56,11 @@ func TestHowManyAreAsked(t *testing.T) {
 		require.NoError(t, err, "%d of %d", need, members)
 	}
 	for members := 1; members < 9; members++ {
-		require.Greater(t, Agree(members)+quorum(members), members, "of %d, some of those that agree have what was waited for, and too few are left for a lease", members)
+		require.Greater(t, Agree(members)+Quorum(members), members, "of %d, some of those that agree have what was waited for, and too few are left for a lease", members)
 		require.LessOrEqual(t, Agree(members), members)
 	}
 	l := NewLease(time.Minute, "gone")
+	l.Ask()
 	l.Forget("gone")
 	_, always, _ = l.Left(at(0))
 	require.True(t, always)

@@ -31,6 +31,8 @@ type Options struct {
 	Heard func(Identity, Beat)
 	// Floor is the lowest epoch of a primary that is followed, and told anything; nil is none. It must not block.
 	Floor func() uint64
+	// Knows is the version of what a primary of an epoch has told of those that it counts, 0 where it has not; nil is none. It must not block.
+	Knows func(epoch uint64) uint64
 	// Lease is how long a takeover by this secondary waits after its last word; a primary that takes such a word for longer is not followed.
 	Lease time.Duration
 	// Telling is called with the moment before each word to the primary of how far this is; it must not block.

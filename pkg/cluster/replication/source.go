@@ -25,11 +25,11 @@ type SourceOptions struct {
 	Token string
 	// Orders are what the other side may ask for besides, by name: each gets the request's JSON.
 	Orders map[string]func(ctx context.Context, data []byte) (any, error)
-	// Told is told of every report: which secondary, and up to which moment of this server's own clock it has everything. It must
-	// not block.
-	Told func(from Name, asOf time.Time)
-	// Members names the secondaries that have to be heard, of those that are known; nil says nothing of them. It must not block.
-	Members func(known []Peer) []Name
+	// Told is told of every report that says up to which moment of this server's own clock the secondary has everything. It must not
+	// block.
+	Told func(Report)
+	// Counted is what a secondary may know of those that are counted, of those that are known; nil says nothing. It must not block.
+	Counted func(to Name, known []Peer) *Counted
 	// Side are the members of this server's side; nil says nothing of them. It must not block.
 	Side func() []Member
 	// Reported is told of every report, as it came; it must not block.

@@ -28,6 +28,7 @@ type peers struct {
 	changed chan struct{} // not nil: closed at the next report
 }
 
+// key is as Await takes it.
 func (n Name) key() string { return n.Cluster + "/" + n.Server }
 
 // find gives the secondary's place; mu is held.
@@ -130,8 +131,8 @@ func (s *Source) Peers() []Peer {
 	return list
 }
 
-// has is the last entry that the secondary has of a partition, 0 where it has said nothing of that.
-func (p *Peer) has(partition int) uint64 {
+// Has is the last entry that the secondary has of a partition, 0 where it has said nothing of that.
+func (p *Peer) Has(partition int) uint64 {
 	if i := slices.IndexFunc(p.Positions, func(o Position) bool { return o.Partition == partition }); i >= 0 {
 		return p.Positions[i].Seq
 	}
@@ -142,7 +143,7 @@ func (p *Peer) has(partition int) uint64 {
 func lagOf(p *Peer, heads []store.Head, at time.Time) Lag {
 	lag := Lag{Known: !p.asOf.IsZero()}
 	for _, h := range heads {
-		if has := p.has(h.Partition); h.Seq > has {
+		if has := p.Has(h.Partition); h.Seq > has {
 			lag.Entries += h.Seq - has
 		}
 	}

@@ -176,7 +176,7 @@ func (s *Source) position(a *asked) (any, error) {
 		s.Reported(r)
 	}
 	if s.Told != nil && !r.AsOf.IsZero() {
-		s.Told(r.Name, r.AsOf)
+		s.Told(r)
 	}
 	return struct{}{}, nil
 }

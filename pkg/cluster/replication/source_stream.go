@@ -34,6 +34,7 @@ type stream struct {
 	*Source
 	ctx     context.Context
 	nonce   string
+	to      Name
 	out     *bufio.Writer
 	control *http.ResponseController
 	lines   uint64
@@ -54,7 +55,7 @@ func (s *Source) stream(w http.ResponseWriter, a *asked) {
 		s.answer(w, a, nil, err)
 		return
 	}
-	x := &stream{Source: s, ctx: a.Context(), nonce: a.nonce, out: bufio.NewWriterSize(w, 64<<10), control: http.NewResponseController(w),
+	x := &stream{Source: s, ctx: a.Context(), nonce: a.nonce, to: r.Name, out: bufio.NewWriterSize(w, 64<<10), control: http.NewResponseController(w),
 		at: make([]uint64, s.Partitions), stopped: make([]bool, s.Partitions)}
 	_ = x.control.SetReadDeadline(time.Time{})
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -168,8 +169,8 @@ func (x *stream) sendBeat(heads []store.Head, at time.Time, leaving bool) error 
 	for p, h := range heads {
 		b.Heads[p], b.Relayed[p] = h.Seq, h.Relayed
 	}
-	if x.Members != nil {
-		b.Secondaries = x.Members(x.Peers())
+	if x.Counted != nil {
+		b.Counted = x.Counted(x.to, x.Peers())
 	}
 	x.beat = time.Now()
 	if x.Side != nil && x.beat.Sub(x.members) >= x.Beat {

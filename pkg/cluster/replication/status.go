@@ -42,6 +42,8 @@ type Status struct {
 	// AsOf is the primary's time up to which everything is here.
 	AsOf       time.Time   `json:"as_of"`
 	Partitions []Following `json:"partitions"`
+	// Counted: the primary has said that it counts this secondary, which can take over by force from then on.
+	Counted bool `json:"counted"`
 	// Missing counts states of steps that the journal names and that are not here; while there are any, a takeover would have
 	// to do without them.
 	Missing int `json:"missing_states"`
@@ -211,6 +213,7 @@ func (f *Follower) Status() Status {
 	if v.id != nil {
 		id := *v.id
 		s.Primary = &id
+		s.Counted = f.Knows != nil && f.Knows(id.Epoch) > 0
 	}
 	for n, p := range f.partitions {
 		at := Following{Partition: n, Seq: p.applied.Load(), Stopped: p.halted()}
@@ -237,6 +240,9 @@ func (f *Follower) Status() Status {
 func (f *Follower) said() Report {
 	s := f.Status()
 	r := Report{Name: f.Self, AsOf: s.AsOf}
+	if s.Primary != nil && f.Knows != nil {
+		r.Knows = f.Knows(s.Primary.Epoch)
+	}
 	for _, p := range s.Partitions {
 		r.Positions = append(r.Positions, Position{Partition: p.Partition, Seq: p.Seq})
 		if p.Stopped != nil {

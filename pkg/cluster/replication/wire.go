@@ -84,6 +84,15 @@ type Name struct {
 	Version string `json:"version,omitempty"`
 	// API is where its own API is reached, as far as it knows.
 	API string `json:"api,omitempty"`
+	// Side is the same for those that have one store.
+	Side string `json:"side,omitempty"`
+}
+
+// Counted are the secondaries that a primary counts, or that join those: of these the votes for a takeover are.
+type Counted struct {
+	// Version grows with each change under one epoch.
+	Version uint64 `json:"version"`
+	Names   []Name `json:"names"`
 }
 
 // Report is what a secondary tells its source once a second.
@@ -94,6 +103,8 @@ type Report struct {
 	AsOf time.Time `json:"as_of"`
 	// Stopped are partitions that do not go on, with the reason.
 	Stopped []Stop `json:"stopped,omitempty"`
+	// Knows is the version of what the secondary knows to be counted by this primary, 0 where it does not.
+	Knows uint64 `json:"knows,omitempty"`
 	// Members are those of the secondary's side, once a second; nil where it does not say.
 	Members []Member `json:"members,omitempty"`
 }
@@ -126,6 +137,8 @@ type Peer struct {
 	Stopped   []Stop     `json:"stopped,omitempty"`
 	Lag       Lag        `json:"lag"`
 	Members   []Member   `json:"members,omitempty"`
+	// Counted: it has to be heard, and can take over by force. Who decides on that sets it.
+	Counted bool `json:"counted"`
 
 	streams int
 	asOf    time.Time
@@ -139,8 +152,8 @@ type Beat struct {
 	// Relayed is how far each partition's entries are known to be published on the primary's bus.
 	Relayed []uint64 `json:"relayed"`
 	Leaving bool     `json:"leaving,omitempty"`
-	// Secondaries are those that the primary has to hear; nil where it does not say.
-	Secondaries []Name `json:"secondaries,omitempty"`
+	// Counted are the secondaries that the primary counts; nil where it does not say, or this one lacks something that the others may rest on.
+	Counted *Counted `json:"counted,omitempty"`
 	// Members are those of the primary's side, once a second; nil where it does not say.
 	Members []Member `json:"members,omitempty"`
 }

@@ -11,7 +11,7 @@ type index struct {
 func by(fields ...string) index { return index{fields: fields} }
 
 var documents = map[string][]index{
-	"meta":       nil, // single values: schema, epoch, cursor_key
+	"meta":       nil, // single values: schema, epoch, cursor_key, secondaries
 	"counters":   nil, // taken exclusively by who writes log lines
 	"partitions": nil,
 	"relays":     nil,

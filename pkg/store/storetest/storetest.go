@@ -68,6 +68,8 @@ var journalClauses = []clause{
 	{"set aside", testAside},
 	{"set aside or refused", testAsideRefused},
 	{"all set aside", testAsideWhole},
+	{"secondaries", testSecondaries},
+	{"secondaries at once", testSecondariesRace},
 	{"watch", testWatch},
 	{"watch from another handle", testWatchOther},
 	{"watch ends", testWatchEnds},
