@@ -17,6 +17,7 @@ export GOFLAGS := $(GOFLAGS) -trimpath -gcflags=modernc.org/sqlite/lib=-race=fal
 
 .PHONY: build run demo demo-full bootstrap-demo check test test-kubernetes test-bootstrap test-faults test-arangodb unit bench fmt lint generate clean help
 
+build: export CGO_ENABLED = 0
 build: ## build bin/vivarium, and bin/vivarium-draw, with which it draws graphs
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BINARY) ./cmd/vivarium

@@ -34,6 +34,8 @@ type bootstrapFlags struct {
 	Keys         string    `hcl:"keys,optional"`
 	Namespace    string    `hcl:"namespace,optional"`
 	Image        string    `hcl:"image,optional"`
+	Registry     string    `hcl:"image_registry,optional"`
+	Program      string    `hcl:"image_program,optional"`
 	Given        cty.Value `hcl:"parameters,optional"`
 
 	config                string
@@ -69,7 +71,9 @@ func newBootstrap(c *cli) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.Location, "location", "", "process: this machine, with programs of PATH as supervised processes; local: its Docker; else a context of the kubeconfig, or the https:// address of a cluster in it")
 	flags.StringVar(&f.Namespace, "namespace", "", "of a cluster, made where there is none (default "+defaultNamespace+")")
-	flags.StringVar(&f.Image, "image", "", "of the service, where it is a container; those of the others are in --param images={...}")
+	flags.StringVar(&f.Image, "image", "", "of the service, where it is a container and not to be made of this program; those of the others are in --param images={...}")
+	flags.StringVar(&f.Registry, "image-registry", "", "HOST[:PORT][/PATH] that a cluster pulls the service's image from: it is pushed there as .../vivarium, as whom `docker login` says")
+	flags.StringVar(&f.Program, "image-program", "", "static program for Linux that the service's image is made of (default: this one)")
 	flags.StringVar(&f.Organisation, "github-organisation", "", "organisation or user on GitHub that has the repositories ($GITHUB_TOKEN for what is private)")
 	flags.StringVar(&f.Prefix, "repository-prefix", "", "what the names of the repositories begin with")
 	flags.StringVar(&f.GitBase, "git-base", "", "URL below which the repositories are, in place of GitHub: https://..., or file:///FOLDER")
@@ -105,6 +109,10 @@ func (f *bootstrapFlags) read(cmd *cobra.Command) error {
 			"or the address of a cluster in it")
 	case f.Namespace != "" && (onMachine(f.Location) || !cluster.GoodNamespace(f.Namespace)):
 		return usage("--namespace %q is for a cluster, and has to be small letters, digits and hyphens", f.Namespace)
+	case f.Image != "" && f.Registry+f.Program != "":
+		return usage("--image names an image that is there, --image-registry and --image-program are about one that is made: give one of them")
+	case f.Registry != "" && onMachine(f.Location):
+		return usage("--image-registry is for a cluster: on this machine nothing is pushed")
 	case f.Profile != profileSmall && f.Profile != profileFull:
 		return usage("the profile %q is not known: it is %s, or, in a cluster, %s", f.Profile, profileSmall, profileFull)
 	case f.Profile == profileFull && f.Location != "" && onMachine(f.Location):
@@ -145,7 +153,8 @@ func (f *bootstrapFlags) readFile(cmd *cobra.Command) error {
 	for flag, pair := range map[string][2]*string{
 		"location": {&f.Location, &file.Location}, "github-organisation": {&f.Organisation, &file.Organisation}, "repository-prefix": {&f.Prefix, &file.Prefix},
 		"git-base": {&f.GitBase, &file.GitBase}, "profile": {&f.Profile, &file.Profile}, "work": {&f.Work, &file.Work}, "keys": {&f.Keys, &file.Keys},
-		"namespace": {&f.Namespace, &file.Namespace}, "image": {&f.Image, &file.Image},
+		"namespace": {&f.Namespace, &file.Namespace}, "image": {&f.Image, &file.Image}, "image-registry": {&f.Registry, &file.Registry},
+		"image-program": {&f.Program, &file.Program},
 	} {
 		if !cmd.Flags().Changed(flag) {
 			*pair[0] = *pair[1]

@@ -148,9 +148,6 @@ func (x *raising) clustered(ours map[string]any) error {
 	if x.f.Profile == profileFull {
 		ours["profile"] = profileFull
 	}
-	if x.f.Image != "" {
-		ours["image"] = x.f.Image
-	}
 	return nil
 }
 

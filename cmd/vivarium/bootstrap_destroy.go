@@ -34,7 +34,7 @@ func (x *raising) destroy(ctx context.Context) error {
 	if err := x.with(ctx, dir, func(ctx context.Context, s *instance) error { return x.takeDown(ctx, s) }); err != nil {
 		return err
 	}
-	if err := x.release(ctx); err != nil {
+	if err := errors.Join(x.unpacks(ctx), x.release(ctx)); err != nil {
 		return err
 	}
 	if err := x.folder.Remove(); err != nil {

@@ -95,8 +95,8 @@ func (x *raising) programs() []string {
 }
 
 // engineAddress is that of Docker's engine.
-func (x *raising) engineAddress() string {
-	if host := x.variables["DOCKER_HOST"]; host != "" {
+func (c *cli) engineAddress() string {
+	if host := c.variables["DOCKER_HOST"]; host != "" {
 		return host
 	}
 	return docker.DefaultHost
@@ -279,6 +279,7 @@ func (x *raising) wanted(t *template.Template) (map[string]json.RawMessage, erro
 	if x.f.Location == onThisDocker {
 		ours["program"], ours["engine"] = "/usr/bin/vivarium", strings.TrimPrefix(x.engineAddress(), "unix://")
 	}
+	x.imaged(ours)
 	if err := x.clustered(ours); err != nil {
 		return nil, err
 	}

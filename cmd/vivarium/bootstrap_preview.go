@@ -28,6 +28,9 @@ func (x *raising) preview(ctx context.Context) (err error) {
 	if err := x.prepare(ctx, dir); err != nil {
 		return err
 	}
+	if err := x.packs(ctx); err != nil {
+		return err
+	}
 	x.title("Environment zero")
 	if err := x.with(ctx, filepath.Join(dir, "data"), func(ctx context.Context, s *instance) error { return x.planned(ctx, s) }); err != nil {
 		return err

@@ -34,6 +34,7 @@ type raising struct {
 	resumed       bool             // environment zero was begun by an earlier run
 	kube          *cluster.Cluster // nil on a machine
 	busRoots      string           // of the service's bus, in PEM
+	image         *serviceImage    // nil where none is made
 }
 
 func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
@@ -80,6 +81,9 @@ func (c *cli) bootstrap(ctx context.Context, f bootstrapFlags) (err error) {
 // raise is the whole sequence. Each part finds what an earlier run has done of it.
 func (x *raising) raise(ctx context.Context) error {
 	if err := x.prepare(ctx, x.folder.Path()); err != nil {
+		return err
+	}
+	if err := x.packs(ctx); err != nil {
 		return err
 	}
 	if err := x.claim(ctx); err != nil {

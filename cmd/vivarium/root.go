@@ -17,7 +17,7 @@ func newRoot(c *cli) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServer(c), newRunner(c), newRunnerList(c, "runners"), newEnvironment(c), newTemplate(c), newGraph(c), newSearch(c), newStore(c), newCluster(c), newDemo(c), newSupervise(), newBootstrap(c), newVersion(c),
+		newServer(c), newRunner(c), newRunnerList(c, "runners"), newEnvironment(c), newTemplate(c), newGraph(c), newSearch(c), newStore(c), newCluster(c), newDemo(c), newSupervise(), newBootstrap(c), newImage(c), newVersion(c),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	arguments(root)

@@ -42,6 +42,11 @@ type Progress struct {
 	// nobody else may act on it.
 	Handing    bool      `json:"handing,omitempty"`
 	HandedOver time.Time `json:"handed_over,omitzero"`
+	// Image is that of the service which was last made for it; "" where somebody named one. Made are those that were put into Docker or Registry, and
+	// were not there before.
+	Image    string   `json:"image,omitempty"`
+	Registry string   `json:"registry,omitempty"`
+	Made     []string `json:"made,omitempty"`
 	// SHA256 is the checksum of what was handed over.
 	SHA256 string `json:"sha256,omitempty"`
 }

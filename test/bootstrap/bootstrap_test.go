@@ -146,6 +146,9 @@ func (p *Place) lives(t *testing.T, ctx context.Context, lose func()) {
 	p.shows(t, ctx)
 	p.changes(t, ctx)
 	p.renews(t, ctx)
+	if p.engine != nil {
+		p.upgrades(t, ctx)
+	}
 
 	out, err = p.destroyFurther(ctx).CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -18,8 +18,11 @@ import (
 )
 
 // images are what the engine is given, since it can pull none: the static programs with nothing around them, and RabbitMQ with
-// just what it needs of this Debian.
-const images = `images={"broker":"boot/rabbitmq:1","consul":"boot/consul:1","vault":"boot/vault:1","service":"boot/vivarium:1"}`
+// just what it needs of this Debian. That of the service is made by the bootstrap.
+const images = `images={"broker":"boot/rabbitmq:1","consul":"boot/consul:1","vault":"boot/vault:1"}`
+
+// packed are the programs of images that hold nothing else.
+var packed = []string{"consul", "vault"}
 
 // tools are what the scripts of RabbitMQ and Erlang call.
 var tools = []string{"sh", "sed", "grep", "awk", "basename", "dirname", "readlink", "cat", "date", "id", "hostname", "env", "touch", "rm", "mkdir", "ls", "tr", "cut",
@@ -33,8 +36,8 @@ func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
 	give := func(image string, archive io.Reader, env ...string) error {
 		return d.Import(ctx, image, archive, "ENV "+strings.Join(env, " "))
 	}
-	for name, program := range map[string]string{"consul": "consul", "vault": "vault", "vivarium": p.Program} {
-		err := lacking(ctx, d, "boot/"+name+":1", func() error { return p.packProgram(give, "boot/"+name+":1", program, "usr/bin/"+name) })
+	for _, name := range packed {
+		err := lacking(ctx, d, "boot/"+name+":1", func() error { return p.packProgram(give, "boot/"+name+":1", name) })
 		if err != nil {
 			return err
 		}
@@ -51,12 +54,32 @@ func (p *Place) load(ctx context.Context, k *servers.Kubernetes) error {
 		}
 		return k.LoadFileSystem(ctx, image, layer, env...)
 	}
-	for name, program := range map[string]string{"consul": "consul", "vault": "vault", "vivarium": p.Program} {
-		if err := p.packProgram(give, "boot/"+name+":1", program, "usr/bin/"+name); err != nil {
+	for _, name := range packed {
+		if err := p.packProgram(give, "boot/"+name+":1", name); err != nil {
 			return err
 		}
 	}
-	return p.packBroker(ctx, give)
+	if err := p.packBroker(ctx, give); err != nil {
+		return err
+	}
+	return p.loadService(ctx, k)
+}
+
+// loadService has the program make its own image, as who has no registry does, and loads it.
+func (p *Place) loadService(ctx context.Context, k *servers.Kubernetes) error {
+	file := filepath.Join(p.Dir, "vivarium.tar")
+	cmd := p.Command(ctx, "image", "--archive", file)
+	cmd.Stderr = os.Stderr
+	name, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	p.image = strings.TrimSpace(string(name))
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(k.LoadArchive(ctx, p.image, f), f.Close(), os.Remove(file))
 }
 
 // giver takes a file system for an image, with variables.
@@ -64,12 +87,12 @@ type giver func(image string, archive io.Reader, env ...string) error
 
 const brokerImage = "boot/rabbitmq:1"
 
-func (p *Place) packProgram(give giver, image, program, at string) error {
+func (p *Place) packProgram(give giver, image, program string) error {
 	file, err := p.find(program)
 	if err != nil {
 		return err
 	}
-	archive, err := servers.FileSystem(file, at)
+	archive, err := servers.FileSystem(file, "usr/bin/"+program)
 	if err != nil {
 		return err
 	}
@@ -91,9 +114,6 @@ func (p *Place) packBroker(ctx context.Context, give giver) error {
 
 // find looks in the PATH of the place.
 func (p *Place) find(name string) (string, error) {
-	if filepath.IsAbs(name) {
-		return name, nil
-	}
 	for _, dir := range filepath.SplitList(p.path) {
 		if file, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return file, nil

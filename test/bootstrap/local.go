@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/moby/moby/client"
@@ -30,7 +31,7 @@ func lacking(ctx context.Context, d *servers.Docker, name string, pack func() er
 	return pack()
 }
 
-// leftInDocker are containers, networks and volumes of the engine, besides the networks that every engine has.
+// leftInDocker are containers, networks, volumes and images of the service that the engine has, besides the networks that every engine has.
 func (p *Place) leftInDocker(ctx context.Context) (left []string, err error) {
 	c, err := p.engine.Client()
 	if err != nil {
@@ -59,6 +60,13 @@ func (p *Place) leftInDocker(ctx context.Context) (left []string, err error) {
 	}
 	for _, v := range volumes.Items {
 		left = append(left, "volume "+v.Name)
+	}
+	own, err := c.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", "vivarium")})
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range own.Items {
+		left = append(left, fmt.Sprintf("image %v", i.RepoTags))
 	}
 	return left, nil
 }

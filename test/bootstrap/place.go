@@ -33,6 +33,7 @@ type Place struct {
 	base   string          // of the repositories; their folder where it is ""
 	engine *servers.Docker // of the location local
 	path   string          // of PATH, with Consul and Vault
+	image  string          // of the service, in a cluster
 	ports  []int           // the API's is the first
 }
 
@@ -160,7 +161,11 @@ func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
 		"--work", p.Work(), "--keys", p.Keys(),
 	}
 	if p.Kubeconfig != "" { // where everybody has ports of their own
-		return p.Command(ctx, append(append(always, "--namespace", namespace, "--param", "storage_class=by-hand"), args...)...)
+		always = append(always, "--namespace", namespace, "--param", "storage_class=by-hand")
+		if p.image != "" {
+			always = append(always, "--image", p.image)
+		}
+		return p.Command(ctx, append(always, args...)...)
 	}
 	return p.Command(ctx, append(append(always,
 		"--param", fmt.Sprint("api_port=", n[0]), "--param", fmt.Sprint("amqp_port=", n[1]), "--param", fmt.Sprint("management_port=", n[2]),

@@ -18,6 +18,7 @@ resource "container" "server" {
   group        = "service"
   description  = "The server; its store is on a volume"
   image        = local.service
+  pull         = local.pull
   entrypoint   = [param.program]
   networks     = local.networks
   user         = local.root
@@ -103,6 +104,7 @@ resource "container" "runner" {
   group        = "service"
   description  = "The runner of the pool default"
   image        = local.service
+  pull         = local.pull
   entrypoint   = [param.program]
   networks     = local.networks
   user         = local.root

@@ -154,14 +154,14 @@ parameter "broker_credentials_life" {
 }
 
 parameter "images" {
-  type = object({ broker = string, consul = string, vault = string, service = string })
+  type = object({ broker = string, consul = string, vault = string, service = optional(string) })
   default = {
     broker  = "rabbitmq:3-management"
     consul  = "hashicorp/consul:1.22"
     vault   = "hashicorp/vault:1.21"
     service = "vivarium:dev"
   }
-  description = "In Docker and on Kubernetes; processes are programs of PATH."
+  description = "In Docker and on Kubernetes; processes are programs of PATH. That of the service is made by the bootstrap unless it is said here."
 }
 
 parameter "log_level" {
