@@ -58,6 +58,7 @@ func (x *raising) engine(dir string) (config.Settings, error) {
 	if x.kube != nil {
 		settings.Container.Target = onKubernetes
 		settings.Kubernetes.Context, settings.Kubernetes.Namespace, settings.Kubernetes.Ports = x.kube.Place().Context, x.kube.Namespace(), insideCluster
+		settings.Kubernetes.Pending = x.pending
 		settings.Kubernetes.StorageClass = x.text("storage_class", settings.Kubernetes.StorageClass)
 		settings.Kubernetes.VolumeSize = x.text("volume_size", settings.Kubernetes.VolumeSize)
 	}

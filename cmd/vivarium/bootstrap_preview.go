@@ -17,6 +17,13 @@ func (x *raising) preview(ctx context.Context) (err error) {
 	if err := x.possible(ctx); err != nil {
 		return err
 	}
+	if x.kube != nil {
+		made, err := x.kube.Made(ctx)
+		if err != nil {
+			return err
+		}
+		x.pending = !made
+	}
 	dir, err := os.MkdirTemp("", "vivarium-bootstrap-")
 	if err != nil {
 		return err

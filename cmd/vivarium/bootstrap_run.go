@@ -33,6 +33,7 @@ type raising struct {
 	retried       bool
 	resumed       bool             // environment zero was begun by an earlier run
 	kube          *cluster.Cluster // nil on a machine
+	pending       bool             // its namespace is not there yet, and stays so, as this is a plan
 	busRoots      string           // of the service's bus, in PEM
 	image         *serviceImage    // nil where none is made
 }

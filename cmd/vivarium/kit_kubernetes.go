@@ -16,7 +16,7 @@ const insideCluster = "cluster"
 // where this process is in no pod and nothing names a cluster.
 func kubernetesOptions(variables map[string]string, settings config.Kubernetes, key func() *secret.Box, log *slog.Logger) (o kubernetes.Options, ok bool) {
 	o = kubernetes.Options{
-		Context: settings.Context, Namespace: settings.Namespace, ClusterPorts: settings.Ports == insideCluster, IngressClass: settings.IngressClass, StorageClass: settings.StorageClass,
+		Context: settings.Context, Namespace: settings.Namespace, Pending: settings.Pending, ClusterPorts: settings.Ports == insideCluster, IngressClass: settings.IngressClass, StorageClass: settings.StorageClass,
 		VolumeSize: settings.VolumeSize, Box: key, Log: log,
 	}
 	o.Kubeconfig = namedKubeconfigs(variables)

@@ -101,6 +101,7 @@ type Process struct {
 type Kubernetes struct {
 	Context      string // of the kubeconfig; empty: its current one
 	Namespace    string // empty: one for each environment
+	Pending      bool   // it is made before anything is applied, as a bootstrap does; nobody sets it
 	Ports        string // node or cluster
 	IngressClass string // empty: the cluster's default
 	StorageClass string // empty: the cluster's default

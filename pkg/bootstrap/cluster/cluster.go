@@ -77,6 +77,12 @@ func (c *Cluster) Place() Place { return c.place }
 // Namespace is where everything of the bootstrap is.
 func (c *Cluster) Namespace() string { return c.namespace }
 
+// Made tells whether the namespace is there. It changes nothing.
+func (c *Cluster) Made(ctx context.Context) (bool, error) {
+	space, err := c.get(ctx, namespaces, c.namespace)
+	return space != nil, err
+}
+
 // Close ends all ways into the cluster, and idle connections.
 func (c *Cluster) Close() {
 	c.ways.close()

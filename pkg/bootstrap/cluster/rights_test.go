@@ -97,7 +97,14 @@ func TestRights(t *testing.T) {
 // TestANamespaceThatIsThere need not be made.
 func TestANamespaceThatIsThere(t *testing.T) {
 	s := &server{denies: []string{"create /namespaces/ ", "delete /namespaces/ "}, objects: map[string]string{"/api/v1/namespaces/viv": space("")}}
-	require.NoError(t, connected(t, s).Check(t.Context(), rules))
+	c := connected(t, s)
+	require.NoError(t, c.Check(t.Context(), rules))
+	made, err := c.Made(t.Context())
+	require.NoError(t, err)
+	require.True(t, made)
+	made, err = connected(t, &server{}).Made(t.Context())
+	require.NoError(t, err)
+	require.False(t, made)
 }
 
 func TestNoCluster(t *testing.T) {

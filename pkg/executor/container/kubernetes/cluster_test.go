@@ -339,3 +339,18 @@ func TestSharedNamespace(t *testing.T) {
 	require.Equal(t, event.Absent, found.Presence)
 	require.NotEmpty(t, s.all(services), "the API server's own")
 }
+
+// TestANamespaceThatIsToCome: where somebody makes it before anything is applied, a plan says what would be in it; where nobody does, it fails as an apply would.
+func TestANamespaceThatIsToCome(t *testing.T) {
+	inputs := json.RawMessage(fmt.Sprintf(`{"image":%q,"port":[{"container":8080}],%s}`, sample, plainly))
+	s := newStage(t, Options{Namespace: "to-come", Pending: true})
+	s.request.Inputs = inputs
+	plan, err := s.Plan(t.Context(), s.request, event.Apply)
+	require.NoError(t, err)
+	require.Equal(t, event.ChangeCreate, plan.Change)
+	require.Contains(t, fmt.Sprint(plan.Differences), "Deployment")
+	s = newStage(t, Options{Namespace: "to-come"})
+	s.request.Inputs = inputs
+	_, err = s.Plan(t.Context(), s.request, event.Apply)
+	require.Error(t, err)
+}

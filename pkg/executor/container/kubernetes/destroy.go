@@ -115,7 +115,7 @@ func (s *session) presence(ctx context.Context) (event.Presence, map[string][]li
 
 func (s *session) inhabitedNow(ctx context.Context) (bool, error) {
 	if !s.at.own {
-		return true, nil
+		return !s.options.Pending, nil
 	}
 	o, err := s.get(ctx, namespaces, s.at.namespace)
 	return o != nil, err

@@ -31,6 +31,8 @@ type Options struct {
 	// Namespace for everything, which has to exist; "" is one for each environment, vivarium-ENVIRONMENT, which is made when
 	// it is not there and removed, if it was made so, with the last resource in it.
 	Namespace string
+	// Pending: Namespace is not there yet, and is made before anything is applied; a plan is of what would be in it.
+	Pending bool
 	// ClusterPorts keeps ports within the cluster: they are reached at the Service's name, and no node has a port for them.
 	ClusterPorts bool
 	// IngressClass and StorageClass; "" is the cluster's default.
