@@ -26,7 +26,9 @@ func twoDatacentres(t *testing.T) (agents [2]*servers.Consul, keys epochKeys) {
 	var errs [2]error
 	for i, name := range []string{"east", "west"} {
 		dir := t.TempDir()
-		starting.Go(func() { agents[i], errs[i] = servers.StartConsul(t.Context(), dir, servers.ConsulOptions{Datacenter: name}) })
+		starting.Go(func() {
+			agents[i], errs[i] = servers.StartConsul(t.Context(), dir, servers.ConsulOptions{Datacenter: name})
+		})
 	}
 	starting.Wait()
 	for i, a := range agents {

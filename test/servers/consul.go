@@ -37,9 +37,14 @@ type ConsulOptions struct {
 	Listen []string
 	// AdvertiseWAN is the address by which other datacentres reach it, such as that of a proxy; 127.0.0.1 unless given.
 	AdvertiseWAN string
+	// TLS has it listen with TLS, too, at TLSAddress.
+	TLS *ConsulTLS
 }
 
-type consulPorts struct{ http, server, lan, wan int }
+// ConsulTLS are files in PEM: what it shows, and whose certificate it wants of its clients.
+type ConsulTLS struct{ Certificate, Key, ClientCA string }
+
+type consulPorts struct{ http, https, server, lan, wan int }
 
 // StartConsul starts a server with its data in dir and returns when it has elected itself the leader and answers. The
 // program is ConsulBinary's, which may take minutes to build the first time.
@@ -48,14 +53,14 @@ func StartConsul(ctx context.Context, dir string, o ...ConsulOptions) (*Consul, 
 	if err != nil {
 		return nil, err
 	}
-	free, err := ports.Free(4)
+	free, err := ports.Free(5)
 	if err != nil {
 		return nil, err
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	c := &Consul{program: program, ports: consulPorts{free[0], free[1], free[2], free[3]}}
+	c := &Consul{program: program, ports: consulPorts{free[0], free[4], free[1], free[2], free[3]}}
 	c.server = server{name: "Consul", dir: dir, where: c.Address, command: c.command, environment: c.environment, answers: c.answers}
 	if len(o) > 0 {
 		c.options = o[0]
@@ -71,6 +76,9 @@ func StartConsul(ctx context.Context, dir string, o ...ConsulOptions) (*Consul, 
 
 // Address is the host and port that clients take.
 func (c *Consul) Address() string { return "127.0.0.1:" + strconv.Itoa(c.ports.http) }
+
+// TLSAddress is the URL that clients take who speak with TLS, where it has any.
+func (c *Consul) TLSAddress() string { return "https://127.0.0.1:" + strconv.Itoa(c.ports.https) }
 
 // WANPorts are those on 127.0.0.1 that other datacentres use: for calls, and for gossip over TCP and UDP.
 func (c *Consul) WANPorts() (calls, gossip int) { return c.ports.server, c.ports.wan }

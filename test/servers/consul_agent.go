@@ -36,6 +36,10 @@ func (c *Consul) prepare() error {
 		"log_level": "warn", "disable_update_check": true, "leave_on_terminate": false,
 		"performance": object{"raft_multiplier": 1}, "connect": object{"enabled": false},
 	}
+	if files := c.options.TLS; files != nil {
+		configuration["ports"].(object)["https"] = c.ports.https
+		configuration["tls"] = object{"https": object{"cert_file": files.Certificate, "key_file": files.Key, "ca_file": files.ClientCA, "verify_incoming": true}}
+	}
 	if c.options.AdvertiseWAN != "" {
 		configuration["advertise_addr_wan"] = c.options.AdvertiseWAN
 	}

@@ -168,6 +168,9 @@ func (c *Client) fault(ctx context.Context, datacentre string, err error) error 
 	}
 	var status api.StatusError
 	if !errors.As(err, &status) {
+		if wrong := c.untrusted(err); wrong != nil {
+			return wrong
+		}
 		return fault.Wrap(err, fault.Retry, fault.Unavailable, "Consul at %s does not answer", c.shown)
 	}
 	switch {
