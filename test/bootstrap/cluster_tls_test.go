@@ -22,13 +22,20 @@ func host(service, port string) string {
 	return "vivarium-" + service + "." + namespace + ".svc:" + port
 }
 
-// trusts asks the service, Consul, Vault and the broker by the names that pods call them by, as who knows their authority, who does not, and who wants no TLS.
-func (c *inCluster) trusts(t *testing.T, ctx context.Context) {
+// way is that of a bootstrap into the cluster.
+func (c *inCluster) way(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	place, err := cluster.Find([]string{c.k.Kubeconfig()}, c.Location)
 	require.NoError(t, err)
 	way, err := cluster.Connect(place, namespace)
 	require.NoError(t, err)
+	return way
+}
+
+// trusts asks the service, Consul, Vault and the broker by the names that pods call them by, as who knows their authority, who does not, and who wants no TLS.
+func (c *inCluster) trusts(t *testing.T, ctx context.Context) {
+	t.Helper()
+	way := c.way(t)
 	defer way.Close()
 	vault := c.vaultRoots()
 	trusted(t, ctx, way.Dial, []listener{
@@ -36,6 +43,7 @@ func (c *inCluster) trusts(t *testing.T, ctx context.Context) {
 		{host("consul", "8500"), "/v1/status/leader", c.Roots(), vault},
 		{host("vault", "8200"), "/v1/sys/health", vault, c.Roots()},
 	})
+	verified(t, ctx, way.Dial, host("consul", "8300"), c.Roots())
 	require.NoError(t, shakes(ctx, way.Dial, host("broker", "5671"), c.Roots()))
 	for _, roots := range []string{"", vault} {
 		var untrusted *tls.CertificateVerificationError

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,7 +56,7 @@ func TestTheProfileFullIsTaken(t *testing.T) {
 	require.Equal(t, before, c.everything(t, ctx), "a plan changes nothing")
 
 	c.kubectl(t, ctx, "create", "namespace", namespace)
-	f := c.full(t, ctx)
+	f := c.full(t, ctx, nil)
 	charts, containers := 0, 0
 	for _, n := range f.plan.Nodes() {
 		switch r := f.request(t, n.Address); n.Executor {
@@ -93,7 +94,7 @@ type full struct {
 // account is who does it: the account of the namespace that a bootstrap makes, with its rights.
 const account = "system:serviceaccount:" + namespace + ":runner"
 
-func (c *inCluster) full(t *testing.T, ctx context.Context) *full {
+func (c *inCluster) full(t *testing.T, ctx context.Context, more map[string]any) *full {
 	t.Helper()
 	somebody := httptest.NewTLSServer(http.NotFoundHandler())
 	defer somebody.Close()
@@ -114,9 +115,10 @@ func (c *inCluster) full(t *testing.T, ctx context.Context) *full {
 	}
 	compiled, err := language.Compile(os.DirFS(f.dir), "", kinds)
 	require.NoError(t, err)
-	given := map[string]json.RawMessage{}
-	for name, value := range map[string]any{"location": "kubernetes", "profile": "full", "namespace": namespace, "account": "runner", "program": "/usr/bin/vivarium",
-		"key": "the-key-of-the-cluster", "folder": "/vivarium", "catalogue": "", "api_host": "vivarium.example.test", "api_certificate": "front", "storage_class": "by-hand"} {
+	given, said := map[string]json.RawMessage{}, map[string]any{"location": "kubernetes", "profile": "full", "namespace": namespace, "account": "runner", "program": "/usr/bin/vivarium",
+		"key": "the-key-of-the-cluster", "folder": "/vivarium", "catalogue": "", "api_host": "vivarium.example.test", "api_certificate": "front", "storage_class": "by-hand"}
+	maps.Copy(said, more)
+	for name, value := range said {
 		given[name], err = json.Marshal(value)
 		require.NoError(t, err)
 	}
@@ -143,7 +145,7 @@ func (c *inCluster) permitted(t *testing.T, ctx context.Context) string {
 // request is what an executor gets of a node; what others put out is made up.
 func (f *full) request(t *testing.T, address string) executor.Request {
 	t.Helper()
-	in, err := f.plan.Inputs(address, func(of string) (json.RawMessage, bool) {
+	return f.requested(t, address, func(of string) (json.RawMessage, bool) {
 		name := of[strings.LastIndex(of, ".")+1:]
 		if strings.Contains(of, "vault_certificate") || strings.Contains(of, "derived_certificate") {
 			value, err := json.Marshal(map[string]string{"certificate": f.authority, "private_key": "the-key-of-the-certificate", "ca": f.authority})
@@ -155,6 +157,12 @@ func (f *full) request(t *testing.T, address string) executor.Request {
 		require.NoError(t, err)
 		return value, true
 	})
+}
+
+// requested is the same, with what others have put out.
+func (f *full) requested(t *testing.T, address string, outputs func(of string) (json.RawMessage, bool)) executor.Request {
+	t.Helper()
+	in, err := f.plan.Inputs(address, outputs)
 	require.NoError(t, err, address)
 	r := executor.Request{TaskRef: event.TaskRef{Environment: "meta", Operation: "o", Step: address, Attempt: 1}, Bundle: f.dir, WorkDir: t.TempDir(),
 		Log: func(_, line string) { t.Log(line) }}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -28,6 +30,7 @@ func (p *Place) trusts(t *testing.T, ctx context.Context) {
 	trusted(t, ctx, nil, []listener{
 		{at(0), "/api/v1/self/liveliness", p.Roots(), vault}, {at(5), "/v1/status/leader", p.Roots(), vault}, {at(9), "/v1/sys/health", vault, p.Roots()},
 	})
+	verified(t, ctx, nil, at(6), p.Roots())
 	stranger := p.Command(ctx, "env", "list", "--server", p.API(), "--ca-file", vault)
 	out, err := stranger.CombinedOutput()
 	require.Error(t, err, "%s", out)
@@ -53,6 +56,36 @@ func trusted(t *testing.T, ctx context.Context, dial dialer, all []listener) {
 	}
 }
 
+// verified: Consul's servers take nobody for one of them without TLS, nor without a certificate of their authority, and show one that says that they are.
+func verified(t *testing.T, ctx context.Context, dial dialer, at, roots string) {
+	t.Helper()
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	const plain, withTLS = 0, 3 // how a connection begins that is to be one of Consul's
+	begin := func(with byte) net.Conn {
+		conn, err := dial(ctx, "tcp", at)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+		_, err = conn.Write([]byte{with})
+		require.NoError(t, err)
+		return conn
+	}
+	_, err := begin(plain).Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "it is sent away at once")
+	check, err := checking(roots)
+	require.NoError(t, err)
+	check.ServerName = "server.vivarium.consul"
+	conn := tls.Client(begin(withTLS), check)
+	require.NoError(t, conn.HandshakeContext(ctx))
+	_, err = conn.Read(make([]byte, 1))
+	var alert *net.OpError
+	require.ErrorAs(t, err, &alert)
+	require.ErrorContains(t, err, "certificate required")
+}
+
 func (p *Place) vaultRoots() string { return filepath.Join(p.Work(), "vault-ca.pem") }
 
 // checking checks certificates with the roots of a file; "" takes the system's.
@@ -72,18 +105,25 @@ func checking(roots string) (*tls.Config, error) {
 
 // answered is the status of one answer, to who checks certificates with the roots of a file.
 func answered(ctx context.Context, dial dialer, url, roots string) (status int, err error) {
+	status, _, err = fetched(ctx, dial, url, roots)
+	return status, err
+}
+
+// fetched is the same with what was answered.
+func fetched(ctx context.Context, dial dialer, url, roots string) (status int, body []byte, err error) {
 	check, err := checking(roots)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial, TLSClientConfig: check}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return answer.StatusCode, answer.Body.Close()
+	body, err = io.ReadAll(answer.Body)
+	return answer.StatusCode, body, errors.Join(err, answer.Body.Close())
 }

@@ -115,6 +115,7 @@ resource "helm_release" "consul" {
     replicas     = param.sizes.consuls
     datacenter   = param.datacenter
     gossip       = resource.derived_secret.gossip.outputs.value
+    agent        = resource.derived_secret.consul_agent.outputs.value # which is known beforehand: what gives it to an agent later reaches one of them
     tls = local.tls ? {
       ca          = resource.vault_certificate.consul["one"].outputs.ca
       certificate = resource.vault_certificate.consul["one"].outputs.certificate
