@@ -154,7 +154,7 @@ func (c *inCluster) answers(t *testing.T, ctx context.Context, r *stepwise, way 
 		}, patience, time.Second, of.at)
 	}
 	trusted(t, ctx, way.Dial, all)
-	verified(t, ctx, way.Dial, "vivarium-consul-nodes."+namespace+".svc:8300", roots["consul"])
+	verified(t, ctx, c.k.Dial, c.kubectl(t, ctx, "-n", namespace, "get", "pod", "vivarium-consul-0", "-o", "jsonpath={.status.podIP}")+":8300", roots["consul"])
 	require.Eventually(t, func() bool {
 		var peers []string
 		_, body, err := fetched(ctx, way.Dial, "https://"+host("consul", "8500")+"/v1/status/peers", roots["consul"])

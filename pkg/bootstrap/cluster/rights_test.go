@@ -63,10 +63,12 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) {
 		"status": map[string]any{"allowed": !slices.Contains(s.denies, right)}})
 }
 
-func connected(t *testing.T, s *server) *cluster.Cluster {
+func connected(t *testing.T, s *server) *cluster.Cluster { return connectedTo(t, s, s) }
+
+func connectedTo(t *testing.T, s *server, by http.Handler) *cluster.Cluster {
 	t.Helper()
 	s.t = t
-	h := httptest.NewServer(s)
+	h := httptest.NewServer(by)
 	t.Cleanup(h.Close)
 	files := written(t, `{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "`+h.URL+`"}}], users: [{name: u, user: {token: hush}}], contexts: [{name: c, context: {cluster: c, user: u}}]}`)
 	p, err := cluster.Find(files, h.URL)
