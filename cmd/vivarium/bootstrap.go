@@ -111,6 +111,8 @@ func (f *bootstrapFlags) read(cmd *cobra.Command) error {
 		return usage("--namespace %q is for a cluster, and has to be small letters, digits and hyphens", f.Namespace)
 	case f.Image != "" && f.Registry+f.Program != "":
 		return usage("--image names an image that is there, --image-registry and --image-program are about one that is made: give one of them")
+	case f.Image+f.Program != "" && f.Location == onProcesses:
+		return usage("--image and --image-program are about a container: on this machine its programs are processes")
 	case f.Registry != "" && onMachine(f.Location):
 		return usage("--image-registry is for a cluster: on this machine nothing is pushed")
 	case f.Profile != profileSmall && f.Profile != profileFull:

@@ -75,18 +75,19 @@ func (c *cli) makeImage(ctx context.Context, f imageFlags) error {
 
 // imageOf has an image of a program, "" for the one that runs, and of the one beside it that draws, unless an image can't have that.
 func (c *cli) imageOf(program string) (*image.Image, error) {
-	beside := program
+	p := image.Program{File: program, Package: mainPackage}
 	if program == "" {
 		self, err := os.Executable()
 		if err != nil {
 			return nil, err
 		}
-		if program, beside = self, self; runtime.GOOS == "linux" {
-			program = runningProgram
+		program, p.File, p.Shown = self, self, self
+		if runtime.GOOS == "linux" {
+			p.File = runningProgram
 		}
 	}
-	programs := []image.Program{{File: program, Package: mainPackage}}
-	draws := image.Program{File: filepath.Join(filepath.Dir(beside), drawingProgram), Package: mainPackage + "-draw"}
+	programs := []image.Program{p}
+	draws := image.Program{File: filepath.Join(filepath.Dir(program), drawingProgram), Package: mainPackage + "-draw"}
 	if _, err := os.Stat(draws.File); err == nil {
 		if _, err := draws.Check(); err != nil {
 			c.note("without pictures of graphs: %v", err)

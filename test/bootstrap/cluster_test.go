@@ -42,6 +42,8 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	t.Cleanup(func() { c.end(t) })
 	require.NoError(t, p.load(ctx, k))
 	c.volumes(t, ctx, 8)
+	c.wantsAnImage(t, ctx)
+	c.pulls(t, ctx)
 
 	out, err := p.Bootstrap(ctx, "--plan").CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -59,6 +61,7 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	require.NoError(t, err, "%s\nand before:\n%s", text, printed)
 	require.Contains(t, text, "no change")
 	c.shows(t, ctx)
+	c.runsWhatWasPushed(t, ctx, printed+text)
 	p.keepsSecrets(t, printed+text)
 	c.plainObjects(t, ctx)
 	c.trusts(t, ctx)
@@ -80,6 +83,7 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	require.Error(t, err, text)
 	text, err = killed(t, p.Destroy(ctx), "")
 	require.NoError(t, err, text)
+	require.Contains(t, text, "What this has pushed stays there")
 	require.NoDirExists(t, p.Work())
 	require.Empty(t, c.kubectl(t, ctx, "get", "namespace", namespace, "--ignore-not-found", "-o", "name"), "the namespace was made, and is gone")
 }

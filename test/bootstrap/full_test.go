@@ -48,7 +48,7 @@ func TestTheProfileFullIsTaken(t *testing.T) {
 	t.Cleanup(func() { c.end(t) })
 
 	before := c.everything(t, ctx)
-	out, err := p.Bootstrap(ctx, "--plan", "--profile", "full", "--param", "api_host=vivarium.example.test").CombinedOutput()
+	out, err := p.Bootstrap(ctx, "--plan", "--profile", "full", "--image", "registry.example.test/vivarium:1", "--param", "api_host=vivarium.example.test").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	for _, said := range []string{"helm_release.broker", "helm_release.vault", "helm_release.store", "helm_release.telemetry", "helm_release.front", "Nothing was done."} {
 		require.Contains(t, string(out), said)

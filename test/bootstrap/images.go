@@ -45,7 +45,7 @@ func (p *Place) pack(ctx context.Context, d *servers.Docker) error {
 	return lacking(ctx, d, brokerImage, func() error { return p.packBroker(ctx, give) })
 }
 
-// load gives a cluster's node all images.
+// load gives a cluster's node all images but that of the service, which it pulls.
 func (p *Place) load(ctx context.Context, k *servers.Kubernetes) error {
 	give := func(image string, archive io.Reader, env ...string) error {
 		layer, err := io.ReadAll(archive)
@@ -59,27 +59,7 @@ func (p *Place) load(ctx context.Context, k *servers.Kubernetes) error {
 			return err
 		}
 	}
-	if err := p.packBroker(ctx, give); err != nil {
-		return err
-	}
-	return p.loadService(ctx, k)
-}
-
-// loadService has the program make its own image, as who has no registry does, and loads it.
-func (p *Place) loadService(ctx context.Context, k *servers.Kubernetes) error {
-	file := filepath.Join(p.Dir, "vivarium.tar")
-	cmd := p.Command(ctx, "image", "--archive", file)
-	cmd.Stderr = os.Stderr
-	name, err := cmd.Output()
-	if err != nil {
-		return err
-	}
-	p.image = strings.TrimSpace(string(name))
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	return errors.Join(k.LoadArchive(ctx, p.image, f), f.Close(), os.Remove(file))
+	return p.packBroker(ctx, give)
 }
 
 // giver takes a file system for an image, with variables.

@@ -33,7 +33,7 @@ type Place struct {
 	base   string          // of the repositories; their folder where it is ""
 	engine *servers.Docker // of the location local
 	path   string          // of PATH, with Consul and Vault
-	image  string          // of the service, in a cluster
+	pulled string          // the registry that a cluster has the service's image from
 	ports  []int           // the API's is the first
 }
 
@@ -162,8 +162,8 @@ func (p *Place) Bootstrap(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	if p.Kubeconfig != "" { // where everybody has ports of their own
 		always = append(always, "--namespace", namespace, "--param", "storage_class=by-hand")
-		if p.image != "" {
-			always = append(always, "--image", p.image)
+		if p.pulled != "" {
+			always = append(always, "--image-registry", p.pulled)
 		}
 		return p.Command(ctx, append(always, args...)...)
 	}

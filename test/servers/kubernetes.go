@@ -91,6 +91,11 @@ func (k *Kubernetes) Dial(ctx context.Context, network, address string) (net.Con
 	return k.room.dial(ctx, network, address)
 }
 
+// Listen listens inside the cluster's node, as a program of the node would.
+func (k *Kubernetes) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	return k.room.listen(ctx, network, address)
+}
+
 // Cut takes the API server away from everybody outside: connections end, and new ones are refused.
 func (k *Kubernetes) Cut() { k.gate.close() }
 

@@ -77,24 +77,32 @@ func (r *room) command(ctx context.Context, program string, args ...string) *exe
 	return exec.CommandContext(ctx, "nsenter", append([]string{"-t", pid, "-n", "-m", "-p", "-i", "--", program}, args...)...) //nolint:gosec // ours
 }
 
-// dial connects from inside. A thread that has entered the network is not used for anything else: it ends with the goroutine.
+// dial connects from inside.
 func (r *room) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	type outcome struct {
-		conn net.Conn
-		err  error
-	}
-	done := make(chan outcome, 1)
+	return inside(r, func() (net.Conn, error) {
+		return (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, address)
+	})
+}
+
+// listen listens inside.
+func (r *room) listen(ctx context.Context, network, address string) (net.Listener, error) {
+	return inside(r, func() (net.Listener, error) { return (&net.ListenConfig{}).Listen(ctx, network, address) })
+}
+
+// inside makes a socket inside. A thread that has entered the network is not used for anything else: it ends with the goroutine.
+func inside[S any](r *room, socket func() (S, error)) (made S, err error) {
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		runtime.LockOSThread()
-		if err := unix.Setns(int(r.network.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- outcome{nil, fmt.Errorf("entering the cluster's network: %w", err)}
+		if err = unix.Setns(int(r.network.Fd()), unix.CLONE_NEWNET); err != nil {
+			err = fmt.Errorf("entering the cluster's network: %w", err)
 			return
 		}
-		conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, address)
-		done <- outcome{conn, err}
+		made, err = socket()
 	}()
-	o := <-done
-	return o.conn, o.err
+	<-done
+	return made, err
 }
 
 // close ends all that is inside and removes the cgroups.

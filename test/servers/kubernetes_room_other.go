@@ -24,6 +24,10 @@ func (*room) dial(context.Context, string, string) (net.Conn, error) {
 	return nil, errors.New("there is no cluster")
 }
 
+func (*room) listen(context.Context, string, string) (net.Listener, error) {
+	return nil, errors.New("there is no cluster")
+}
+
 func (*room) close() error { return nil }
 
 func cgroupName(string) string { return "" }

@@ -62,7 +62,7 @@ func (d *Docker) Load(ctx context.Context, i *Image) error {
 	}
 	there, err := d.Has(ctx, i)
 	if err == nil && !there {
-		err = fault.New(fault.GiveUp, fault.Unavailable, "Docker at %s has taken %s, and does not have it: run the same command again", d.address, i.Name())
+		err = fault.New(fault.Retry, fault.Unavailable, "Docker at %s has taken %s, and does not have it", d.address, i.Name())
 	}
 	return err
 }
@@ -114,10 +114,9 @@ func (d *Docker) fault(ctx context.Context, err error, what string) error {
 	case client.IsErrConnectionFailed(err) && d.forbidden(ctx), cerrdefs.IsPermissionDenied(err), cerrdefs.IsUnauthorized(err):
 		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "this user may not use Docker at %s: run this as root, or as a member of the group that its socket belongs to", d.address)
 	case client.IsErrConnectionFailed(err):
-		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "Docker at %s does not answer: start the engine, and run the same command again", d.address)
+		return fault.Wrap(err, fault.Wait, fault.Unavailable, "Docker at %s does not answer: start the engine", d.address)
 	}
-	return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "Docker at %s %s: see to that (where its disk is full, make room below its data root), and run the same command again",
-		d.address, what)
+	return fault.Wrap(err, fault.Wait, fault.Unavailable, "Docker at %s %s: see to that, and where its disk is full, make room below its data root", d.address, what)
 }
 
 // forbidden tells whether the socket may not be used, which an error of the client does not.

@@ -43,7 +43,7 @@ func Of(s Source) (*Image, error) {
 			return nil, err
 		}
 		if architecture != "" && its != architecture {
-			return nil, fault.New(fault.Reject, fault.Invalid, "%s is for %s, and %s for %s: an image has programs of one architecture", s.Programs[0].File, architecture, p.File, its)
+			return nil, fault.New(fault.Reject, fault.Invalid, "%s is for %s, and %s for %s: an image has programs of one architecture", s.Programs[0].shown(), architecture, p.shown(), its)
 		}
 		n, err := p.size()
 		if err != nil {

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
@@ -12,12 +13,16 @@ import (
 
 // Program is one that an image gets, below /usr/bin.
 type Program struct {
-	// File is where it is, and Package its main package, whose last element is its name in the image.
+	// File is where it is read, and Package its main package, whose last element is its name in the image.
 	File, Package string
+	// Shown is what messages call it; File unless given.
+	Shown string
 }
 
 // Name is what it is called in the image.
 func (p Program) Name() string { return path.Base(p.Package) }
+
+func (p Program) shown() string { return cmp.Or(p.Shown, p.File) }
 
 // how to come by a program that can be put into an image.
 const build = "build it with CGO_ENABLED=0 GOOS=linux (make build does, on Linux)"
@@ -26,17 +31,17 @@ const build = "build it with CGO_ENABLED=0 GOOS=linux (make build does, on Linux
 func (p Program) Check() (architecture string, err error) {
 	info, err := buildinfo.ReadFile(p.File)
 	if err != nil {
-		return "", fault.Wrap(err, fault.Reject, fault.Invalid, "%s can't be put into an image, as it is no program that Go has built and can be read", p.File)
+		return "", fault.Wrap(err, fault.Reject, fault.Invalid, "%s can't be put into an image, as it is no program that Go has built and can be read", p.shown())
 	}
 	if info.Path != p.Package {
-		return "", fault.New(fault.Reject, fault.Invalid, "%s can't be put into an image: it is %s, and not %s", p.File, info.Path, p.Package)
+		return "", fault.New(fault.Reject, fault.Invalid, "%s can't be put into an image: it is %s, and not %s", p.shown(), info.Path, p.Package)
 	}
 	set := map[string]string{}
 	for _, s := range info.Settings {
 		set[s.Key] = s.Value
 	}
 	if set["GOOS"] != "linux" {
-		return "", fault.New(fault.Reject, fault.Invalid, "%s is a program for %s/%s, and an image needs one for Linux: %s", p.File, set["GOOS"], set["GOARCH"], build)
+		return "", fault.New(fault.Reject, fault.Invalid, "%s is a program for %s/%s, and an image needs one for Linux: %s", p.shown(), set["GOOS"], set["GOARCH"], build)
 	}
 	if err := p.static(); err != nil {
 		return "", err
@@ -48,12 +53,12 @@ func (p Program) Check() (architecture string, err error) {
 func (p Program) static() error {
 	f, err := elf.Open(p.File)
 	if err != nil {
-		return fault.Wrap(err, fault.Reject, fault.Invalid, "%s can't be put into an image: it is no program of Linux", p.File)
+		return fault.Wrap(err, fault.Reject, fault.Invalid, "%s can't be put into an image: it is no program of Linux", p.shown())
 	}
 	defer func() { _ = f.Close() }()
 	for _, segment := range f.Progs {
 		if segment.Type == elf.PT_INTERP {
-			return fault.New(fault.Reject, fault.Invalid, "%s needs this machine's libraries, since it was built with cgo, and an image has none: %s", p.File, build)
+			return fault.New(fault.Reject, fault.Invalid, "%s needs this machine's libraries, since it was built with cgo, and an image has none: %s", p.shown(), build)
 		}
 	}
 	return nil

@@ -97,12 +97,12 @@ func (r Registry) fault(ctx context.Context, err error, what string) error {
 	case ctx.Err() != nil:
 		return fault.From(ctx.Err())
 	case !errors.As(err, &said):
-		return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the registry %s can't be reached: see to its address, to the way there and to its certificate", r.Address)
+		return fault.Wrap(err, fault.Wait, fault.Unavailable, "the registry %s can't be reached: see to its address, to the way there and to its certificate", r.Address)
 	case said.StatusCode == http.StatusUnauthorized, said.StatusCode == http.StatusForbidden:
 		return fault.Wrap(err, fault.GiveUp, fault.PermissionDenied, "the registry %s does not let this user push %s: log in with `docker login` (or podman, or a credential helper) "+
 			"as somebody who may", r.Address, what)
 	case said.StatusCode == http.StatusNotFound:
 		return fault.Wrap(err, fault.GiveUp, fault.NotFound, "the registry %s does not take %s: there is no such repository, and it makes none by itself; make it there", r.Address, what)
 	}
-	return fault.Wrap(err, fault.GiveUp, fault.Unavailable, "the registry %s did not take %s: see to that, and run the same command again", r.Address, what)
+	return fault.Wrap(err, fault.Wait, fault.Unavailable, "the registry %s did not take %s: see to that there", r.Address, what)
 }

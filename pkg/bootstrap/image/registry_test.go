@@ -95,11 +95,11 @@ func TestRegistryThatRefuses(t *testing.T) {
 		first func(http.ResponseWriter, *http.Request) bool
 		code  fault.Code
 	}{
-		"docker login":         {refuse(http.StatusUnauthorized, ""), fault.PermissionDenied},
-		"as somebody who may":  {refuse(http.StatusForbidden, `{"errors":[{"code":"DENIED","message":"not yours"}]}`), fault.PermissionDenied},
-		"no such repository":   {refuse(http.StatusNotFound, `{"errors":[{"code":"NAME_UNKNOWN"}]}`), fault.NotFound},
-		"no space left":        {refuse(http.StatusInsufficientStorage, "no space left"), fault.Unavailable},
-		"run the same command": {refuse(http.StatusInsufficientStorage, "no space left"), fault.Unavailable},
+		"docker login":        {refuse(http.StatusUnauthorized, ""), fault.PermissionDenied},
+		"as somebody who may": {refuse(http.StatusForbidden, `{"errors":[{"code":"DENIED","message":"not yours"}]}`), fault.PermissionDenied},
+		"no such repository":  {refuse(http.StatusNotFound, `{"errors":[{"code":"NAME_UNKNOWN"}]}`), fault.NotFound},
+		"no space left":       {refuse(http.StatusInsufficientStorage, "no space left"), fault.Unavailable},
+		"see to that there":   {refuse(http.StatusInsufficientStorage, "no space left"), fault.Unavailable},
 	} {
 		r := served(t, of.first)
 		_, err := r.Has(t.Context(), i)
