@@ -74,7 +74,7 @@ func (s *instance) openSource(ctx context.Context) (err error) {
 	}
 	s.source, err = replication.NewSource(replication.SourceOptions{Store: s.store, Partitions: s.settings.Partitions, Self: s.identity,
 		Box: s.box, Token: s.settings.Replication.Token, Orders: s.orders(), Log: s.log.With("part", "replication"),
-		Told: s.heardSecondary, Reported: s.reported, Counted: s.countedFor, Side: s.sideMembers})
+		Lends: s.lends, Told: s.heardSecondary, Reported: s.reported, Counted: s.countedFor, Side: s.sideMembers})
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ func (s *instance) heardPrimary(_ replication.Identity, b replication.Beat) {
 	s.tally.mu.Lock()
 	defer s.tally.mu.Unlock()
 	last, heard := s.tally.last, tallyOf{b.Epoch, *b.Counted}
+	heard.Names = addressed(heard.Names, last.Names)
 	if heard.Epoch < last.Epoch || heard.Epoch == last.Epoch && (heard.Version < last.Version || heard.Version == last.Version && slices.Equal(heard.Names, last.Names)) {
 		return // another server of its side has told more
 	}
@@ -59,6 +60,19 @@ func (s *instance) heardPrimary(_ replication.Identity, b replication.Beat) {
 		return
 	}
 	s.tally.last = heard
+}
+
+// addressed keeps the addresses that were known before: a primary that has begun anew does not know those that have not come back to it yet.
+func addressed(heard, before []replication.Name) []replication.Name {
+	all := slices.Clone(heard)
+	for i := range all {
+		for _, n := range before {
+			if all[i].API == "" && n.Cluster == all[i].Cluster && n.Server == all[i].Server {
+				all[i].API = n.API
+			}
+		}
+	}
+	return all
 }
 
 // otherSecondaries are those that the primary of an epoch has told of. The error is that it does not count this one, as far as this one knows:

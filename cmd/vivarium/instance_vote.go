@@ -182,9 +182,9 @@ func (s *instance) agree(ctx context.Context, epoch uint64, alone bool) (safe ti
 			s.release(ctx, q, others)
 			return safe, fault.New(fault.Reject, authority.Raced, "%s takes over under epoch %d, and %s has agreed: this side does not", a.Winner, epoch, other.Server)
 		}
-		if more := ahead(a.Positions, positions); more > 0 {
+		if positions, err = s.complete(ctx, other, a.Positions, positions); err != nil {
 			s.release(ctx, q, others)
-			return safe, fault.New(fault.Reject, fault.Conflict, "%s has %d entries that this side does not have: promote that one instead (%s)", other.Server, more, other.API)
+			return safe, err
 		}
 		if until := time.Now().Add(a.SafeIn); until.After(safe) {
 			safe = until

@@ -6,7 +6,7 @@
 // partition does, and writes entries, projection, templates, states and snapshots in one transaction.
 //
 // Where a secondary has entries that were overtaken by a higher epoch, they are set aside in its store, and it follows from the last
-// entry that both have.
+// entry that both have. Where the primary is lost, a secondary that takes over has from another one, which lends, what it lacks itself.
 //
 // What always holds: a secondary's journal is a beginning of the primary's, or its partition has stopped and says why; nothing that
 // is there is ever overwritten or lost; its projection is what the primary's was at that entry; neither side holds more in memory than a

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -59,6 +60,9 @@ type Follower struct {
 	view       view
 	written    chan struct{} // has a value when something was
 	telling    every         // of the members
+	streaming  sync.Mutex    // held by whoever reads a stream
+	lent       atomic.Int32  // another secondary is, or is to be, asked for what this one lacks
+	current    atomic.Pointer[context.CancelCauseFunc]
 
 	run     context.Context
 	cancel  context.CancelFunc
@@ -149,6 +153,14 @@ func (f *Follower) follow() {
 
 // session follows one stream to its end. The error is nil when the stream had begun: then the next attempt need not wait.
 func (f *Follower) session(ctx context.Context) error {
+	f.streaming.Lock()
+	defer f.streaming.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f.current.Store(&cancel)
+	if f.lent.Load() > 0 {
+		return errLent
+	}
 	addresses, err := f.Find.Find(ctx)
 	if err != nil {
 		return err

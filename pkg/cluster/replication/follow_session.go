@@ -29,6 +29,8 @@ type session struct {
 	// was set aside.
 	parting atomic.Int32
 	rejoins atomic.Bool
+	// lent tells which partitions another secondary lends entries of; nil where a primary is followed.
+	lent []bool
 }
 
 // worked is how long a stream has to last so that the next one begins without a backoff.
@@ -117,6 +119,9 @@ func (s *session) take(kind string, data []byte) error {
 	switch {
 	case isPage:
 		n, err := strconv.Atoi(number)
+		if err == nil && s.lent != nil {
+			return s.takeLent(n, data)
+		}
 		if err != nil || n < 0 || n >= len(s.f.partitions) {
 			return fault.New(fault.Retry, fault.Unreadable, "the stream has entries of a partition %q", number)
 		}
@@ -127,7 +132,12 @@ func (s *session) take(kind string, data []byte) error {
 			return err
 		}
 		s.id = id
+		if s.lent != nil {
+			return s.hello(id)
+		}
 		s.f.view.connected(id, s.remote.address)
+		return nil
+	case kind == kindBeat && s.lent != nil:
 		return nil
 	case kind == kindBeat:
 		return s.beat(data)
@@ -137,6 +147,8 @@ func (s *session) take(kind string, data []byte) error {
 			return err
 		}
 		switch {
+		case s.lent != nil:
+			return fault.New(fault.GiveUp, fault.Code(stop.Code), "partition %d: %s", stop.Partition, stop.Reason)
 		case stop.Partition < 0 || stop.Partition >= len(s.f.partitions):
 		case fault.Code(stop.Code) == Diverged:
 			s.f.partitions[stop.Partition].hold(s, stop)

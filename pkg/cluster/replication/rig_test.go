@@ -296,12 +296,15 @@ func newBox(t testing.TB) *secret.Box {
 	return box
 }
 
-func serve(t testing.TB, s store.Store) *source {
+func serve(t testing.TB, s store.Store, change ...func(*replication.SourceOptions)) *source {
 	x := &source{box: newBox(t)}
 	x.id.Store(&replication.Identity{Cluster: "east", Server: "server-1", Role: replication.Primary, Epoch: 1})
+	o := replication.SourceOptions{Store: s, Partitions: partitions, Self: func() replication.Identity { return *x.id.Load() }, Box: x.box, Token: token, Beat: beat}
+	for _, c := range change {
+		c(&o)
+	}
 	var err error
-	x.Source, err = replication.NewSource(replication.SourceOptions{Store: s, Partitions: partitions, Self: func() replication.Identity { return *x.id.Load() },
-		Box: x.box, Token: token, Beat: beat})
+	x.Source, err = replication.NewSource(o)
 	require.NoError(t, err)
 	require.NoError(t, x.Start(t.Context()))
 	x.http = httptest.NewServer(x.Source)

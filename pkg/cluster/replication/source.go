@@ -18,13 +18,15 @@ type SourceOptions struct {
 	Store      store.Store
 	Partitions int
 	// Self says who this server is now; the source adds how far, and the time. A source whose role is not primary says so, and
-	// gives nothing else away.
+	// gives nothing else away, unless it lends.
 	Self func() Identity
 	Box  *secret.Box
 	// Token is known to both sides. Whoever has it gets everything, the cluster's key too.
 	Token string
 	// Orders are what the other side may ask for besides, by name: each gets the request's JSON.
 	Orders map[string]func(ctx context.Context, data []byte) (any, error)
+	// Lends tells whether this server, though no primary, gives another secondary what that one lacks; nil never does.
+	Lends func(ctx context.Context) bool
 	// Told is told of every report that says up to which moment of this server's own clock the secondary has everything. It must not
 	// block.
 	Told func(Report)

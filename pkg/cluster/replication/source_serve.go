@@ -26,8 +26,8 @@ func (s *Source) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, answer := range map[string]func(*asked) (any, error){
 		"GET " + Prefix + pathSelf:      func(a *asked) (any, error) { return s.Identity(a.Context()) },
-		"GET " + Prefix + pathTemplates: s.primary(s.template),
-		"GET " + Prefix + pathState:     s.primary(s.state),
+		"GET " + Prefix + pathTemplates: s.lent(s.template),
+		"GET " + Prefix + pathState:     s.lent(s.state),
 		"GET " + Prefix + pathMark:      s.mark, // also a secondary tells, so that both sides can find where they parted
 		"POST " + Prefix + pathKey:      s.primary(s.key),
 		"POST " + Prefix + pathPosition: s.primary(s.position),

@@ -49,7 +49,7 @@ type stream struct {
 func (s *Source) stream(w http.ResponseWriter, a *asked) {
 	r, err := read[Request](a)
 	if err == nil {
-		err = errors.Join(s.isPrimary(), s.fits(r))
+		err = errors.Join(s.gives(a.Context()), s.fits(r))
 	}
 	if err != nil {
 		s.answer(w, a, nil, err)
@@ -123,7 +123,7 @@ func (x *stream) round() error {
 		}
 	default:
 	}
-	if err := x.isPrimary(); err != nil && !leaving {
+	if err := x.gives(x.ctx); err != nil && !leaving {
 		return err
 	}
 	heads, at, changed := x.heads.latest()
