@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -338,7 +339,18 @@ func follow(t testing.TB, s store.Store, address string, change ...func(*replica
 func same(t testing.TB, want, got store.Store) {
 	t.Helper()
 	level(t, want, got)
+	require.Eventually(t, func() bool { return slices.Equal(relayed(t, want), relayed(t, got)) }, patience, 5*time.Millisecond, "it comes with a beat")
 	storetest.Same(t, partitions, want, got)
+}
+
+// relayed is how far each partition was published.
+func relayed(t testing.TB, s store.Store) (all []uint64) {
+	for n := range partitions {
+		h, err := s.Head(t.Context(), n)
+		require.NoError(t, err)
+		all = append(all, h.Relayed)
+	}
+	return all
 }
 
 // level waits until two stores are at the same place.
