@@ -14,7 +14,7 @@ import (
 )
 
 func restart(r *rig) {
-	r.traffic(r.dial(""), r.dial(""), func() {
+	r.traffic(r.dial(""), r.dial(""), 2, func() {
 		require.NoError(r, r.broker.Stop(r.ctx()))
 		require.NoError(r, r.broker.Start(r.ctx()))
 	})
@@ -25,7 +25,7 @@ func crash(r *rig) {
 	// crash before that takes the queue with it.
 	require.NoError(r, r.broker.Stop(r.ctx()))
 	require.NoError(r, r.broker.Start(r.ctx()))
-	r.traffic(r.dial(""), r.dial(""), func() {
+	r.traffic(r.dial(""), r.dial(""), 2, func() {
 		require.NoError(r, r.broker.Kill(r.ctx()))
 		require.NoError(r, r.broker.Start(r.ctx()))
 	})
@@ -33,7 +33,7 @@ func crash(r *rig) {
 
 func cut(r *rig) {
 	publisher, consumer := r.proxy(), r.proxy()
-	r.traffic(r.dial(publisher.Address()), r.dial(consumer.Address()), func() {
+	r.traffic(r.dial(publisher.Address()), r.dial(consumer.Address()), 3, func() {
 		publisher.Cut()
 		consumer.Cut()
 	})
@@ -73,9 +73,9 @@ func (l *ledger) missing(numbers []int) (missing []int) {
 	return missing
 }
 
-// traffic publishes numbers with Publish and with Send while trouble happens three times. Everything that was confirmed has
+// traffic publishes numbers with Publish and with Send while trouble happens several times. Everything that was confirmed has
 // to arrive, everything has to be reported exactly once, and the consumers go on by themselves.
-func (r *rig) traffic(from, to bus.Bus, trouble func()) {
+func (r *rig) traffic(from, to bus.Bus, times int, trouble func()) {
 	seen := &ledger{seen: map[int]bool{}, grew: make(chan struct{}, 1)}
 	for _, queue := range []string{r.Queue, r.Partition} {
 		_, err := to.Consume(r.ctx(), bus.ConsumeOptions{Queue: queue, Prefetch: 50}, seen.take)
@@ -87,7 +87,7 @@ func (r *rig) traffic(from, to bus.Bus, trouble func()) {
 	published, sent := &source{}, &source{}
 	sources.Go(func() { published.publish(ctx, from, r.Queue, 0) })
 	sources.Go(func() { sent.send(ctx, from, r.Partition, 1) })
-	for range 3 {
+	for range times {
 		r.grow(seen, 200)
 		trouble()
 	}

@@ -51,6 +51,16 @@ func newProxy(t *testing.T, v real) *proxy {
 	return p
 }
 
+// from counts requests anew from now on, of which hook cuts one, ahead of it or late; nil cuts none.
+func (p *proxy) from(hook func(int, *http.Request) error, late bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n, p.before, p.after = 0, hook, nil
+	if late {
+		p.before, p.after = nil, hook
+	}
+}
+
 func (p *proxy) ask(hook func(int, *http.Request) error, r *http.Request) {
 	if hook != nil && hook(p.n, r) != nil {
 		panic(http.ErrAbortHandler)
@@ -63,8 +73,8 @@ func (p *proxy) through(t *testing.T, v real, name, inputs string) *step {
 	return newStep(kind(t, connect(t, vault.Options{Address: p.URL, Token: v.RootToken()}), name), inputs)
 }
 
-// TestCutOffAnywhere cuts the connection before and after every single request of an apply, a change and a destroy. What
-// follows always ends right, and leaves nothing behind.
+// TestCutOffAnywhere cuts the connection before and after every single request of an apply, a change and a destroy: in each round one request of each of
+// these calls, after which the call is made again. What follows always ends right, and leaves nothing behind.
 func TestCutOffAnywhere(t *testing.T) {
 	v := realVault(t)
 	for name, inputs := range map[string][2]string{
@@ -84,23 +94,28 @@ func TestCutOffAnywhere(t *testing.T) {
 	}
 }
 
-// cutOff cuts one request; ended is that there were fewer.
+// cutOff cuts one request of each call; ended is that all had fewer.
 func cutOff(t *testing.T, v real, name, first, second string, at int, late bool) (ended bool) {
 	p := newProxy(t, v)
-	cut := false
+	cut := 0
 	hook := func(n int, r *http.Request) error {
 		if n != at {
 			return nil
 		}
-		cut = true
+		cut++
 		return fmt.Errorf("%s %s is cut", r.Method, r.URL.Path)
 	}
-	if late {
-		p.after = hook
-	} else {
-		p.before = hook
-	}
 	s := p.through(t, v, name, first)
+	again := func(t *testing.T, work func() error) {
+		t.Helper()
+		p.from(hook, late)
+		err := work()
+		p.from(nil, late)
+		if err != nil {
+			requireFault(t, err, fault.Unavailable, fault.Wait, "does not answer")
+			require.NoError(t, work())
+		}
+	}
 	for _, inputs := range []string{first, second} {
 		s.Inputs = []byte(inputs)
 		again(t, func() error { _, err := s.Apply(t.Context(), s.Request); return err })
@@ -125,16 +140,7 @@ func cutOff(t *testing.T, v real, name, first, second string, at int, late bool)
 	again(t, func() error { return s.Destroy(t.Context(), s.Request) })
 	again(t, func() error { return s.Destroy(t.Context(), s.Request) })
 	nothingLeft(t, v)
-	return !cut
-}
-
-// again does what may have been cut off once more.
-func again(t *testing.T, work func() error) {
-	t.Helper()
-	if err := work(); err != nil {
-		requireFault(t, err, fault.Unavailable, fault.Wait, "does not answer")
-		require.NoError(t, work())
-	}
+	return cut == 0
 }
 
 // nothingLeft looks for what no observation of the last inputs would see: earlier places, policies and roles.
