@@ -78,7 +78,7 @@ test-bootstrap: ## a bootstrap killed at every step, and those in Docker and in 
 
 test-faults: ## the long fault tests: kills, cuts, full disk, forged results; 10,000 stories of the decider; prints a table
 	$(GO) test -count=1 -timeout 30m -run 'TestSimulation$$' ./pkg/environment -rapid.checks=10000 -rapid.nofailfile
-	VIVARIUM_FAULTS=long $(GO) test -count=1 -timeout 60m -v ./test/faults
+	VIVARIUM_FAULTS=long $(GO) test -count=1 -timeout 90m -v ./test/faults
 
 test-arangodb: ## the store's contract on a real ArangoDB: VIVARIUM_TEST_ARANGODB, or one started with docker compose
 	@if [ -z "$${VIVARIUM_TEST_ARANGODB:-}" ]; then \

@@ -4,7 +4,7 @@
 // # How to run it
 //
 //	go test ./test/faults                                   # the short form, part of make test: under 3 minutes
-//	VIVARIUM_FAULTS=long go test -v -timeout 40m ./test/faults   # the long form, make test-faults
+//	VIVARIUM_FAULTS=long go test -v -timeout 90m ./test/faults   # the long form, make test-faults
 //	VIVARIUM_FAULTS_SEED=17 go test -v -run 'TestFaults/kills' ./test/faults
 //
 // VIVARIUM_FAULTS_PROGRAM names a program to test in place of the one built from this tree: one with a defect put in on
