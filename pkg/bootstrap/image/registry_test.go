@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -33,10 +34,10 @@ func served(t *testing.T, first func(http.ResponseWriter, *http.Request) bool) R
 
 // TestRegistry: a registry takes the image once, and whoever pulls it gets just that.
 func TestRegistry(t *testing.T) {
-	uploads := 0
+	var uploads atomic.Int32 // parts are sent at once
 	r, i := served(t, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPatch || r.Method == http.MethodPut {
-			uploads++
+			uploads.Add(1)
 		}
 		return false
 	}), made(t, "1.0.0")
@@ -47,10 +48,10 @@ func TestRegistry(t *testing.T) {
 	there, err = r.Has(t.Context(), i)
 	require.NoError(t, err)
 	require.True(t, there)
-	before := uploads
+	before := uploads.Load()
 	require.Positive(t, before)
 	require.NoError(t, r.Push(t.Context(), i))
-	require.Equal(t, before, uploads, "what is there is not sent again")
+	require.Equal(t, before, uploads.Load(), "what is there is not sent again")
 
 	at, err := r.Name(i)
 	require.NoError(t, err)
