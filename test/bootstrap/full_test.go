@@ -116,7 +116,7 @@ func (c *inCluster) full(t *testing.T, ctx context.Context, more map[string]any)
 	compiled, err := language.Compile(os.DirFS(f.dir), "", kinds)
 	require.NoError(t, err)
 	given, said := map[string]json.RawMessage{}, map[string]any{"location": "kubernetes", "profile": "full", "namespace": namespace, "account": "runner", "program": "/usr/bin/vivarium",
-		"key": "the-key-of-the-cluster", "folder": "/vivarium", "catalogue": "", "api_host": "vivarium.example.test", "api_certificate": "front", "storage_class": "by-hand"}
+		"key": "the-key-of-the-cluster", "folder": "/vivarium", "catalogue": "", "image": "registry.example.test/vivarium:1", "api_host": "vivarium.example.test", "api_certificate": "front", "storage_class": "by-hand"}
 	maps.Copy(said, more)
 	for name, value := range said {
 		given[name], err = json.Marshal(value)
