@@ -79,6 +79,9 @@ func (x *raising) proposal(ctx context.Context) (p event.Proposal, err error) {
 		return p, err
 	}
 	given, err := x.wanted(t)
+	if err == nil {
+		err = keepTLS(x.api(), t.Parameters(), given)
+	}
 	delete(given, "key") // the service works under it, so it is the same
 	return event.Proposal{Templates: []string{bootstrap.Environment}, Parameters: given}, err
 }
