@@ -103,3 +103,23 @@ func TestTheProfileFullWithTLS(t *testing.T) {
 	}
 	require.NotContains(t, chart("front"), "annotations")
 }
+
+// TestChecksOfHealthWithoutTLS name no authority, which an executor refuses: of nothing is a certificate checked that is not asked for one.
+func TestChecksOfHealthWithoutTLS(t *testing.T) {
+	for _, location := range []string{"process", "local", "kubernetes"} {
+		for _, with := range []map[string]any{{"tls": false}, {"tls": false, "broker_tls": false}, {"broker_tls": false}, {}} {
+			maps.Copy(with, map[string]any{"location": location, "namespace": "viv", "program": "/usr/bin/vivarium", "key": "k", "folder": "/vivarium", "catalogue": "/c", "engine": "/e"})
+			_, containers := inputsOf(t, resolved(t, with), "container.")
+			require.NotEmpty(t, containers)
+			for at, of := range containers {
+				health, _ := of["health"].(map[string]any)
+				check, ok := health["http"].(map[string]any)
+				if !ok {
+					continue
+				}
+				ca, _ := check["ca"].(string)
+				require.Equal(t, check["tls"] == true, ca != "", "%s with %v", at, with)
+			}
+		}
+	}
+}

@@ -206,7 +206,7 @@ resource "container" "consul" {
       path = "/v1/status/leader"
       port = param.consul_ports.http
       tls  = local.tls
-      ca   = local.authority
+      ca   = local.tls ? local.authority : ""
     }
     interval     = local.patience.interval
     timeout      = local.patience.timeout
