@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"github.com/vivarium-env/vivarium/pkg/fault"
@@ -21,7 +22,11 @@ func (x *raising) again(err error) error {
 	case errors.Is(err, context.Canceled): // somebody has ended it
 		return err
 	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%w; the disk is full: make room for %s, and %s", err, x.f.Work, goesOn)
+		at := x.f.Work
+		if file := (*fs.PathError)(nil); errors.As(err, &file) {
+			at = file.Path // it may be that of the keys, which are elsewhere
+		}
+		return fmt.Errorf("%w; the disk is full: make room for %s, and %s", err, at, goesOn)
 	case found && (f.Disposition == fault.Retry || f.Disposition == fault.Wait), !found && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w; %s", err, goesOn)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 	"testing"
 	"time"
@@ -52,6 +53,7 @@ func TestABootstrapSaysThatTheSameCommandGoesOn(t *testing.T) {
 	}
 	require.Contains(t, message(x.again(context.DeadlineExceeded)), goesOn)
 	require.Contains(t, message(x.again(syscall.ENOSPC)), "make room for work, and "+goesOn)
+	require.Contains(t, message(x.again(&fs.PathError{Op: "write", Path: "keys.json", Err: syscall.ENOSPC})), "make room for keys.json, and "+goesOn)
 	for _, final := range []error{nil, context.Canceled, errors.New("no such thing"), fault.New(fault.Reject, fault.Invalid, "wrong"), fault.New(fault.GiveUp, fault.NotFound, "gone")} {
 		require.Equal(t, final, x.again(final))
 	}

@@ -23,7 +23,7 @@ func TestAVeryFirstStartIsCutOff(t *testing.T) {
 	printed := p.cut(t, ctx, "vault", "vault.db") + p.cut(t, ctx, "broker", "vivarium@localhost/schema.DAT", "vivarium@localhost/coordination/vivarium@localhost/meta.dets")
 	text, err := killed(t, p.Bootstrap(ctx), "")
 	require.NoError(t, err, "%s\nand before:\n%s", text, printed)
-	require.Contains(t, printed, "What meta.container.vault has stored is of no use")
+	require.Contains(t, printed, `What meta.container.vault["one"] has stored is of no use`)
 	require.Contains(t, text, "meta is made anew")
 	p.shows(t, ctx)
 	p.goes(t, ctx)

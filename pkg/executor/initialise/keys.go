@@ -95,9 +95,16 @@ func (k *Keys) Lost() bool {
 // Forget forgets a Vault that is gone: its keys, or the question whose answer was lost.
 func (k *Keys) Forget() error { return k.change(func(f *KeysFile) { f.Begun, f.Vault = "", nil }) }
 
-// begin notes that a Vault is asked, and finds out, before it says what it says once, whether that can be kept.
+// begin notes that a Vault is asked, and finds out, before it says what it says once, whether that can be kept. Where it can't, it is not asked.
 func (k *Keys) begin(address string) error {
-	return k.change(func(f *KeysFile) { f.Begun = address })
+	was := k.Held().Begun
+	err := k.change(func(f *KeysFile) { f.Begun = address })
+	if err != nil {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.held.Begun = was
+	}
+	return err
 }
 
 // setVault keeps them in memory in any case; the error is about the file.

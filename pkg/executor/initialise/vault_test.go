@@ -113,7 +113,13 @@ func TestKeysThatAreLostAreKnownToBe(t *testing.T) {
 	require.False(t, keys.Lost())
 
 	fresh := startVault(t, servers.VaultOptions{Uninitialised: true})
-	_, err = kind(t, initialise.Options{Keys: keys}, initialise.VaultName).Apply(ctx, request(strings.ReplaceAll(string(r.Inputs), v.Address(), fresh.Address())))
+	e, r := kind(t, initialise.Options{Keys: keys}, initialise.VaultName), request(strings.ReplaceAll(string(r.Inputs), v.Address(), fresh.Address()))
+	require.NoError(t, os.RemoveAll(filepath.Dir(file)))
+	_, err = e.Apply(ctx, r)
+	require.ErrorContains(t, err, "the file of the keys can't be written")
+	require.False(t, keys.Lost(), "what could not be kept was not asked")
+	require.NoError(t, os.Mkdir(filepath.Dir(file), 0o700))
+	_, err = e.Apply(ctx, r)
 	require.NoError(t, err)
 	require.False(t, keys.Lost(), "its answer is kept")
 }
