@@ -139,7 +139,7 @@ func (w *work) apply(ctx context.Context) (executor.Outputs, error) {
 
 // Destroy removes the step's containers, and its networks and volumes that nobody else uses, and looks that none is left.
 func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
-	w, err := e.begin(ctx, r)
+	w, _, err := e.loosely(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -166,16 +166,22 @@ func (e *Executor) Destroy(ctx context.Context, r executor.Request) error {
 
 // Observe compares what is there with the block.
 func (e *Executor) Observe(ctx context.Context, r executor.Request) (event.Observation, error) {
-	w, err := e.begin(ctx, r)
+	w, wrong, err := e.loosely(ctx, r)
 	if err != nil {
 		return event.Observation{Presence: event.PresenceUnknown}, err
+	}
+	if wrong != nil {
+		return w.target().Presence(ctx)
 	}
 	return w.observe(ctx)
 }
 
 // Plan compares what the block asks for with what is there.
 func (e *Executor) Plan(ctx context.Context, r executor.Request, verb event.Verb) (executor.Plan, error) {
-	w, err := e.begin(ctx, r)
+	w, wrong, err := e.loosely(ctx, r)
+	if err == nil && verb != event.Destruct {
+		err = wrong
+	}
 	if err != nil {
 		return executor.Plan{}, err
 	}

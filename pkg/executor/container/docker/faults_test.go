@@ -34,6 +34,21 @@ func TestImageMissing(t *testing.T) {
 	b.fails(fault.Invalid, "NOT A NAME")
 }
 
+// TestWhatNoApplyCanUseIsDestroyed: a block that is wrong keeps nobody from looking at what an earlier one has made, and from removing it.
+func TestWhatNoApplyCanUseIsDestroyed(t *testing.T) {
+	b := newBed(t, `{"image":"sample:1","pull":"never"}`)
+	b.apply()
+	for _, wrong := range []string{`{"image":"sample:1","pull":"never","health":{"http":{"port":80,"ca":"PEM"}}}`, `{"image":"sample:1","pull":"never","service_name":"notes"}`} {
+		b.inputs("%s", wrong)
+		b.fails(fault.Invalid)
+		require.Equal(t, event.Present, b.observe().Presence)
+	}
+	require.NoError(t, b.Destroy(t.Context(), b.request))
+	require.Equal(t, event.Absent, b.observe().Presence)
+	b.inputs(`{"image":"sample:1","pull":"never"}`)
+	require.Empty(t, b.containers())
+}
+
 func TestPortTaken(t *testing.T) {
 	l, err := net.Listen("tcp", ":0")
 	require.NoError(t, err)

@@ -31,21 +31,30 @@ type work struct {
 }
 
 func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fault.From(err)
+	w, wrong, err := e.loosely(ctx, r)
+	if err == nil {
+		err = wrong
 	}
-	block, err := container.Decode(r)
 	if err != nil {
 		return nil, err
 	}
-	if wrong := block.OnlyOnKubernetes(); wrong != "" {
-		return nil, container.Invalid(r, "%s", wrong)
+	return w, nil
+}
+
+// loosely also takes a block that no apply could use, and tells what is wrong with it: what is there can be looked at and removed without.
+func (e *Executor) loosely(ctx context.Context, r executor.Request) (w *work, wrong, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, fault.From(err)
+	}
+	block, wrong := container.Decode(r)
+	if refused := block.OnlyOnKubernetes(); wrong == nil && refused != "" {
+		wrong = container.Invalid(r, "%s", refused)
 	}
 	docker, err := e.client()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &work{Executor: e, r: r, block: block, docker: docker, kept: remembered(r.State)}, nil
+	return &work{Executor: e, r: r, block: block, docker: docker, kept: remembered(r.State)}, wrong, nil
 }
 
 // call bounds a request, and says what its error means.

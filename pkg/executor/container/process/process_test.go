@@ -185,6 +185,25 @@ func TestWhatAProcessCanNotBeGiven(t *testing.T) {
 	}
 }
 
+// TestWhatNoApplyCanUseIsDestroyed: a block that is wrong keeps nobody from looking at what an earlier one has made, and from removing it.
+func TestWhatNoApplyCanUseIsDestroyed(t *testing.T) {
+	b := newBed(t, `{"image":"app","health":{"http":{"port":80,"ca":"PEM"}}}`)
+	b.fails(fault.Invalid, "tls = true")
+	require.NoError(t, b.Destroy(t.Context(), b.request), "there is nothing")
+	require.Equal(t, event.Absent, b.observe().Presence)
+	b.inputs(`{"image":"app"}`)
+	b.apply()
+	b.inputs(`{"image":"app","health":{"http":{"port":80,"ca":"PEM"}}}`)
+	require.Equal(t, event.Present, b.observe().Presence)
+	p, err := b.Plan(t.Context(), b.request, event.Destruct)
+	require.NoError(t, err)
+	require.Equal(t, event.ChangeDestroy, p.Change)
+	require.NoError(t, b.Destroy(t.Context(), b.request))
+	require.Equal(t, event.Absent, b.observe().Presence)
+	b.inputs(`{"image":"app"}`)
+	require.Empty(t, b.all())
+}
+
 // TestProgramsAreKnownByTheirContent: a new one of the same name is a change to come, and no drift of what runs.
 func TestProgramsAreKnownByTheirContent(t *testing.T) {
 	b := newBed(t, `{"image":"registry.test/team/tool:1.2","command":["sleep 1000"]}`)

@@ -30,18 +30,27 @@ type work struct {
 }
 
 func (e *Executor) begin(ctx context.Context, r executor.Request) (*work, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fault.From(err)
+	w, wrong, err := e.loosely(ctx, r)
+	if err == nil {
+		err = wrong
 	}
-	if runtime.GOOS != "linux" || !filepath.IsAbs(e.options.Folder) {
-		return nil, fault.New(fault.GiveUp, fault.ExecutorFailed,
-			"the runner can't run %s as a process: that needs Linux, and process.folder has to be an absolute path", r.Step)
-	}
-	block, err := container.Decode(r)
 	if err != nil {
 		return nil, err
 	}
-	return &work{Executor: e, r: r, block: block}, nil
+	return w, nil
+}
+
+// loosely also takes a block that no apply could use, and tells what is wrong with it: what is there can be looked at and removed without.
+func (e *Executor) loosely(ctx context.Context, r executor.Request) (w *work, wrong, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, fault.From(err)
+	}
+	if runtime.GOOS != "linux" || !filepath.IsAbs(e.options.Folder) {
+		return nil, nil, fault.New(fault.GiveUp, fault.ExecutorFailed,
+			"the runner can't run %s as a process: that needs Linux, and process.folder has to be an absolute path", r.Step)
+	}
+	block, wrong := container.Decode(r)
+	return &work{Executor: e, r: r, block: block}, wrong, nil
 }
 
 // refuse names what a process can't be given, "" when there is nothing.

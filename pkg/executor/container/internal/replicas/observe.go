@@ -24,6 +24,15 @@ func (t Target[R]) Observe(ctx context.Context, all []R) (event.Observation, err
 	return event.Observation{Presence: event.Present, Drifted: len(differences) > 0, Differences: differences}, nil
 }
 
+// Presence is for a block that says nothing about how what is there should be.
+func (t Target[R]) Presence(ctx context.Context) (event.Observation, error) {
+	o, err := t.observeNone(ctx)
+	if err == nil && o.Presence == event.Present {
+		o.Drifted, o.Differences = false, nil
+	}
+	return o, err
+}
+
 // observeNone is for a step without replicas: it may have a network or a volume all the same.
 func (t Target[R]) observeNone(ctx context.Context) (event.Observation, error) {
 	left, err := t.Left(ctx)
