@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/bus"
@@ -331,7 +332,7 @@ func (t *turn) commit() error {
 		return t.states.err
 	}
 	if len(t.batch.Entries) == 0 {
-		return nil
+		return t.current()
 	}
 	store.Chain(t.p.memory.Chain, t.batch.Entries) // now that nothing is added to them any more
 	if err := t.p.memory.Fill(&t.batch); err != nil {
@@ -346,6 +347,20 @@ func (t *turn) commit() error {
 	}
 	t.p.memory.Committed(t.batch)
 	return nil
+}
+
+// current holds a turn that writes nothing against the journal. A server that had the partition before, and has it again, may remember what was then: to what it
+// writes by that the store objects, but a result that it merely does not know of would be acknowledged, and lost. Whatever a delivery follows from was written
+// before it was sent, so what is in the store now is enough.
+func (t *turn) current() error {
+	if len(t.deliveries)+len(t.late) == 0 {
+		return nil
+	}
+	head, err := t.p.Store.Head(t.ctx, t.p.number)
+	if err == nil && head.Seq != t.p.memory.Seq {
+		return fmt.Errorf("%w: it has %d entries, and %d were known", store.ErrConflict, head.Seq, t.p.memory.Seq)
+	}
+	return err
 }
 
 // publish is what follows from a commit: nothing here has to succeed for the journal to stay true.
