@@ -44,6 +44,7 @@ type Membership struct {
 	mu    sync.Mutex
 	known store.Secondaries
 	floor []uint64           // by partition: what was written when known was seen first
+	since time.Time          // when that was
 	heard map[string]Reading // by name
 
 	nudged  chan struct{}
@@ -138,7 +139,7 @@ func (m *Membership) take(ctx context.Context, found store.Secondaries) error {
 		}
 		floor[p] = head.Seq
 	}
-	m.known, m.floor = found, floor
+	m.known, m.floor, m.since = found, floor, time.Now()
 	m.Lease.Ask(found.Names()...)
 	return nil
 }
@@ -227,7 +228,8 @@ func (m *Membership) advance(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next, change := next(s, m.lately())
+	heard, long := m.lately()
+	next, change := next(s, heard, long)
 	if !change {
 		return nil
 	}
@@ -245,8 +247,8 @@ func (m *Membership) count(ctx context.Context, was uint64, s store.Secondaries)
 	return err
 }
 
-// lately is what was heard not long ago, by name.
-func (m *Membership) lately() (all []Reading) {
+// lately is what was heard not long ago, by name. long: who joins could have been heard here since it does, also where another server has heard it first.
+func (m *Membership) lately() (all []Reading, long bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, r := range m.heard {
@@ -258,13 +260,13 @@ func (m *Membership) lately() (all []Reading) {
 		all = append(all, r)
 	}
 	slices.SortFunc(all, func(a, b Reading) int { return strings.Compare(a.Name, b.Name) })
-	return all
+	return all, time.Since(m.since) > silent
 }
 
-// next is what follows on what is counted, by what the secondaries say.
-func next(s store.Secondaries, heard []Reading) (store.Secondaries, bool) {
-	if s.Joining != nil && !slices.ContainsFunc(heard, func(r Reading) bool { return r.Name == s.Joining.Name }) {
-		s.Joining = nil // it has gone again
+// next is what follows on what is counted, by what the secondaries say. Who joins and is not heard for long has gone again.
+func next(s store.Secondaries, heard []Reading, long bool) (store.Secondaries, bool) {
+	if s.Joining != nil && long && !slices.ContainsFunc(heard, func(r Reading) bool { return r.Name == s.Joining.Name }) {
+		s.Joining = nil
 		return s, true
 	}
 	if s.Joining == nil {
