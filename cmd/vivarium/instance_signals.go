@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/vivarium-env/vivarium/pkg/api/wire"
@@ -116,13 +115,12 @@ func (s *instance) join(e event.Signal) {
 	}
 }
 
-// reported passes on what a secondary says of itself: it says it to one server of this side only. A secondary that is new is passed on
-// even where no other server was heard yet: one that does not know of it offers without it.
+// reported passes on what a secondary says of itself: it says it to one server of this side only. Who is counted, the others see in the store.
 func (s *instance) reported(r replication.Report) {
 	if !s.up.Load() {
 		return
 	}
-	if len(s.companions.all()) > 0 || time.Since(s.begun) < companion || !slices.Contains(s.lease.Members(), r.Cluster+"/"+r.Server) {
+	if len(s.companions.all()) > 0 || time.Since(s.begun) < companion {
 		s.signals.Pass(r)
 	}
 }

@@ -85,22 +85,7 @@ func TestOfTwoThatBothLackSomethingOneTakesOver(t *testing.T) {
 	x.made(2, "third-in-a-partition-of-its-own")
 
 	two, three = x.start(1), x.start(2)
-	type result struct {
-		side *side
-		code int
-		text string
-	}
-	results := make(chan result, 2)
-	for _, s := range []*side{two, three} {
-		go func() {
-			code, text := s.try("cluster", "promote", "--token", token, "--force")
-			results <- result{s, code, text}
-		}()
-	}
-	won, lost := <-results, <-results
-	if won.code != exitOK {
-		won, lost = lost, won
-	}
+	won, lost := promotedAtOnce(two, three, token)
 	require.Equal(t, exitOK, won.code, "%s\n%s\n%s", won.text, lost.text, won.side.log)
 	require.Equal(t, exitFailed, lost.code, "%s\n%s", won.text, lost.text)
 	require.Contains(t, lost.text, memberOf(won.side))

@@ -43,25 +43,32 @@ func knows(s *side, secondaries int) bool {
 	return strings.Count(string(text), `"api":"http`) == secondaries
 }
 
-func TestOfTwoThatTakeOverAtOnceOneWins(t *testing.T) {
-	one, two, three, token := startThree(t)
-	one.end(t)
-	type result struct {
-		side *side
-		code int
-		text string
-	}
-	results := make(chan result, 2)
+// attempt is what came of telling a side to take over.
+type attempt struct {
+	side *side
+	code int
+	text string
+}
+
+// promotedAtOnce tells both to take over by force at the same moment; the one that did comes first.
+func promotedAtOnce(two, three *side, token string) (won, lost attempt) {
+	results := make(chan attempt, 2)
 	for _, s := range []*side{two, three} {
 		go func() {
 			code, text := s.try("cluster", "promote", "--token", token, "--force")
-			results <- result{s, code, text}
+			results <- attempt{s, code, text}
 		}()
 	}
-	winner, loser := <-results, <-results
-	if winner.code != exitOK {
-		winner, loser = loser, winner
+	if won, lost = <-results, <-results; won.code != exitOK {
+		won, lost = lost, won
 	}
+	return won, lost
+}
+
+func TestOfTwoThatTakeOverAtOnceOneWins(t *testing.T) {
+	one, two, three, token := startThree(t)
+	one.end(t)
+	winner, loser := promotedAtOnce(two, three, token)
 	require.Equal(t, exitOK, winner.code, "%s\n%s", winner.text, loser.text)
 	require.Equal(t, exitFailed, loser.code, "%s\n%s", winner.text, loser.text)
 	name := "this-server-is-unknown"
