@@ -114,6 +114,9 @@ func (x *raising) goOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := x.mendBroker(ctx, bus); err != nil {
+		return err
+	}
 	if err := x.wake(ctx); err != nil {
 		return err
 	}

@@ -18,12 +18,8 @@ import (
 // found has the service's bus, and notes its API, as environment zero puts them out: in the service's store where that can be read, since an update may
 // have moved them, or else in the one that was handed over.
 func (x *raising) found(ctx context.Context) (bus string, err error) {
-	file := x.storeFile()
-	if _, err := os.Stat(file); err != nil {
-		file = x.folder.Path("data", "store.db")
-	}
 	var out found
-	err = withSQLite(ctx, file, func(s store.Store) error {
+	err = x.withStore(ctx, func(s store.Store) error {
 		record, err := s.Environment(ctx, bootstrap.Environment)
 		if err == nil {
 			out, err = x.outputs(record)
@@ -34,6 +30,15 @@ func (x *raising) found(ctx context.Context) (bus string, err error) {
 		return out.Bus, err
 	}
 	return out.Bus, x.noteAPI(out)
+}
+
+// withStore reads the service's store where that is a file here, or else the one that was handed over.
+func (x *raising) withStore(ctx context.Context, read func(store.Store) error) error {
+	file := x.storeFile()
+	if _, err := os.Stat(file); err != nil {
+		file = x.folder.Path("data", "store.db")
+	}
+	return withSQLite(ctx, file, read)
 }
 
 // compare has the service plan environment zero as this run would have it. Where that is another one, it says what would change, and what to type; with

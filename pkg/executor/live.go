@@ -21,3 +21,9 @@ type Follower interface {
 	// program wrote them: who takes them masks and bounds them.
 	Follow(ctx context.Context, r Request, since time.Time, line func(at time.Time, stream, line string)) error
 }
+
+// Restarter is what an Executor may be besides: it starts anew what a resource runs, as it is, with all that it has stored. It returns once that is begun;
+// that nothing is there is no error.
+type Restarter interface {
+	Restart(ctx context.Context, r Request) error
+}

@@ -28,6 +28,17 @@ type inCluster struct {
 	k *servers.Kubernetes
 }
 
+// clustered is a place in the test's cluster, which has images and that many volumes for it.
+func clustered(t *testing.T, ctx context.Context, volumes int) *inCluster {
+	t.Helper()
+	c := &inCluster{place(t, ctx), servers.SharedKubernetes(t)}
+	c.Location, c.Kubeconfig = "vivarium", c.k.Kubeconfig()
+	t.Cleanup(func() { c.end(t) })
+	require.NoError(t, c.load(ctx, c.k))
+	c.volumes(t, ctx, volumes)
+	return c
+}
+
 // TestBootstrapInKubernetes is the same in a cluster: refused without rights, raised, killed, raised again, updated, unsealed and destroyed.
 func TestBootstrapInKubernetes(t *testing.T) {
 	if !asked("kubernetes") {
@@ -35,13 +46,8 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
-	k := servers.SharedKubernetes(t)
-	p := place(t, ctx)
-	p.Location, p.Kubeconfig = "vivarium", k.Kubeconfig()
-	c := &inCluster{p, k}
-	t.Cleanup(func() { c.end(t) })
-	require.NoError(t, p.load(ctx, k))
-	c.volumes(t, ctx, 8)
+	c := clustered(t, ctx, 8)
+	p := c.Place
 	c.wantsAnImage(t, ctx)
 	c.pulls(t, ctx)
 

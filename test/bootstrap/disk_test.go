@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-env/vivarium/test/servers"
 )
 
 // fullFor is how long the disk is full.
@@ -39,7 +42,25 @@ func TestBootstrapOnAFullDisk(t *testing.T) {
 	require.Contains(t, text, "no change")
 	p.shows(t, ctx)
 
+	p.spoilsBroker(t, ctx)
+	text, err = killed(t, p.Bootstrap(ctx), "")
+	require.NoError(t, err, text)
+	require.Contains(t, text, "started anew")
+	require.Contains(t, text, "no change")
+	p.shows(t, ctx)
+
 	p.goes(t, ctx)
+}
+
+// spoilsBroker leaves the broker as a full disk does, where it is full while it writes: what RabbitMQ writes quorum queues with has ended.
+func (p *Place) spoilsBroker(t *testing.T, ctx context.Context) {
+	t.Helper()
+	roots, err := filepath.Glob(filepath.Join(p.Work(), "site", "replicas", "meta-broker-*", "root"))
+	require.NoError(t, err)
+	require.Len(t, roots, 1)
+	_, err = servers.EvalInRabbitMQ(ctx, "supervisor:terminate_child(ra_systems_sup, quorum_queues).",
+		"PATH="+os.Getenv("PATH"), "HOME="+roots[0], fmt.Sprint("ERL_EPMD_PORT=", p.ports[4]), "RABBITMQ_NODENAME=vivarium@localhost")
+	require.NoError(t, err)
 }
 
 // meets is a run during which the disk becomes full at a moment, for a while. It ends, well or with what to do.

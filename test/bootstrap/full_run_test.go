@@ -18,7 +18,6 @@ import (
 	"github.com/vivarium-env/vivarium/pkg/executor/initialise"
 	"github.com/vivarium-env/vivarium/pkg/fault"
 	"github.com/vivarium-env/vivarium/pkg/secret"
-	"github.com/vivarium-env/vivarium/test/servers"
 )
 
 // stepwise makes steps of environment zero without an engine: what each puts out is what the next one gets.
@@ -37,13 +36,7 @@ func TestConsulAndVaultOfTheProfileFullRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
-	k := servers.SharedKubernetes(t)
-	p := place(t, ctx)
-	p.Location, p.Kubeconfig = "vivarium", k.Kubeconfig()
-	c := &inCluster{p, k}
-	t.Cleanup(func() { c.end(t) })
-	require.NoError(t, p.load(ctx, k))
-	c.volumes(t, ctx, 6)
+	c := clustered(t, ctx, 6)
 	for i := range 6 { // what is not root writes there, too
 		dir := filepath.Join(c.Dir, fmt.Sprint("volume", i))
 		require.NoError(t, os.Mkdir(dir, 0o700))

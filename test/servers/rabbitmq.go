@@ -106,3 +106,23 @@ func (r *RabbitMQ) answers(context.Context) error {
 	r.version, _ = conn.Properties["version"].(string)
 	return conn.Close()
 }
+
+// Eval has the broker evaluate an expression of Erlang, and returns what comes of it.
+func (r *RabbitMQ) Eval(ctx context.Context, expression string) (string, error) {
+	return EvalInRabbitMQ(ctx, expression, r.environment()...)
+}
+
+// EvalInRabbitMQ is the same for a broker that somebody else has started: by the variables that say which it is, among them HOME with its cookie.
+func EvalInRabbitMQ(ctx context.Context, expression string, environment ...string) (string, error) {
+	script, err := findRabbitMQ()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(script), "rabbitmqctl"), "eval", expression)
+	cmd.Env = environment
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("rabbitmqctl eval: %w: %s", err, out)
+	}
+	return string(out), err
+}

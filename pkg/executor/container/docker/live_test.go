@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-env/vivarium/pkg/executor"
@@ -38,6 +39,31 @@ func TestUsage(t *testing.T) {
 	}
 	require.Positive(t, got.Replicas[0].NetworkReceived)
 	require.Positive(t, got.Replicas[0].NetworkSent)
+}
+
+// TestRestart needs to know of the step no more than whose it is.
+func TestRestart(t *testing.T) {
+	b := newBed(t, `{"image":"sample:1","pull":"never","replicas":2,`+healthy+`}`)
+	o := b.apply()
+	started := func() (all []string) {
+		for _, name := range o.Names {
+			c, err := b.docker.ContainerInspect(t.Context(), name, client.ContainerInspectOptions{})
+			require.NoError(t, err)
+			all = append(all, c.Container.State.StartedAt)
+		}
+		return all
+	}
+	was, known := started(), b.request
+	known.Inputs = nil
+	require.NoError(t, b.Restart(t.Context(), known))
+	for i, at := range started() {
+		require.NotEqual(t, was[i], at)
+	}
+	eventually(t, func() bool { return !b.observe().Drifted })
+	require.Equal(t, o.Names, b.apply().Names)
+
+	require.NoError(t, b.Destroy(t.Context(), b.request))
+	require.NoError(t, b.Restart(t.Context(), known), "nothing is there")
 }
 
 // TestFollow: what was printed before, what is printed meanwhile, what comes after a restart and from a new replica, each once.

@@ -354,3 +354,17 @@ func TestANamespaceThatIsToCome(t *testing.T) {
 	_, err = s.Plan(t.Context(), s.request, event.Apply)
 	require.Error(t, err)
 }
+
+// TestRestart puts other pods in the place of those that are there, and needs to know of the step no more than whose it is.
+func TestRestart(t *testing.T) {
+	s := newStage(t, Options{})
+	before := output[[]string](t, s.applied(fmt.Sprintf(`{"image":%q,"env":{"VERSION":"one"},"port":[{"container":8080}],%s}`, sample, plainly)), "names")
+	known := s.request
+	known.Inputs = nil
+	require.NoError(t, s.Restart(t.Context(), known))
+	require.Eventually(t, func() bool {
+		running, err := s.session().pods(t.Context())
+		return err == nil && len(running) == 1 && running[0].Name != before[0] && stateOf(running[0]) == "running"
+	}, time.Minute, 100*time.Millisecond)
+	s.answers(s.address(8080), "/", "one")
+}

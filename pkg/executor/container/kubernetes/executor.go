@@ -55,10 +55,11 @@ type Executor struct {
 }
 
 var (
-	_ executor.Executor = (*Executor)(nil)
-	_ executor.Targeter = (*Executor)(nil)
-	_ executor.Meter    = (*Executor)(nil)
-	_ executor.Follower = (*Executor)(nil)
+	_ executor.Executor  = (*Executor)(nil)
+	_ executor.Targeter  = (*Executor)(nil)
+	_ executor.Meter     = (*Executor)(nil)
+	_ executor.Follower  = (*Executor)(nil)
+	_ executor.Restarter = (*Executor)(nil)
 )
 
 // New makes the executor. It touches nothing: a kubeconfig that is no good shows when it is first needed.

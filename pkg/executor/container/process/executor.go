@@ -41,9 +41,10 @@ type Executor struct {
 }
 
 var (
-	_ executor.Executor = (*Executor)(nil)
-	_ executor.Meter    = (*Executor)(nil)
-	_ executor.Follower = (*Executor)(nil)
+	_ executor.Executor  = (*Executor)(nil)
+	_ executor.Meter     = (*Executor)(nil)
+	_ executor.Follower  = (*Executor)(nil)
+	_ executor.Restarter = (*Executor)(nil)
 )
 
 // New makes the executor. It touches nothing.

@@ -98,6 +98,27 @@ func TestItIsStartedAgain(t *testing.T) {
 	eventually(t, func() bool { return !b.observe().Drifted })
 }
 
+// TestRestart needs to know of the step no more than whose it is.
+func TestRestart(t *testing.T) {
+	port := freePort(t)
+	b := newBed(t, serving(port, `,"PASSWORD":"hunter2-hunter2"`, ""))
+	b.apply()
+	was, known := b.all()[0].state, b.request
+	known.Inputs = nil
+	require.NoError(t, b.Restart(t.Context(), known))
+	now := b.all()[0].state
+	require.NotEqual(t, was.Program, now.Program)
+	require.Equal(t, was.Supervisor, now.Supervisor)
+	eventually(t, func() bool {
+		text, err := ask(port, "/env?name=PASSWORD")
+		return err == nil && text == "hunter2-hunter2"
+	})
+	eventually(t, func() bool { return !b.observe().Drifted })
+
+	require.NoError(t, b.Destroy(t.Context(), b.request))
+	require.NoError(t, b.Restart(t.Context(), known), "nothing is there")
+}
+
 func TestWhatEndsAgainAndAgain(t *testing.T) {
 	b := newBed(t, `{"image":"app","env":{"EXIT":"4","SAY":"the reason"}}`)
 	b.fails(container.Unhealthy, "ends again and again, last with code 4", "the reason")
