@@ -151,8 +151,11 @@ func partitionRows(c wire.Cluster) [][]string {
 			if at := f.Partitions[i]; at.Head > at.Seq {
 				behind = strconv.FormatUint(at.Head-at.Seq, 10)
 			}
-			if s := f.Partitions[i].Stopped; s != nil {
-				state = "stopped: " + s.Reason
+			switch at := f.Partitions[i]; {
+			case at.Stopped != nil:
+				state = "stopped: " + at.Stopped.Reason
+			case at.Standby:
+				state = "another server of this side writes it"
 			}
 		}
 		rows = append(rows, []string{strconv.Itoa(p.Partition), strconv.FormatUint(p.Seq, 10), behind, beginningOf(p.Chain), p.Owner, state})

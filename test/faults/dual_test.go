@@ -65,9 +65,9 @@ func newDualOver(t *testing.T, ctx context.Context, w *wan, more ...string) *dua
 	return d
 }
 
-// follows tells whether one of the side's servers has all that the primary has.
+// follows tells whether both of the side's servers, which have one store, have all that the primary has.
 func (d *dual) follows(h *half) bool {
-	return d.stands(h.servers[0]).live() || d.stands(h.servers[1]).live()
+	return d.stands(h.servers[0]).live() && d.stands(h.servers[1]).live()
 }
 
 // startHalves starts brokers and Consuls, all at once, since they take longest.

@@ -37,6 +37,9 @@ type partition struct {
 	pages   chan []byte
 	wake    chan struct{}
 
+	standby       atomic.Bool // another server of this side writes it
+	moved, looked time.Time   // when that one was seen to go on, and was looked at; they belong to whoever runs write
+
 	mu      sync.Mutex
 	stopped *Stop
 	parted  *Stop // it is to be found out what becomes of what only this side has
@@ -45,6 +48,7 @@ type partition struct {
 // prepare loads what is not in memory, and says where to go on.
 func (p *partition) prepare(ctx context.Context) (Position, error) {
 	p.pages, p.wake = make(chan []byte, waitingPages), make(chan struct{}, 1)
+	p.standby.Store(false)
 	p.mu.Lock()
 	p.stopped, p.parted = nil, nil // the other side looks again
 	p.mu.Unlock()
@@ -107,18 +111,25 @@ func (p *partition) write(s *session) {
 			if !open {
 				return
 			}
-			if err := p.batch(s, data); err != nil {
-				p.fail(s, err)
-			}
+			p.settle(s, p.batch(s, data))
 		case <-p.wake:
 			if why := p.takeParted(); why != nil {
 				p.part(s, *why)
 				continue
 			}
-			if err := p.rest(s); err != nil {
-				p.fail(s, err)
-			}
+			p.settle(s, p.rest(s))
 		}
+	}
+}
+
+// settle does what follows from how a write has ended.
+func (p *partition) settle(s *session, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, store.ErrConflict) && s.lent == nil:
+		p.stand()
+	default:
+		p.fail(s, err)
 	}
 }
 
@@ -143,6 +154,9 @@ func (p *partition) fail(s *session, err error) {
 
 // batch writes a page, and those that wait behind it, in one transaction.
 func (p *partition) batch(s *session, data []byte) error {
+	if p.standby.Load() {
+		return p.see(s)
+	}
 	if p.halted() != nil || p.memory == nil {
 		return nil
 	}

@@ -121,6 +121,9 @@ func (p *partition) count() { p.lacking.Store(int64(len(p.missing))) }
 
 // rest is done when a beat comes: what the primary has published is noted, and some of what is missing is asked for.
 func (p *partition) rest(s *session) error {
+	if p.standby.Load() {
+		return p.see(s)
+	}
 	if p.halted() != nil || p.memory == nil {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -415,16 +416,38 @@ func TestLeaving(t *testing.T) {
 	require.NoError(t, x.Source.Stop(ctx))
 }
 
-// TestTwoServersOfOneSecondary share a store: they get in each other's way, and nothing is lost or written twice.
+// TestTwoServersOfOneSecondary share a store: of each partition one is written by one of them, and the other goes on with it where that one is gone. Both
+// keep their streams, and tell the primary what is in the store.
 func TestTwoServersOfOneSecondary(t *testing.T) {
 	t.Parallel()
 	p := newSide(t, fresh(t))
 	path := filepath.Join(t.TempDir(), "store.db")
 	x, to := serve(t, p.store), openStore(t, path)
-	follow(t, to, x.address())
-	follow(t, openStore(t, path), x.address())
+	named := func(name string) func(*replication.Options) {
+		return func(o *replication.Options) { o.Self.Server, o.Prompt = name, true }
+	}
+	one := follow(t, to, x.address(), named("one"))
+	two := follow(t, openStore(t, path), x.address(), named("two"))
+	since := []time.Time{reaches(t, one, live).Since, reaches(t, two, live).Since}
 	for i := range 6 {
 		p.live(i*4, i*4+4)
+		level(t, p.store, to)
 	}
+	all := []replication.Status{reaches(t, one, live), reaches(t, two, live)}
+	for n := range partitions {
+		require.NotEqual(t, all[0].Partitions[n].Standby, all[1].Partitions[n].Standby, "partition %d is written by one of them", n)
+	}
+	require.Equal(t, since, []time.Time{all[0].Since, all[1].Since}, "none has lost its stream over it")
+	require.Eventually(t, func() bool {
+		peers := x.Peers()
+		return len(peers) == 2 && !slices.ContainsFunc(peers, func(p replication.Peer) bool { return p.Lag.Entries > 0 })
+	}, patience, 5*time.Millisecond)
 	same(t, p.store, to)
+
+	require.NoError(t, one.Stop(t.Context()))
+	p.live(24, 32)
+	same(t, p.store, to)
+	reaches(t, two, func(s replication.Status) bool {
+		return whole(s) && !slices.ContainsFunc(s.Partitions, func(f replication.Following) bool { return f.Standby })
+	})
 }

@@ -54,7 +54,9 @@ type Following struct {
 	Partition int    `json:"partition"`
 	Seq       uint64 `json:"seq"`
 	Head      uint64 `json:"head"` // the primary's
-	Stopped   *Stop  `json:"stopped,omitempty"`
+	// Standby: another server of this side, which has the same store, writes it; this one goes on where that one does not.
+	Standby bool  `json:"standby,omitempty"`
+	Stopped *Stop `json:"stopped,omitempty"`
 }
 
 // heard is a beat that this secondary has not caught up with yet.
@@ -216,7 +218,7 @@ func (f *Follower) Status() Status {
 		s.Counted = f.Knows != nil && f.Knows(id.Epoch) > 0
 	}
 	for n, p := range f.partitions {
-		at := Following{Partition: n, Seq: p.applied.Load(), Stopped: p.halted()}
+		at := Following{Partition: n, Seq: p.applied.Load(), Standby: p.standby.Load(), Stopped: p.halted()}
 		if n < len(v.last.heads) {
 			at.Head = v.last.heads[n]
 		}
