@@ -183,11 +183,11 @@ func (p *Place) leavesNothing(t *testing.T, ctx context.Context) {
 // raised is a bootstrap that is killed at every moment, and run again to its end.
 func (p *Place) raised(t *testing.T, ctx context.Context) (printed string) {
 	t.Helper()
-	left := slices.Clone(moments)
+	tried := moments
 	if os.Getenv("VIVARIUM_FAULTS") == "long" {
-		left = slices.Clone(all)
+		tried = all
 	}
-	for {
+	for left := slices.Clone(tried); ; {
 		at, text, err := killedAt(t, p.Bootstrap(ctx), left...)
 		printed += text
 		if at != "" {
@@ -197,7 +197,11 @@ func (p *Place) raised(t *testing.T, ctx context.Context) (printed string) {
 		require.NoError(t, err, printed)
 		require.Contains(t, text, "no change")
 		t.Logf("it was not killed at %q", left)
-		for _, moment := range moments {
+		for _, moment := range moments { // of two servers that begin together a run is killed at the one, and the other may be there the next time
+			ended := strings.Replace(moment, "running    ", "complete   ", 1)
+			if slices.Contains(tried, ended) && !slices.Contains(left, ended) {
+				continue
+			}
 			require.NotContains(t, left, moment, printed)
 		}
 		return printed

@@ -38,7 +38,9 @@ func TestABrokerThatStoresNothing(t *testing.T) {
 
 	_, err = m.Eval(ctx, "supervisor:terminate_child(ra_systems_sup, quorum_queues).")
 	require.NoError(t, err)
-	require.Equal(t, fault.Unavailable, fault.From(stores()).Code)
+	err = stores()
+	require.Equal(t, fault.Unavailable, fault.From(err).Code)
+	require.ErrorContains(t, err, "has to be started anew")
 
 	require.NoError(t, m.Stop(ctx))
 	require.NoError(t, m.Start(ctx))

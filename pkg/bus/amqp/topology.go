@@ -149,6 +149,8 @@ func refusal(err error, kind, name string) error {
 			"the broker does not let the bus's user declare the %s %q; give the user configure, write and read permission on names that begin with vivarium.", kind, name)
 	case amqp091.ResourceLocked:
 		return fault.Wrap(err, fault.GiveUp, fault.Conflict, "the %s %q belongs to another connection alone; delete it, or give Vivarium a virtual host of its own", kind, name)
+	case amqp091.InternalError: // such as cluster_not_formed
+		return driver.Unavailable(err, "the broker could not make the %s %q; one whose disk was full has to be started anew once there is room", kind, name)
 	default:
 		return driver.Unavailable(err, "declaring the %s %q failed", kind, name)
 	}
