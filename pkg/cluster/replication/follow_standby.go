@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// idleBeats is how long a partition is left to another server of this side that does not write what the primary has.
+	// A partition is left to another server of this side that does not write what the primary has for so many beats, and for this long at least.
 	idleBeats = 3
+	idleTime  = 2 * time.Second
 	// looksPerBeat bounds how often it is looked how far that one is.
 	looksPerBeat = 10
 )
@@ -42,7 +43,7 @@ func (p *partition) see(s *session) error {
 		p.f.wrote()
 	case head.Seq >= p.f.view.head(p.number):
 		p.moved = now
-	case now.Sub(p.moved) > idleBeats*p.f.Beat:
+	case now.Sub(p.moved) > max(idleBeats*p.f.Beat, idleTime):
 		return fault.New(fault.Retry, fault.Unavailable, "another server of this side wrote partition %d, and does not go on", p.number)
 	}
 	return nil
