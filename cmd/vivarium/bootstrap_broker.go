@@ -84,7 +84,7 @@ func (x *raising) restartBroker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range newKit(ctx, settings, "bootstrap", settings.DataDir, x.variables, x.making(), slog.New(slog.DiscardHandler)).executors {
+	for _, e := range newKit(ctx, settings, "bootstrap", settings.DataDir, x.placed(x.variables), x.making(), slog.New(slog.DiscardHandler)).executors {
 		r, can := e.(executor.Restarter)
 		if e.Kind().Name != container.Name || !can {
 			continue

@@ -138,11 +138,7 @@ func (x *raising) with(ctx context.Context, dir string, work func(context.Contex
 	if err != nil {
 		return err
 	}
-	s.making, s.accepts = x.making(), offered
-	if x.kube != nil {
-		s.vars = maps.Clone(s.vars)
-		s.vars["KUBECONFIG"] = strings.Join(x.kube.Place().Files, string(filepath.ListSeparator))
-	}
+	s.making, s.accepts, s.vars = x.making(), offered, x.placed(s.vars)
 	if err := s.start(ctx); err != nil {
 		return err
 	}
@@ -156,6 +152,16 @@ func (x *raising) with(ctx context.Context, dir string, work func(context.Contex
 		return broken
 	}
 	return errors.Join(err, s.stop(x.hard))
+}
+
+// placed are variables with the cluster's, where it is one that environment zero is in.
+func (x *raising) placed(variables map[string]string) map[string]string {
+	if x.kube == nil {
+		return variables
+	}
+	all := maps.Clone(variables)
+	all["KUBECONFIG"] = strings.Join(x.kube.Place().Files, string(filepath.ListSeparator))
+	return all
 }
 
 // guard ends the work where the engine's bus is broken, since nothing would come of it any more.

@@ -74,6 +74,12 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	c.keepsKeys(t, ctx, printed+text)
 	c.refuses(t, ctx)
 
+	c.spoilsBroker(t, ctx)
+	text, err = killed(t, p.Bootstrap(ctx), "")
+	require.NoError(t, err, text)
+	require.Contains(t, text, "started anew")
+	c.shows(t, ctx)
+
 	c.order(t, ctx, "env", "update", "meta", "--param", "log_level=debug")
 	require.Eventually(t, func() bool { return c.status(ctx, "meta") == "deployed" && c.logLevel(t, ctx) == "debug" }, patience, time.Second)
 	c.shows(t, ctx)
@@ -92,6 +98,18 @@ func TestBootstrapInKubernetes(t *testing.T) {
 	require.Contains(t, text, "What this has pushed stays there")
 	require.NoDirExists(t, p.Work())
 	require.Empty(t, c.kubectl(t, ctx, "get", "namespace", namespace, "--ignore-not-found", "-o", "name"), "the namespace was made, and is gone")
+}
+
+// spoilsBroker is what Place.spoilsBroker does, in the broker's pod.
+func (c *inCluster) spoilsBroker(t *testing.T, ctx context.Context) {
+	t.Helper()
+	name := ""
+	for _, of := range strings.Fields(c.kubectl(t, ctx, "-n", namespace, "get", "deployments", "-o", "name")) {
+		if strings.Contains(of, "/meta-broker-") {
+			name = of
+		}
+	}
+	c.kubectl(t, ctx, "-n", namespace, "exec", name, "--", "rabbitmqctl", "eval", endsQuorumQueues)
 }
 
 // kubectl is the cluster's, as its administrator.
