@@ -57,9 +57,14 @@ func spoiled(resources []environment.ResourceRecord, lost, resumed bool) string 
 
 // blank tells whether a container is a server that something is put into first, and nothing was.
 func blank(resources []environment.ResourceRecord, address string) bool {
-	waits := func(r environment.ResourceRecord) bool {
-		return slices.Contains(initialisers, r.Executor) && slices.Contains(r.DependsOn, address)
-	}
+	waits := putsInto(address, initialisers...)
 	done := func(r environment.ResourceRecord) bool { return waits(r) && r.Outputs != nil }
 	return slices.ContainsFunc(resources, waits) && !slices.ContainsFunc(resources, done)
+}
+
+// putsInto tells which resources, of these kinds, put the first thing into the server of an address.
+func putsInto(address string, kinds ...string) func(environment.ResourceRecord) bool {
+	return func(r environment.ResourceRecord) bool {
+		return slices.Contains(kinds, r.Executor) && slices.Contains(r.DependsOn, address)
+	}
 }

@@ -43,6 +43,9 @@ func (x *raising) mendBroker(ctx context.Context, bus string) error {
 			return nil
 		}
 		if resilience.Pause(limit, time.Second) != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return fault.Wrap(err, fault.Wait, fault.Unavailable, "the broker stores no message, although it was started anew: see that there is room on its disk")
 		}
 	}
@@ -52,16 +55,11 @@ func (x *raising) mendBroker(ctx context.Context, bus string) error {
 func (x *raising) stores(ctx context.Context, address string) (there bool, err error) {
 	here, cancel := context.WithTimeout(ctx, hereTime)
 	defer cancel()
-	c := x.on(address)
-	b, err := c.dial(here, address, busAccess{roots: c.roots, dial: c.way})
+	b, err := x.on(address).open(here)
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		_ = b.Close(closing) // what it was asked for is known
-	}()
+	defer func() { _ = closeWithin(b) }() // what it was asked for is known
 	trial, can := b.(interface{ Stores(context.Context) error })
 	if !can {
 		return true, nil
@@ -76,11 +74,14 @@ func (x *raising) stores(ctx context.Context, address string) (there bool, err e
 
 // restartBroker starts anew what the broker of environment zero runs in.
 func (x *raising) restartBroker(ctx context.Context) error {
-	settings, err := x.engine(x.folder.Path("revive"))
+	containers, err := x.brokers(ctx)
 	if err != nil {
 		return err
 	}
-	containers, err := x.brokers(ctx)
+	if len(containers) == 0 {
+		return fault.New(fault.Reject, fault.Unavailable, "environment zero has the broker in no container of its own: start it anew by hand, and run this again")
+	}
+	settings, err := x.engine(x.folder.Path("revive"))
 	if err != nil {
 		return err
 	}
@@ -96,9 +97,6 @@ func (x *raising) restartBroker(ctx context.Context) error {
 			}
 		}
 	}
-	if len(containers) == 0 {
-		return fault.New(fault.Reject, fault.Unavailable, "environment zero has the broker in no container of its own: start it anew by hand, and run this again")
-	}
 	return nil
 }
 
@@ -107,9 +105,7 @@ func (x *raising) brokers(ctx context.Context) (all []environment.ResourceRecord
 	err = x.withStore(ctx, func(s store.Store) error {
 		resources, _, err := s.Resources(ctx, bootstrap.Environment, store.Page{Limit: -1})
 		for _, r := range resources {
-			if r.Executor == container.Name && slices.ContainsFunc(resources, func(on environment.ResourceRecord) bool {
-				return on.Executor == initialise.RabbitName && slices.Contains(on.DependsOn, r.Address)
-			}) {
+			if r.Executor == container.Name && slices.ContainsFunc(resources, putsInto(r.Address, initialise.RabbitName)) {
 				all = append(all, r)
 			}
 		}

@@ -148,10 +148,11 @@ func partitionRows(c wire.Cluster) [][]string {
 		}
 		behind, state := "", ""
 		if f := c.Following; f != nil && i < len(f.Partitions) {
-			if at := f.Partitions[i]; at.Head > at.Seq {
+			at := f.Partitions[i]
+			if at.Head > at.Seq {
 				behind = strconv.FormatUint(at.Head-at.Seq, 10)
 			}
-			switch at := f.Partitions[i]; {
+			switch {
 			case at.Stopped != nil:
 				state = "stopped: " + at.Stopped.Reason
 			case at.Standby:

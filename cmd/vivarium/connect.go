@@ -81,17 +81,7 @@ func (x *connection) api() (*client.API, error) {
 
 // publisher is a client of the bus. The caller calls done.
 func (x *connection) publisher(ctx context.Context) (p *client.Commands, done func(), err error) {
-	address := x.or(x.bus, "VIVARIUM_BUS", "")
-	if x.bus == "" && x.c.variables["VIVARIUM_BUS_CREDENTIALS"] != "" {
-		address = "" // it says where the server is told who connects, as in its container: the server knows with what
-	}
-	access := busAccess{roots: x.roots, dial: x.way}
-	if file := x.c.variables["VIVARIUM_BUS_CA_FILE"]; file != "" && access.roots == "" {
-		if access.roots, err = readRoots(file, "the broker"); err != nil {
-			return nil, nil, err
-		}
-	}
-	b, err := x.dial(ctx, address, access)
+	b, err := x.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,6 +91,21 @@ func (x *connection) publisher(ctx context.Context) (p *client.Commands, done fu
 		defer cancel()
 		_ = errors.Join(p.Close(closing), b.Close(closing)) // the answer is there, and the broker forgets the rest
 	}, nil
+}
+
+// open connects to the bus that was named, or that of the data folder's server.
+func (x *connection) open(ctx context.Context) (b bus.Bus, err error) {
+	address := x.or(x.bus, "VIVARIUM_BUS", "")
+	if x.bus == "" && x.c.variables["VIVARIUM_BUS_CREDENTIALS"] != "" {
+		address = "" // it says where the server is told who connects, as in its container: the server knows with what
+	}
+	access := busAccess{roots: x.roots, dial: x.way}
+	if file := x.c.variables["VIVARIUM_BUS_CA_FILE"]; file != "" && access.roots == "" {
+		if access.roots, err = readRoots(file, "the broker"); err != nil {
+			return nil, err
+		}
+	}
+	return x.dial(ctx, address, access)
 }
 
 // dial connects to the bus of an address, or to that of the data folder's server. Where that one is given its credentials by Vault, those

@@ -109,7 +109,7 @@ func (c *inCluster) spoilsBroker(t *testing.T, ctx context.Context) {
 			name = of
 		}
 	}
-	c.kubectl(t, ctx, "-n", namespace, "exec", name, "--", "rabbitmqctl", "eval", endsQuorumQueues)
+	c.kubectl(t, ctx, "-n", namespace, "exec", name, "--", "rabbitmqctl", "eval", servers.EndsQuorumQueues)
 }
 
 // kubectl is the cluster's, as its administrator.

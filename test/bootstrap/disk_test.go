@@ -52,16 +52,13 @@ func TestBootstrapOnAFullDisk(t *testing.T) {
 	p.goes(t, ctx)
 }
 
-// endsQuorumQueues ends, in Erlang, what RabbitMQ writes quorum queues with.
-const endsQuorumQueues = "supervisor:terminate_child(ra_systems_sup, quorum_queues)."
-
-// spoilsBroker leaves the broker as a full disk does, where it is full while it writes: what RabbitMQ writes quorum queues with has ended.
+// spoilsBroker leaves the broker as a full disk does, where it is full while it writes.
 func (p *Place) spoilsBroker(t *testing.T, ctx context.Context) {
 	t.Helper()
 	roots, err := filepath.Glob(filepath.Join(p.Work(), "site", "replicas", "meta-broker-*", "root"))
 	require.NoError(t, err)
 	require.Len(t, roots, 1)
-	_, err = servers.EvalInRabbitMQ(ctx, endsQuorumQueues,
+	_, err = servers.EvalInRabbitMQ(ctx, servers.EndsQuorumQueues,
 		"PATH="+os.Getenv("PATH"), "HOME="+roots[0], fmt.Sprint("ERL_EPMD_PORT=", p.ports[4]), "RABBITMQ_NODENAME=vivarium@localhost")
 	require.NoError(t, err)
 }

@@ -107,6 +107,10 @@ func (r *RabbitMQ) answers(context.Context) error {
 	return conn.Close()
 }
 
+// EndsQuorumQueues is an expression for Eval that leaves a broker as a full disk does, where it is full while the broker writes: it answers, but what it
+// writes quorum queues with has ended, until it is started anew.
+const EndsQuorumQueues = "supervisor:terminate_child(ra_systems_sup, quorum_queues)."
+
 // Eval has the broker evaluate an expression of Erlang, and returns what comes of it.
 func (r *RabbitMQ) Eval(ctx context.Context, expression string) (string, error) {
 	return EvalInRabbitMQ(ctx, expression, r.environment()...)

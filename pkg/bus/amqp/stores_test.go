@@ -12,7 +12,7 @@ import (
 	"github.com/vivarium-env/vivarium/test/servers"
 )
 
-// TestABrokerThatStoresNothing answers, as RabbitMQ does after its disk was full: what it writes quorum queues with has ended then, as here, where it is told to.
+// TestABrokerThatStoresNothing answers, as RabbitMQ does after its disk was full.
 func TestABrokerThatStoresNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a real RabbitMQ")
@@ -36,7 +36,7 @@ func TestABrokerThatStoresNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "0\n", queues, "nothing of the trial stays")
 
-	_, err = m.Eval(ctx, "supervisor:terminate_child(ra_systems_sup, quorum_queues).")
+	_, err = m.Eval(ctx, servers.EndsQuorumQueues)
 	require.NoError(t, err)
 	err = stores()
 	require.Equal(t, fault.Unavailable, fault.From(err).Code)
